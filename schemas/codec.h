@@ -1,0 +1,66 @@
+/* codec.h - bytes <-> structs: Avro in the Confluent wire format. The schemas/ layer is the only one
+ * to include avro-c.
+ *
+ * Decoding runs a plan compiled from (writer schema, our reader schema, struct ss_event): a flat list
+ * of steps that reads the writer's bytes and stores straight into the struct, by Avro's resolution
+ * rules (fields matched by name and alias, reordered, added with our default, removed and skipped,
+ * promoted, enums by symbol with the enum's default). avro-c only parses and validates schemas and
+ * handles container files; tests/schemas checks the plan against it.
+ *
+ * Hostile input: every length and block count is checked against what is left of the record before it
+ * reaches an allocation or a loop. Decoding allocates nothing.
+ *
+ * Threads: a plan and an encoder schema are immutable and may be shared; struct ss_event and buffers
+ * belong to the caller.
+ */
+#ifndef SS_SCHEMAS_CODEC_H
+#define SS_SCHEMAS_CODEC_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "scoring/output.h"
+
+enum { SS_WIRE_HEADER_SIZE = 5 }; /* magic 0, big-endian schema id */
+
+/* The outputs whose records this layer encodes. */
+enum ss_output { SS_SCORES, SS_ENTITLEMENTS, SS_DEAD_LETTERS, SS_OUTPUT_COUNT };
+
+const char *ss_output_name(enum ss_output output); /* "scores", "entitlements", "dead-letters" */
+
+/* Our schema of a topic, as JSON text compiled into the binary from schemas/<topic>.avsc. Static.
+ * Dead letters are raw bytes with headers and have none: NULL. */
+const char *ss_schema_of_input(enum ss_input input);
+const char *ss_schema_of_output(enum ss_output output);
+
+/* Splits the wire header off. SS_DROP: no value, shorter than the header, or another magic. */
+SS_MUST_USE enum ss_status ss_wire_open(struct ss_bytes value, uint32_t *schema_id,
+                                        struct ss_bytes *body, struct ss_error *err);
+
+/* --- decoding inputs --- */
+
+struct ss_plan; /* opaque */
+
+/* Compiles writer_json against our schema of `input`. SS_DROP: not a schema, or not one that ours can
+ * read (the detail says which field). The caller frees with ss_plan_close. */
+SS_MUST_USE enum ss_status ss_plan_open(enum ss_input input, const char *writer_json,
+                                        struct ss_plan **plan, struct ss_error *err);
+void ss_plan_close(struct ss_plan *plan); /* NULL is fine */
+
+/* Decodes one body (without the wire header). Texts in *event point into body. SS_DROP: truncated,
+ * trailing bytes, an impossible length, an unknown enum symbol that has no default. Times and amounts
+ * are passed on as they are; ss_event_check judges them. */
+SS_MUST_USE enum ss_status ss_plan_decode(const struct ss_plan *plan, struct ss_bytes body,
+                                          struct ss_event *event, struct ss_error *err);
+
+/* --- encoding --- */
+
+/* Appends wire header and body. SS_STOP: out of memory or over the buffer's maximum. */
+SS_MUST_USE enum ss_status ss_encode_event(uint32_t schema_id, const struct ss_event *event,
+                                           struct ss_buffer *out, struct ss_error *err);
+SS_MUST_USE enum ss_status ss_encode_score(uint32_t schema_id, const struct ss_score_record *record,
+                                           struct ss_buffer *out, struct ss_error *err);
+SS_MUST_USE enum ss_status ss_encode_entitlement(uint32_t schema_id,
+                                                 const struct ss_entitlement *entitlement,
+                                                 struct ss_buffer *out, struct ss_error *err);
+
+#endif

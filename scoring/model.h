@@ -1,0 +1,135 @@
+/* model.h - a scoring model: every number that the score depends on, and nothing else.
+ *
+ * Loaded from model.yaml by config/model_file.c, which also computes its version, a hash of its
+ * canonical form. docs/model.md gives each field's meaning. Immutable once loaded, so any thread may
+ * read it.
+ *
+ * A score is 350 plus the points of five factors. A factor's value, 0 to 10,000, is the weighted mean
+ * of its components' values; a component's value is a piecewise linear curve over one variable.
+ * Fields marked structural enter the folds (user_state.h): changing one rebuilds from the logs.
+ */
+#ifndef SS_SCORING_MODEL_H
+#define SS_SCORING_MODEL_H
+
+#include "scoring/user_state.h"
+
+enum {
+    SS_VALUE_MAX = 10000,
+    SS_CURVE_POINTS_MAX = 24,
+    SS_CURRENCIES_MAX = 64,
+    SS_TIERS_MAX = 8,
+    SS_NAME_MAX = 48,
+    SS_DECAY_DAYS_MAX = 4095, /* what is older is forgotten */
+};
+
+enum ss_factor {
+    SS_FACTOR_HISTORY,
+    SS_FACTOR_BEHAVIOUR,
+    SS_FACTOR_FULFILMENT,
+    SS_FACTOR_CHARACTERISTICS,
+    SS_FACTOR_RELATIONSHIPS,
+    SS_FACTOR_COUNT
+};
+
+/* The variables, each feeding one component of one factor; scoring/variables.c computes them. */
+enum ss_variable {
+    /* history */
+    SS_VAR_LATENESS,     /* milli-severity of late and overdue bills */
+    SS_VAR_DEFAULTS,     /* decayed defaults, milli */
+    SS_VAR_TRACK_RECORD, /* decayed bills paid on time, milli */
+    SS_VAR_DEBT,         /* balance owed over limit, in 1/10,000 */
+    /* behaviour */
+    SS_VAR_ACTIVITY,   /* decayed payments, milli */
+    SS_VAR_REGULARITY, /* months of the last twelve with a payment */
+    SS_VAR_DIVERSITY,  /* categories paid in during this quarter and the one before */
+    SS_VAR_REVERSALS,  /* chargebacks and a part of refunds over payments, in 1/10,000 */
+    /* fulfilment */
+    SS_VAR_SPENDING,  /* decayed amount paid, base minor units */
+    SS_VAR_REPAYMENT, /* decayed amount paid on bills, base minor units */
+    SS_VAR_LIMIT,     /* credit limit in all, base minor units */
+    SS_VAR_BOOKINGS,  /* bookings kept out of those due, in 1/10,000 */
+    /* characteristics */
+    SS_VAR_IDENTITY,  /* verified facts, weighted by the model's fact_points */
+    SS_VAR_EDUCATION, /* enum ss_degree_level */
+    SS_VAR_TENURE,    /* days since the account was opened */
+    /* relationships */
+    SS_VAR_FRIENDS, /* friends added less removed */
+    SS_VAR_COUNT
+};
+
+struct ss_curve {
+    int count;                        /* 1 to SS_CURVE_POINTS_MAX */
+    int64_t x[SS_CURVE_POINTS_MAX];   /* strictly ascending */
+    int32_t y[SS_CURVE_POINTS_MAX];
+};
+
+struct ss_component {
+    int32_t weight;  /* within its factor; 0 switches it off */
+    int32_t neutral; /* value while nothing is known of the variable, 0 to SS_VALUE_MAX */
+    struct ss_curve curve; /* variable -> 0 to SS_VALUE_MAX */
+};
+
+struct ss_currency {
+    char code[4];
+    int64_t numerator, denominator; /* base minor units = amount_minor * numerator / denominator */
+};
+
+struct ss_tier {
+    char name[SS_NAME_MAX];
+    int32_t from; /* least score of the tier; the first tier's is the score's minimum */
+};
+
+struct ss_benefit {
+    char id[SS_NAME_MAX];
+    char title[128];
+    int32_t threshold;
+};
+
+/* Decay by whole days with a half-life: factor[d] = 2^(-d / half_life_days) in 1/2^32, rounded down
+ * as docs/model.md says; structural. Filled by ss_decay_init. */
+struct ss_decay {
+    int32_t half_life_days;
+    uint64_t factor[SS_DECAY_DAYS_MAX + 1];
+};
+
+struct ss_model {
+    char name[SS_NAME_MAX];
+    char version[SS_NAME_MAX]; /* "<name>-<16 hex digits>" */
+
+    int32_t weights[SS_FACTOR_COUNT];
+    struct ss_component components[SS_VAR_COUNT];
+
+    /* lateness */
+    int32_t late_severity[SS_LATE_BUCKETS]; /* of one bill paid late, by how late, milli */
+    struct ss_curve overdue_severity;       /* days overdue -> milli, for bills still unpaid */
+    int32_t refund_share;                   /* how much of a refund counts as a reversal, 1/10,000 */
+    int32_t booking_prior;                  /* kept bookings that everybody starts with, milli */
+    int32_t cancelled_share;                /* how much of a no-show a cancellation is, 1/10,000 */
+    int32_t fact_points[SS_FACT_COUNT];
+
+    int32_t listed_cap; /* the score of a listed user is at most this */
+    int32_t revoke_margin; /* a benefit is revoked below its threshold less this */
+
+    int tier_count;
+    struct ss_tier tiers[SS_TIERS_MAX];
+    int benefit_count;
+    struct ss_benefit benefits[SS_BENEFITS_MAX];
+
+    /* structural */
+    struct ss_decay payments_decay, bills_decay, defaults_decay, bookings_decay;
+    char base_currency[4];
+    int currency_count;
+    struct ss_currency currencies[SS_CURRENCIES_MAX]; /* by code ascending; has the base at 1/1 */
+    int32_t recent_window; /* event ids remembered per user and input, 0 to SS_RECENT_MAX */
+};
+
+enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };
+
+/* Which factor a variable belongs to. */
+enum ss_factor ss_variable_factor(enum ss_variable variable);
+
+/* Names as in model.yaml and in records: "history", "lateness", …; static text. */
+const char *ss_factor_name(enum ss_factor factor);
+const char *ss_variable_name(enum ss_variable variable);
+
+#endif

@@ -1,0 +1,95 @@
+/* output.h - what an event leads to: at most one score record, and grants and revocations.
+ *
+ * Plain values, filled by ss_apply (apply.h) and encoded by schemas/. Texts borrow from the event,
+ * from the model, or are static. Enumerators have the order of the symbols in schemas/scores.avsc
+ * and entitlements.avsc.
+ */
+#ifndef SS_SCORING_OUTPUT_H
+#define SS_SCORING_OUTPUT_H
+
+#include "scoring/model.h"
+
+enum ss_score_kind {
+    SS_KIND_UPDATE,
+    SS_KIND_BLACKLIST_DROP,
+    SS_KIND_BLACKLIST_RESTORE,
+    SS_KIND_OPT_IN,
+    SS_KIND_OPT_OUT,
+    SS_KIND_OVERDUE,
+    SS_KIND_AGED,
+    SS_KIND_NEIGHBOUR,
+    SS_KIND_RESCORE,
+};
+
+enum { SS_REASONS_MAX = 4 };
+
+struct ss_factor_result {
+    int32_t value;        /* 0 to SS_VALUE_MAX */
+    int32_t weight;       /* the model's */
+    int32_t points_centi; /* hundredths of a point above 350 */
+};
+
+struct ss_reason {
+    const char *code;     /* static: LISTED, LATE_BILLS, …: docs/model.md lists them */
+    enum ss_factor factor;
+    int32_t points_centi; /* what the best value of this component would add */
+};
+
+/* The score proper: a pure function of (model, state, as_of). */
+struct ss_score {
+    int32_t score;      /* as published: capped for a listed user */
+    int32_t full_score; /* what the factors alone say */
+    int tier;           /* index into model->tiers */
+    bool listed;
+    struct ss_factor_result factors[SS_FACTOR_COUNT];
+    int reason_count;
+    struct ss_reason reasons[SS_REASONS_MAX];
+};
+
+/* Where an event came from. */
+struct ss_cause {
+    enum ss_input input;
+    int32_t partition;
+    int64_t offset;
+    struct ss_text event_id;
+};
+
+struct ss_score_record {
+    struct ss_text user_id;
+    enum ss_score_kind kind;
+    enum ss_standing standing;
+    int64_t sequence;
+    bool has_score, has_previous; /* no score at OPT_OUT, no previous one at OPT_IN */
+    int32_t previous_score;
+    struct ss_score score; /* meaningful if has_score */
+    const char *tier_name; /* NULL at OPT_OUT */
+    struct ss_text case_id; /* the court case at BLACKLIST_DROP and RESTORE, else empty */
+    struct ss_cause cause;
+    int64_t positions[SS_INPUT_COUNT]; /* next offset of each input, after this event */
+    int64_t consent_position;          /* offset of the SCORING grant that holds, or held */
+    int64_t as_of_ms;
+    const char *model_version;
+};
+
+enum ss_entitlement_action { SS_ENTITLEMENT_GRANTED, SS_ENTITLEMENT_REVOKED };
+
+struct ss_entitlement {
+    struct ss_text user_id;
+    enum ss_entitlement_action action;
+    const struct ss_benefit *benefit;
+    bool has_score;
+    int32_t score;
+    int64_t sequence; /* of the score record that it goes with */
+    int64_t as_of_ms;
+    struct ss_cause cause;
+    const char *model_version;
+};
+
+struct ss_effects {
+    bool has_record;
+    struct ss_score_record record;
+    int entitlement_count;
+    struct ss_entitlement entitlements[SS_BENEFITS_MAX];
+};
+
+#endif
