@@ -1,16 +1,16 @@
 /* bus.h - the edge to the logs: Kafka, archived files, or memory for tests and simulation.
  *
  * One bus belongs to one worker thread; every call is made from it. A bus delivers records of the
- * seven inputs for the partitions that it is assigned, all of them or none (co-partitioned: partition p
- * of every input), and commits transactions of outputs, changelog and consumed offsets.
+ * seven inputs for the partitions that it is assigned, all of them or none (co-partitioned:
+ * partition p of every input), and commits transactions of outputs, changelog and consumed offsets.
  *
  *   poll ──> SS_BUS_ASSIGNED p ──> restore p ──> open p ──> SS_BUS_RECORDS … ──> SS_BUS_REVOKED p
  *                                                  begin, produce …, commit ──┐
  *                                                  ^──────────────────────────┘
  *
- * An assigned partition delivers nothing until ss_bus_open_partition. Revocation arrives only between
- * polls: the worker never has a transaction open while it polls, so there is nothing of a revoked
- * partition left to finish, and records of it that a queue still held are not delivered.
+ * An assigned partition delivers nothing until ss_bus_open_partition. Revocation arrives only
+ * between polls: the worker never has a transaction open while it polls, so there is nothing of a
+ * revoked partition left to finish, and records of it that a queue still held are not delivered.
  */
 #ifndef SS_CONSUMER_BUS_H
 #define SS_CONSUMER_BUS_H
@@ -25,7 +25,7 @@ struct ss_record {
     enum ss_input input;
     int32_t partition;
     int64_t offset;
-    int64_t timestamp_ms; /* -1: none */
+    int64_t timestamp_ms;  /* -1: none */
     struct ss_bytes key;   /* data NULL: no key */
     struct ss_bytes value; /* data NULL: no value */
     void *message;         /* the implementation's, for headers */
@@ -58,23 +58,26 @@ typedef enum ss_status ss_restore_sink(void *arg, int64_t offset, int64_t broker
                                        struct ss_bytes key, struct ss_bytes value,
                                        struct ss_error *err);
 
-/* What is known of an assigned partition before it is restored. Fetched in this order: the committed
- * offsets (stable ones), then the changelog's high watermark. */
+/* What is known of an assigned partition before it is restored. Fetched in this order: the
+ * committed offsets (stable ones), then the changelog's high watermark. */
 struct ss_partition_start {
-    int64_t positions[SS_INPUT_COUNT];   /* committed; where none: the log's start */
-    int64_t ends[SS_INPUT_COUNT];        /* end offsets now */
+    int64_t positions[SS_INPUT_COUNT];      /* committed; where none: the log's start */
+    bool committed;                         /* the group has committed an offset for any of them */
+    int64_t ends[SS_INPUT_COUNT];           /* end offsets now */
     int64_t changelog_start, changelog_end; /* low watermark, and high one (not the last stable) */
 };
 
 struct ss_bus_ops {
-    /* At most `timeout_ms` for the first record; returns what there is then. SS_STOP: fenced by a twin,
-     * or another fatal error, the detail says what to do. SS_RETRY: the bus mends itself; poll on. */
+    /* At most `timeout_ms` for the first record; returns what there is then. SS_STOP: fenced by a
+     * twin, or another fatal error, the detail says what to do. SS_RETRY: the bus mends itself;
+     * poll on. */
     enum ss_status (*poll)(struct ss_bus *bus, size_t records_max, int timeout_ms,
                            struct ss_poll *out, struct ss_error *err);
     enum ss_status (*start)(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                             struct ss_error *err);
-    /* Reads the partition's committed changelog records from `from` up to `to`, which it reaches even where
-     * the last offsets are markers or compacted away. SS_GIVE_UP past the deadline, with the reason. */
+    /* Reads the partition's committed changelog records from `from` up to `to`, which it reaches
+     * even where the last offsets are markers or compacted away. SS_GIVE_UP past the deadline, with
+     * the reason. */
     enum ss_status (*restore)(struct ss_bus *bus, int32_t partition, int64_t from, int64_t to,
                               ss_restore_sink *sink, void *arg, struct ss_error *err);
     /* Lets the partition's records flow from the given next offsets. */
@@ -83,21 +86,26 @@ struct ss_bus_ops {
     /* Holds back, or lets flow again, one input of one partition (consents are drained first). */
     enum ss_status (*hold)(struct ss_bus *bus, enum ss_input input, int32_t partition, bool hold,
                            struct ss_error *err);
-    /* End offset of an input now, without a request where the client knows it already. */
-    enum ss_status (*end)(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t *offset,
-                          struct ss_error *err);
+    /* Whether everything below `offset` has been delivered. Markers and aborted records count as
+     * delivered once the consumer has passed them (it learns of that at the partition's end), so
+     * that a log whose last offsets are markers is reached too. No request. */
+    bool (*reached)(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset);
+    /* Delivers again from next_offset on: the worker has put records back that it could not process
+     * yet. What a queue still holds of that input and partition is not delivered before it. */
+    enum ss_status (*rewind)(struct ss_bus *bus, enum ss_input input, int32_t partition,
+                             int64_t next_offset, struct ss_error *err);
 
     enum ss_status (*begin)(struct ss_bus *bus, struct ss_error *err);
-    /* Copies key, value and headers. value.data NULL is a tombstone. A changelog record with `mark` set
-     * has its offset and broker time reported by commit. */
+    /* Copies key, value and headers. value.data NULL is a tombstone. A changelog record with `mark`
+     * set has its offset and broker time reported by commit. */
     enum ss_status (*produce)(struct ss_bus *bus, enum ss_target target, int32_t partition,
                               struct ss_bytes key, struct ss_bytes value,
                               const struct ss_header *headers, size_t header_count, bool mark,
                               struct ss_error *err);
-    /* Flushes, then adds the offsets (next offset of every listed input and partition), then commits.
-     * SS_OK: committed. SS_RETRY: aborted, nothing of it is visible; the consumer is
-     * rewound to what is committed by re-assigning (expect SS_BUS_REVOKED with lost, then ASSIGNED).
-     * SS_GIVE_UP: the group has moved on. */
+    /* Flushes, then adds the offsets (next offset of every listed input and partition), then
+     * commits. SS_OK: committed. SS_RETRY: aborted, nothing of it is visible; the consumer is
+     * rewound to what is committed by re-assigning (expect SS_BUS_REVOKED with lost, then
+     * ASSIGNED). SS_GIVE_UP: the group has moved on. */
     enum ss_status (*commit)(struct ss_bus *bus, struct ss_error *err);
     enum ss_status (*abort)(struct ss_bus *bus, struct ss_error *err);
     /* Next offset to be committed with the open transaction. */

@@ -13,25 +13,26 @@ enum ss_outcome { SS_COUNTED, SS_DUPLICATE, SS_NOT_CONSENTED, SS_REFUSED, SS_OUT
 /* Why one was refused; it goes to dead-letters under this name. */
 enum ss_refusal {
     SS_REFUSAL_NONE,
-    SS_REFUSAL_BAD_USER_ID,     /* empty, over 64 bytes, control characters, not UTF-8 */
-    SS_REFUSAL_BAD_EVENT_ID,    /* empty or over 64 bytes */
-    SS_REFUSAL_BAD_TIME,        /* occurred_at before 2000 or beyond the record's time + tolerance */
-    SS_REFUSAL_BAD_AMOUNT,      /* negative where it must not be, or over SS_AMOUNT_MAX */
+    SS_REFUSAL_BAD_USER_ID,  /* empty, over 64 bytes, control characters, not UTF-8 */
+    SS_REFUSAL_BAD_EVENT_ID, /* empty or over 64 bytes */
+    SS_REFUSAL_BAD_TIME,     /* occurred_at before 2000 or beyond the record's time + tolerance */
+    SS_REFUSAL_BAD_AMOUNT,   /* negative where it must not be, or over SS_AMOUNT_MAX */
     SS_REFUSAL_UNKNOWN_CURRENCY,
-    SS_REFUSAL_BAD_FIELD,       /* a field that this kind of event needs is missing or too long */
-    SS_REFUSAL_TOO_MANY,        /* over a bound of the user's state */
+    SS_REFUSAL_BAD_FIELD, /* a field that this kind of event needs is missing or too long */
+    SS_REFUSAL_TOO_MANY,  /* over a bound of the user's state */
     SS_REFUSAL_COUNT
 };
 
-#define SS_AMOUNT_MAX      INT64_C(1000000000000) /* minor units */
-#define SS_OCCURRED_AT_MIN INT64_C(946684800000)  /* 2000-01-01T00:00:00Z */
+#define SS_AMOUNT_MAX      INT64_C(1000000000000)     /* minor units */
+#define SS_OCCURRED_AT_MIN INT64_C(946684800000)      /* 2000-01-01T00:00:00Z */
+#define SS_OPENED_AT_MIN   INT64_C(-2208988800000)    /* 1900-01-01T00:00:00Z */
 #define SS_DUE_SPAN_MAX_MS (INT64_C(3653) * 86400000) /* a bill is due within ten years */
 
 /* Where the event stands in the log, for the record. */
 struct ss_context {
     int32_t partition;
     int64_t offset;
-    int64_t record_time_ms;         /* the Kafka record's timestamp, or occurred_at without one */
+    int64_t record_time_ms; /* the Kafka record's timestamp, or occurred_at without one */
     int64_t future_tolerance_ms;
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
 };
@@ -40,9 +41,10 @@ struct ss_context {
 enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_event *event,
                                const struct ss_context *context);
 
-/* Checks and applies. On SS_COUNTED *state has changed and *effects says what to publish (has_record
- * false and no entitlements where nothing is to be told); on any other outcome *state is as it was and
- * *effects is empty; on SS_REFUSED *refusal says why. *effects borrows from event and model. */
+/* Checks and applies. On SS_COUNTED *state has changed and *effects says what to publish
+ * (has_record false and no entitlements where nothing is to be told); on any other outcome *state
+ * is as it was and *effects is empty; on SS_REFUSED *refusal says why. *effects borrows from event
+ * and model. */
 enum ss_outcome ss_apply(const struct ss_model *model, struct ss_user_state *state,
                          const struct ss_event *event, const struct ss_context *context,
                          struct ss_effects *effects, enum ss_refusal *refusal);

@@ -117,7 +117,7 @@ struct ss_social {
 enum ss_profile_action {
     SS_PROFILE_VERIFIED,       /* uses fact, and degree_level where the fact is DEGREE */
     SS_PROFILE_REVOKED,        /* uses fact */
-    SS_PROFILE_ACCOUNT_OPENED, /* uses holder; the account's age counts from occurred_at */
+    SS_PROFILE_ACCOUNT_OPENED, /* uses holder, and opened_at_ms where it lies before the event */
     SS_PROFILE_CREDIT_LINE,    /* uses line_id, limit_minor, balance_minor, currency */
 };
 enum ss_profile_fact {
@@ -141,6 +141,7 @@ struct ss_profile {
     enum ss_profile_fact fact;
     enum ss_degree_level degree_level;
     enum ss_holder holder;
+    int64_t opened_at_ms;   /* SS_TIME_UNKNOWN: at occurred_at */
     struct ss_text line_id; /* which credit line; empty is a line like any other */
     int64_t limit_minor;    /* 0 closes the line */
     int64_t balance_minor;  /* owed; negative is a credit balance */

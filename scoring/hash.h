@@ -1,6 +1,6 @@
-/* hash.h - the 64-bit FNV-1a hash by which a state remembers identifiers (bills, cases, lines, event
- * ids) without keeping them. Part of the model's definition (docs/model.md): not to be changed
- * without a rebuild. */
+/* hash.h - the 64-bit FNV-1a hash by which a state remembers identifiers (bills, cases, lines,
+ * event ids) without keeping them. Part of the model's definition (docs/model.md): not to be
+ * changed without a rebuild. */
 #ifndef SS_SCORING_HASH_H
 #define SS_SCORING_HASH_H
 

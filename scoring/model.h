@@ -1,12 +1,13 @@
 /* model.h - a scoring model: every number that the score depends on, and nothing else.
  *
  * Loaded from model.yaml by config/model_file.c, which also computes its version, a hash of its
- * canonical form. docs/model.md gives each field's meaning. Immutable once loaded, so any thread may
- * read it.
+ * canonical form. docs/model.md gives each field's meaning. Immutable once loaded, so any thread
+ * may read it.
  *
- * A score is 350 plus the points of five factors. A factor's value, 0 to 10,000, is the weighted mean
- * of its components' values; a component's value is a piecewise linear curve over one variable.
- * Fields marked structural enter the folds (user_state.h): changing one rebuilds from the logs.
+ * A score is 350 plus the points of five factors. A factor's value, 0 to 10,000, is the weighted
+ * mean of its components' values; a component's value is a piecewise linear curve over one
+ * variable. Fields marked structural enter the folds (user_state.h): changing one rebuilds from the
+ * logs.
  */
 #ifndef SS_SCORING_MODEL_H
 #define SS_SCORING_MODEL_H
@@ -58,14 +59,14 @@ enum ss_variable {
 };
 
 struct ss_curve {
-    int count;                        /* 1 to SS_CURVE_POINTS_MAX */
-    int64_t x[SS_CURVE_POINTS_MAX];   /* strictly ascending */
+    int count;                      /* 1 to SS_CURVE_POINTS_MAX */
+    int64_t x[SS_CURVE_POINTS_MAX]; /* strictly ascending */
     int32_t y[SS_CURVE_POINTS_MAX];
 };
 
 struct ss_component {
-    int32_t weight;  /* within its factor; 0 switches it off */
-    int32_t neutral; /* value while nothing is known of the variable, 0 to SS_VALUE_MAX */
+    int32_t weight;        /* within its factor; 0 switches it off */
+    int32_t neutral;       /* value while nothing is known of the variable, 0 to SS_VALUE_MAX */
     struct ss_curve curve; /* variable -> 0 to SS_VALUE_MAX */
 };
 
@@ -102,12 +103,12 @@ struct ss_model {
     /* lateness */
     int32_t late_severity[SS_LATE_BUCKETS]; /* of one bill paid late, by how late, milli */
     struct ss_curve overdue_severity;       /* days overdue -> milli, for bills still unpaid */
-    int32_t refund_share;                   /* how much of a refund counts as a reversal, 1/10,000 */
-    int32_t booking_prior;                  /* kept bookings that everybody starts with, milli */
-    int32_t cancelled_share;                /* how much of a no-show a cancellation is, 1/10,000 */
+    int32_t refund_share;    /* how much of a refund counts as a reversal, 1/10,000 */
+    int32_t booking_prior;   /* kept bookings that everybody starts with, milli */
+    int32_t cancelled_share; /* how much of a no-show a cancellation is, 1/10,000 */
     int32_t fact_points[SS_FACT_COUNT];
 
-    int32_t listed_cap; /* the score of a listed user is at most this */
+    int32_t listed_cap;    /* the score of a listed user is at most this */
     int32_t revoke_margin; /* a benefit is revoked below its threshold less this */
 
     int tier_count;

@@ -30,9 +30,9 @@ struct ss_factor_result {
 };
 
 struct ss_reason {
-    const char *code;     /* static: LISTED, LATE_BILLS, …: docs/model.md lists them */
-    enum ss_factor factor;
-    int32_t points_centi; /* what the best value of this component would add */
+    const char *code;      /* static: LISTED, LATE_BILLS, …: docs/model.md lists them */
+    enum ss_factor factor; /* SS_FACTOR_COUNT for LISTED, which is of no factor */
+    int32_t points_centi;  /* what the best value of this component would add */
 };
 
 /* The score proper: a pure function of (model, state, as_of). */
@@ -61,8 +61,8 @@ struct ss_score_record {
     int64_t sequence;
     bool has_score, has_previous; /* no score at OPT_OUT, no previous one at OPT_IN */
     int32_t previous_score;
-    struct ss_score score; /* meaningful if has_score */
-    const char *tier_name; /* NULL at OPT_OUT */
+    struct ss_score score;  /* meaningful if has_score */
+    const char *tier_name;  /* NULL at OPT_OUT */
     struct ss_text case_id; /* the court case at BLACKLIST_DROP and RESTORE, else empty */
     struct ss_cause cause;
     int64_t positions[SS_INPUT_COUNT]; /* next offset of each input, after this event */

@@ -34,17 +34,16 @@ struct ss_recent {
 };
 
 struct ss_payments_part {
-    int32_t ref_day;         /* day of the newest event; the sums below are as of it */
-    int32_t first_day;       /* day of the earliest SETTLED event; meaningless while no_events */
-    int64_t settled_milli;   /* decayed count of SETTLED */
-    int64_t refunded_milli;  /* decayed count of REFUNDED */
-    int64_t reversed_milli;  /* decayed count of CHARGED_BACK */
-    int64_t amount;          /* decayed sum of SETTLED less REFUNDED and CHARGED_BACK, not below 0 */
-    int32_t month;           /* newest month (day / 30) with a SETTLED event */
-    uint32_t months_mask;    /* bit i: a SETTLED event in month - i */
-    int32_t quarter;         /* newest quarter (day / 90) with a SETTLED event */
-    uint32_t categories[2];  /* bit c: category c SETTLED in that quarter, in the one before */
-    bool any;                /* an event has counted */
+    int32_t ref_day;        /* day of the newest event; the sums below are as of it */
+    int64_t settled_milli;  /* decayed count of SETTLED */
+    int64_t refunded_milli; /* decayed count of REFUNDED */
+    int64_t reversed_milli; /* decayed count of CHARGED_BACK */
+    int64_t amount;         /* decayed sum of SETTLED less REFUNDED and CHARGED_BACK, not below 0 */
+    int32_t month;          /* newest month (day / 30) with a SETTLED event */
+    uint32_t months_mask;   /* bit i: a SETTLED event in month - i */
+    int32_t quarter;        /* newest quarter (day / 90) with a SETTLED event */
+    uint32_t categories[2]; /* bit c: category c SETTLED in that quarter, in the one before */
+    bool any;               /* an event has counted */
     struct ss_recent recent;
 };
 
@@ -55,11 +54,11 @@ struct ss_open_bill {
 
 struct ss_bills_part {
     int32_t ref_day;
-    int64_t on_time_milli;                 /* decayed count of bills paid by their due time */
-    int64_t late_milli[SS_LATE_BUCKETS];   /* decayed counts of bills paid late, by how late */
-    int64_t defaulted_milli;               /* decayed count, with the default half-life */
-    int64_t billed;                        /* decayed sum of ISSUED amounts */
-    int64_t paid;                          /* decayed sum of PAID amounts */
+    int64_t on_time_milli;               /* decayed count of bills paid by their due time */
+    int64_t late_milli[SS_LATE_BUCKETS]; /* decayed counts of bills paid late, by how late */
+    int64_t defaulted_milli;             /* decayed count, with the default half-life */
+    int64_t billed;                      /* decayed sum of ISSUED amounts */
+    int64_t paid;                        /* decayed sum of PAID amounts */
     bool any;
     uint8_t open_count;
     struct ss_open_bill open[SS_OPEN_BILLS_MAX]; /* by due_at_ms, then id_hash, ascending */
@@ -88,8 +87,9 @@ struct ss_profiles_part {
     uint8_t verified; /* bit f: enum ss_profile_fact f is verified */
     uint8_t degree_level;
     uint8_t holder;
-    bool opened, any;
-    int32_t opened_day; /* meaningful if opened */
+    bool any;    /* a fact was verified or revoked */
+    bool opened; /* opened_day is known */
+    int32_t opened_day;
     uint8_t line_count;
     struct ss_credit_line lines[SS_CREDIT_LINES_MAX]; /* by id_hash ascending */
     struct ss_recent recent;
@@ -116,7 +116,12 @@ struct ss_blacklist_part {
     struct ss_recent recent;
 };
 
-enum ss_standing { SS_STANDING_NONE, SS_STANDING_SCORED, SS_STANDING_LISTED, SS_STANDING_OPTED_OUT };
+enum ss_standing {
+    SS_STANDING_NONE,
+    SS_STANDING_SCORED,
+    SS_STANDING_LISTED,
+    SS_STANDING_OPTED_OUT
+};
 
 struct ss_published {
     uint8_t standing; /* enum ss_standing; NONE until the grant */

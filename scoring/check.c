@@ -1,0 +1,133 @@
+/* check.c - what can be refused in an event without looking at a state. */
+#include "scoring/fold.h"
+
+/* Well-formed UTF-8 (no overlong forms, no surrogates) without control characters (C0, DEL, C1). */
+static bool printable_utf8(struct ss_text text)
+{
+    const uint8_t *at = (const uint8_t *)text.data, *end = at + text.size;
+    while (at < end) {
+        uint32_t lead = *at++, code;
+        int more;
+        if (lead < 0x80) {
+            code = lead;
+            more = 0;
+        } else if (lead >= 0xc2 && lead < 0xe0) {
+            code = lead & 0x1f;
+            more = 1;
+        } else if (lead >= 0xe0 && lead < 0xf0) {
+            code = lead & 0x0f;
+            more = 2;
+        } else if (lead >= 0xf0 && lead < 0xf5) {
+            code = lead & 0x07;
+            more = 3;
+        } else {
+            return false;
+        }
+        if (end - at < more)
+            return false;
+        for (int i = 0; i < more; i++) {
+            if ((*at & 0xc0) != 0x80)
+                return false;
+            code = code << 6 | (*at++ & 0x3f);
+        }
+        if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+            return false;
+        if ((more == 2 && code < 0x800) || (more == 3 && (code < 0x10000 || code > 0x10ffff)) ||
+            (code >= 0xd800 && code < 0xe000))
+            return false;
+    }
+    return true;
+}
+
+static bool identifier(struct ss_text text)
+{
+    return text.size >= 1 && text.size <= SS_EVENT_ID_MAX;
+}
+
+static enum ss_refusal check_amount(const struct ss_model *model, int64_t amount_minor, int64_t min,
+                                    struct ss_text currency)
+{
+    if (amount_minor < min || amount_minor > SS_AMOUNT_MAX)
+        return SS_REFUSAL_BAD_AMOUNT;
+    if (amount_minor != 0 && !ss_currency_find(model, currency))
+        return SS_REFUSAL_UNKNOWN_CURRENCY;
+    return SS_REFUSAL_NONE;
+}
+
+static enum ss_refusal check_bill(const struct ss_model *model, const struct ss_event *event)
+{
+    const struct ss_bill *bill = &event->bill;
+    if (!identifier(bill->bill_id))
+        return SS_REFUSAL_BAD_FIELD;
+    if (bill->due_at_ms == SS_TIME_UNKNOWN) {
+        if (bill->status == SS_BILL_ISSUED)
+            return SS_REFUSAL_BAD_FIELD;
+    } else if (bill->due_at_ms < SS_OCCURRED_AT_MIN ||
+               bill->due_at_ms > event->occurred_at_ms + SS_DUE_SPAN_MAX_MS) {
+        return SS_REFUSAL_BAD_TIME;
+    }
+    return check_amount(model, bill->amount_minor, 0, bill->currency);
+}
+
+static enum ss_refusal check_profile(const struct ss_model *model, const struct ss_event *event)
+{
+    const struct ss_profile *profile = &event->profile;
+    enum ss_refusal refusal;
+
+    switch (profile->action) {
+    case SS_PROFILE_VERIFIED:
+    case SS_PROFILE_REVOKED:
+        break;
+    case SS_PROFILE_ACCOUNT_OPENED:
+        if (profile->opened_at_ms != SS_TIME_UNKNOWN &&
+            (profile->opened_at_ms < SS_OPENED_AT_MIN ||
+             profile->opened_at_ms > event->occurred_at_ms))
+            return SS_REFUSAL_BAD_TIME;
+        break;
+    case SS_PROFILE_CREDIT_LINE:
+        if (profile->line_id.size > SS_EVENT_ID_MAX)
+            return SS_REFUSAL_BAD_FIELD;
+        refusal = check_amount(model, profile->limit_minor, 0, profile->currency);
+        if (refusal != SS_REFUSAL_NONE)
+            return refusal;
+        return check_amount(model, profile->balance_minor, -SS_AMOUNT_MAX, profile->currency);
+    }
+    return SS_REFUSAL_NONE;
+}
+
+enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_event *event,
+                               const struct ss_context *context)
+{
+    if (event->user_id.size < 1 || event->user_id.size > SS_USER_ID_MAX ||
+        !printable_utf8(event->user_id))
+        return SS_REFUSAL_BAD_USER_ID;
+    if (!identifier(event->event_id))
+        return SS_REFUSAL_BAD_EVENT_ID;
+    if (event->occurred_at_ms < SS_OCCURRED_AT_MIN ||
+        event->occurred_at_ms > context->record_time_ms + context->future_tolerance_ms)
+        return SS_REFUSAL_BAD_TIME;
+
+    switch (event->input) {
+    case SS_PAYMENTS:
+        return check_amount(model, event->payment.amount_minor, 0, event->payment.currency);
+    case SS_BILLS:
+        return check_bill(model, event);
+    case SS_BOOKINGS:
+        return identifier(event->booking.booking_id) ? SS_REFUSAL_NONE : SS_REFUSAL_BAD_FIELD;
+    case SS_SOCIAL:
+        return event->social.friend_id.size >= 1 && event->social.friend_id.size <= SS_USER_ID_MAX
+                   ? SS_REFUSAL_NONE
+                   : SS_REFUSAL_BAD_FIELD;
+    case SS_PROFILES:
+        return check_profile(model, event);
+    case SS_CONSENTS:
+        return event->consent.purpose != SS_PURPOSE_SHARE || identifier(event->consent.subscriber)
+                   ? SS_REFUSAL_NONE
+                   : SS_REFUSAL_BAD_FIELD;
+    case SS_BLACKLIST:
+        return identifier(event->listing.case_id) ? SS_REFUSAL_NONE : SS_REFUSAL_BAD_FIELD;
+    case SS_INPUT_COUNT:
+        break;
+    }
+    return SS_REFUSAL_BAD_FIELD;
+}

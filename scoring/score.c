@@ -1,0 +1,71 @@
+#include "scoring/score.h"
+
+#include "scoring/apply.h"
+
+int32_t ss_component_value(const struct ss_model *model, const struct ss_variables *variables,
+                           enum ss_variable variable)
+{
+    const struct ss_component *component = &model->components[variable];
+    return variables->known[variable] ? ss_curve_at(&component->curve, variables->value[variable])
+                                      : component->neutral;
+}
+
+int64_t ss_component_weights(const struct ss_model *model, enum ss_factor factor)
+{
+    int64_t sum = 0;
+    for (int v = 0; v < SS_VAR_COUNT; v++)
+        if (ss_variable_factor((enum ss_variable)v) == factor)
+            sum += model->components[v].weight;
+    return sum;
+}
+
+int ss_score_tier(const struct ss_model *model, int32_t score)
+{
+    int tier = 0;
+    while (tier + 1 < model->tier_count && score >= model->tiers[tier + 1].from)
+        tier++;
+    return tier;
+}
+
+void ss_score_sum(const struct ss_model *model, const struct ss_variables *variables, bool listed,
+                  struct ss_score *score)
+{
+    int64_t weighted[SS_FACTOR_COUNT] = {0}, divisor[SS_FACTOR_COUNT] = {0}, weights = 0;
+
+    for (int v = 0; v < SS_VAR_COUNT; v++) {
+        enum ss_factor factor = ss_variable_factor((enum ss_variable)v);
+        int32_t weight = model->components[v].weight;
+        if (weight == 0)
+            continue;
+        weighted[factor] +=
+            (int64_t)weight * ss_component_value(model, variables, (enum ss_variable)v);
+        divisor[factor] += weight;
+    }
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        weights += model->weights[f];
+
+    int32_t points_centi = 0;
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+        struct ss_factor_result *result = &score->factors[f];
+        result->weight = model->weights[f];
+        result->value = (int32_t)(weighted[f] / divisor[f]); /* the loader: never 0 */
+        result->points_centi = (int32_t)((SS_SCORE_MAX - SS_SCORE_MIN) * INT64_C(100) *
+                                         result->weight * result->value / (weights * SS_VALUE_MAX));
+        points_centi += result->points_centi;
+    }
+    score->full_score = SS_SCORE_MIN + points_centi / 100;
+    score->listed = listed;
+    score->score =
+        listed && score->full_score > model->listed_cap ? model->listed_cap : score->full_score;
+    score->tier = ss_score_tier(model, score->score);
+    score->reason_count = 0;
+}
+
+void ss_score_compute(const struct ss_model *model, const struct ss_user_state *state,
+                      int64_t as_of_ms, struct ss_score *score)
+{
+    struct ss_variables variables;
+    ss_variables_compute(model, state, as_of_ms, &variables);
+    ss_score_sum(model, &variables, state->blacklist.case_count > 0, score);
+    ss_reasons_rank(model, &variables, score);
+}

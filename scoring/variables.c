@@ -1,0 +1,157 @@
+#include "scoring/variables.h"
+
+#include "scoring/fold.h"
+
+static int64_t floor_div(int64_t a, int64_t b) /* b > 0 */
+{
+    int64_t q = a / b;
+    return a % b < 0 ? q - 1 : q;
+}
+
+int32_t ss_curve_at(const struct ss_curve *curve, int64_t x)
+{
+    int last = curve->count - 1;
+    if (x <= curve->x[0])
+        return curve->y[0];
+    if (x >= curve->x[last])
+        return curve->y[last];
+    int i = 1;
+    while (x >= curve->x[i])
+        i++;
+    /* within 64 bits: the loader keeps x to 10^13 and y to 10^5 */
+    int64_t rise = (int64_t)(curve->y[i] - curve->y[i - 1]) * (x - curve->x[i - 1]);
+    return curve->y[i - 1] + (int32_t)floor_div(rise, curve->x[i] - curve->x[i - 1]);
+}
+
+static void set(struct ss_variables *out, enum ss_variable variable, int64_t value)
+{
+    out->value[variable] = value;
+    out->known[variable] = true;
+}
+
+static int bits(uint32_t mask)
+{
+    int count = 0;
+    for (; mask; mask &= mask - 1)
+        count++;
+    return count;
+}
+
+static int64_t lateness(const struct ss_model *model, const struct ss_bills_part *bills,
+                        int64_t days, int64_t as_of_ms)
+{
+    int64_t severity = 0;
+    for (int b = 0; b < SS_LATE_BUCKETS; b++)
+        severity += model->late_severity[b] *
+                    ss_decay_by(&model->bills_decay, bills->late_milli[b], days) / 1000;
+    for (int i = 0; i < bills->open_count; i++) {
+        int64_t overdue_ms = as_of_ms - bills->open[i].due_at_ms;
+        if (overdue_ms >= 86400000)
+            severity += ss_curve_at(&model->overdue_severity, overdue_ms / 86400000);
+    }
+    return severity;
+}
+
+static void of_bills(const struct ss_model *model, const struct ss_bills_part *bills, int32_t today,
+                     int64_t as_of_ms, struct ss_variables *out)
+{
+    int64_t days = (int64_t)today - bills->ref_day;
+    if (!bills->any)
+        return;
+    set(out, SS_VAR_LATENESS, lateness(model, bills, days, as_of_ms));
+    set(out, SS_VAR_DEFAULTS, ss_decay_by(&model->defaults_decay, bills->defaulted_milli, days));
+    set(out, SS_VAR_TRACK_RECORD, ss_decay_by(&model->bills_decay, bills->on_time_milli, days));
+    set(out, SS_VAR_REPAYMENT, ss_decay_by(&model->bills_decay, bills->paid, days));
+}
+
+static void of_payments(const struct ss_model *model, const struct ss_payments_part *payments,
+                        int32_t today, struct ss_variables *out)
+{
+    const struct ss_decay *decay = &model->payments_decay;
+    int64_t days = (int64_t)today - payments->ref_day;
+    if (!payments->any)
+        return;
+    int64_t settled = ss_decay_by(decay, payments->settled_milli, days);
+    int64_t refunded = ss_decay_by(decay, payments->refunded_milli, days);
+    int64_t reversed = ss_decay_by(decay, payments->reversed_milli, days) +
+                       refunded * model->refund_share / SS_VALUE_MAX;
+    set(out, SS_VAR_ACTIVITY, settled);
+    set(out, SS_VAR_SPENDING, ss_decay_by(decay, payments->amount, days));
+
+    int32_t months = today / 30 - payments->month;
+    if (months < 0)
+        months = 0;
+    set(out, SS_VAR_REGULARITY, months < 12 ? bits(payments->months_mask << months & 0xfff) : 0);
+
+    int32_t quarters = today / 90 - payments->quarter;
+    uint32_t seen = quarters <= 0   ? payments->categories[0] | payments->categories[1]
+                    : quarters == 1 ? payments->categories[0]
+                                    : 0;
+    set(out, SS_VAR_DIVERSITY, bits(seen));
+
+    if (settled > 0) {
+        int64_t ratio = SS_VALUE_MAX * reversed / settled;
+        set(out, SS_VAR_REVERSALS, ratio < SS_VALUE_MAX ? ratio : SS_VALUE_MAX);
+    } else if (reversed > 0) {
+        set(out, SS_VAR_REVERSALS, SS_VALUE_MAX);
+    }
+}
+
+static void of_bookings(const struct ss_model *model, const struct ss_bookings_part *bookings,
+                        int32_t today, struct ss_variables *out)
+{
+    const struct ss_decay *decay = &model->bookings_decay;
+    int64_t days = (int64_t)today - bookings->ref_day;
+    int64_t honoured = ss_decay_by(decay, bookings->honoured_milli, days);
+    int64_t no_show = ss_decay_by(decay, bookings->no_show_milli, days);
+    int64_t cancelled = ss_decay_by(decay, bookings->cancelled_milli, days);
+    if (honoured + no_show + cancelled == 0)
+        return;
+    int64_t kept = honoured + model->booking_prior;
+    int64_t broken = no_show + cancelled * model->cancelled_share / SS_VALUE_MAX;
+    if (kept + broken > 0)
+        set(out, SS_VAR_BOOKINGS, SS_VALUE_MAX * kept / (kept + broken));
+}
+
+static void of_profile(const struct ss_model *model, const struct ss_profiles_part *profiles,
+                       int32_t today, struct ss_variables *out)
+{
+    if (profiles->any) {
+        int64_t points = 0;
+        for (int f = 0; f < SS_FACT_COUNT; f++)
+            if (profiles->verified & 1u << f)
+                points += model->fact_points[f];
+        set(out, SS_VAR_IDENTITY, points);
+    }
+    if (profiles->degree_level != SS_DEGREE_UNKNOWN)
+        set(out, SS_VAR_EDUCATION, profiles->degree_level);
+    if (profiles->opened) {
+        int64_t days = (int64_t)today - profiles->opened_day;
+        set(out, SS_VAR_TENURE, days > 0 ? days : 0);
+    }
+    int64_t limit = 0, balance = 0;
+    for (int i = 0; i < profiles->line_count; i++) {
+        limit += profiles->lines[i].limit;
+        balance += profiles->lines[i].balance;
+    }
+    if (profiles->line_count > 0)
+        set(out, SS_VAR_LIMIT, limit);
+    if (limit > 0)
+        set(out, SS_VAR_DEBT, balance > 0 ? SS_VALUE_MAX * balance / limit : 0);
+}
+
+void ss_variables_compute(const struct ss_model *model, const struct ss_user_state *state,
+                          int64_t as_of_ms, struct ss_variables *out)
+{
+    int32_t today = ss_day_of(as_of_ms);
+    const struct ss_social_part *social = &state->social;
+
+    memset(out, 0, sizeof *out);
+    of_bills(model, &state->bills, today, as_of_ms, out);
+    of_payments(model, &state->payments, today, out);
+    of_bookings(model, &state->bookings, today, out);
+    of_profile(model, &state->profiles, today, out);
+    if (social->any)
+        set(out, SS_VAR_FRIENDS,
+            social->added > social->removed ? (int64_t)social->added - social->removed : 0);
+}

@@ -1,0 +1,19 @@
+/* variables.h - what the folds say at a moment: one number for each variable, or that nothing is
+ * known. The rules are docs/model.md's, "Variables". Pure; internal to scoring/. */
+#ifndef SS_SCORING_VARIABLES_H
+#define SS_SCORING_VARIABLES_H
+
+#include "scoring/model.h"
+
+struct ss_variables {
+    int64_t value[SS_VAR_COUNT];
+    bool known[SS_VAR_COUNT];
+};
+
+void ss_variables_compute(const struct ss_model *model, const struct ss_user_state *state,
+                          int64_t as_of_ms, struct ss_variables *out);
+
+/* y at x: linear between the points, rounded down, level beyond the ends. */
+int32_t ss_curve_at(const struct ss_curve *curve, int64_t x);
+
+#endif
