@@ -1,0 +1,221 @@
+#include "config/options.h"
+#include "config/suggest.h"
+
+#include <string.h>
+
+#define NAME(name, field, max, fallback, help)                                                \
+    {                                                                                         \
+        name, SS_OPTION_NAME, offsetof(struct ss_config, field), 1, max, NULL, fallback, help \
+    }
+#define TOPIC(name, field, fallback, help)                                                     \
+    {                                                                                          \
+        name, SS_OPTION_TOPIC, offsetof(struct ss_config, field), 1, 249, NULL, fallback, help \
+    }
+#define URL(name, field, starts, help)                                                   \
+    {                                                                                    \
+        name, SS_OPTION_URL, offsetof(struct ss_config, field), 0, 0, starts, NULL, help \
+    }
+#define PATH(name, field, help)                                                         \
+    {                                                                                   \
+        name, SS_OPTION_PATH, offsetof(struct ss_config, field), 0, 0, NULL, NULL, help \
+    }
+#define SECRET(name, field, help)                                                         \
+    {                                                                                     \
+        name, SS_OPTION_SECRET, offsetof(struct ss_config, field), 0, 0, NULL, NULL, help \
+    }
+#define INTEGER(name, field, min, max, fallback, help)                                             \
+    {                                                                                              \
+        name, SS_OPTION_INTEGER, offsetof(struct ss_config, field), min, max, NULL, fallback, help \
+    }
+#define CHOICE(name, field, choices, fallback, help)                                             \
+    {                                                                                            \
+        name, SS_OPTION_CHOICE, offsetof(struct ss_config, field), 0, 0, choices, fallback, help \
+    }
+
+#define DAY INT64_C(86400000)
+#define MIB INT64_C(1048576)
+
+/* clang-format off */
+const struct ss_option ss_options[] = {
+    NAME("group", group, 64, "sesame",
+        "The Kafka consumer group; processes with the same group share the partitions. The prefix of "
+        "all transactional ids."),
+    NAME("instance", instance, 64, NULL,
+        "Name of this process, unique within the group and the same after a restart: it is what "
+        "recognises its own unfinished transactions and makes a restart quiet. Two processes with "
+        "the same name do not run at the same time: the second exits with an error. By default the host name."),
+    INTEGER("workers", workers, 1, 64, "1",
+        "Worker threads. Each owns some of the partitions, with a consumer, a transactional producer "
+        "and a Redis connection of its own. More than there are partitions stay idle."),
+
+    URL("registry.url", registry_url, "http:// https:// embedded:",
+        "The schema registry, any with the Confluent REST API; the URL may have a path, as "
+        "Apicurio's has (`/apis/ccompat/v7`). `\"embedded:\"`, which YAML wants in quotes, uses the "
+        "schemas within the binary and no network. `run` needs it."),
+    SECRET("registry.basic_auth", registry_basic_auth,
+        "`user:password` for the registry. Take it from the environment: `${REGISTRY_AUTH}`."),
+    PATH("registry.ca_file", registry_ca_file,
+        "Certificates (PEM) to check the registry's against; by default the system's."),
+    INTEGER("registry.timeout_ms", registry_timeout_ms, 100, 60000, "5000",
+        "How long one request to the registry may take. While the registry does not answer, records "
+        "with schemas not seen before wait; they are not lost."),
+
+    URL("redis.url", redis_url, "redis:// rediss:// unix://",
+        "`redis://[user:password@]host:port[/db]`, `rediss://…` for TLS where the Redis client has it, "
+        "or `unix:///path/to/socket`. `run` needs it."),
+    NAME("redis.prefix", redis_prefix, 64, "sesame",
+        "What all keys begin with. Two groups may share a Redis with different prefixes."),
+    INTEGER("redis.buckets", redis_buckets, 1, 1048576, "16384",
+        "Hashes per partition that users are spread over. About 60 users in each use the least memory: "
+        "users per partition / 60. Part of the data's identity: another number means that every "
+        "partition is rebuilt from the changelog."),
+    INTEGER("redis.timeout_ms", redis_timeout_ms, 10, 60000, "2000",
+        "How long Redis may take to accept a connection, and for each answer."),
+
+    TOPIC("topics.payments", input_topics[SS_PAYMENTS], "payments", "Input."),
+    TOPIC("topics.bills", input_topics[SS_BILLS], "bills", "Input."),
+    TOPIC("topics.bookings", input_topics[SS_BOOKINGS], "bookings", "Input."),
+    TOPIC("topics.social", input_topics[SS_SOCIAL], "social", "Input."),
+    TOPIC("topics.profiles", input_topics[SS_PROFILES], "profiles", "Input."),
+    TOPIC("topics.consents", input_topics[SS_CONSENTS], "consents",
+        "Input, read to its end before the others are."),
+    TOPIC("topics.blacklist", input_topics[SS_BLACKLIST], "blacklist",
+        "Input; its records overtake those of the others."),
+    TOPIC("topics.scores", scores_topic, "scores", "Output: every change of a score, with its reasons."),
+    TOPIC("topics.entitlements", entitlements_topic, "entitlements",
+        "Output: benefits granted and revoked."),
+    TOPIC("topics.dead_letters", dead_letters_topic, "dead-letters",
+        "Output: records that could not be read or were refused, as they came, and why."),
+    TOPIC("topics.state", state_topic, "sesame-state",
+        "Internal: the state changelog, compacted. The durable form of all state; Redis is a view of it."),
+    INTEGER("topics.partitions", topic_partitions, 1, 10000, "4",
+        "Partitions of every topic, for `sesame topics create`. Part of the state's identity: it cannot "
+        "be changed later without a rebuild."),
+    INTEGER("topics.replication", topic_replication, 1, 16, "1",
+        "Replicas of every topic, for `sesame topics create`. 1 suits one broker and a try; "
+        "production wants 3."),
+    INTEGER("topics.scores_retention_ms", scores_retention_ms, 3600000, 36500 * DAY, "31536000000",
+        "How long `scores` and `entitlements` are kept (365 days), for `sesame topics create`. This is the published "
+        "history: what subscribers and auditors can look back on."),
+
+    INTEGER("state.segment_ms", state_segment_ms, 1000, 365 * DAY, "86400000",
+        "`segment.ms` of the changelog (1 day). Kafka never compacts the active segment, so this plus "
+        "`state.max_compaction_lag_ms` bounds how long a withdrawn user's state stays in the log."),
+    INTEGER("state.max_compaction_lag_ms", state_max_compaction_lag_ms, 1000, 365 * DAY, "86400000",
+        "`max.compaction.lag.ms` of the changelog (1 day)."),
+    INTEGER("state.delete_retention_ms", state_delete_retention_ms, 60000, 365 * DAY, "604800000",
+        "`delete.retention.ms` of the changelog (7 days). A Redis that has been behind for more than half "
+        "of it may have missed a deletion, and is rebuilt from the beginning."),
+
+    INTEGER("batch.records_max", batch_records_max, 1, 1000000, "10000",
+        "The most records that go into one transaction. A worker commits as soon as it has anything and the "
+        "commit before is through, so a transaction holds what has come in meanwhile."),
+    INTEGER("batch.wait_ms", batch_wait_ms, 0, 1000, "5",
+        "How long a worker waits for the first record of a batch before it looks after other things."),
+    INTEGER("memory.fetch_bytes_max", memory_fetch_bytes_max, MIB, 16384 * MIB, "67108864",
+        "The most bytes of fetched records waiting in a worker's queues, over all of its partitions "
+        "(64 MiB)."),
+    INTEGER("cache.bytes_max", cache_bytes_max, 0, 65536 * MIB, "67108864",
+        "The most memory of a worker's cache of states (64 MiB)."),
+    INTEGER("restore.timeout_ms", restore_timeout_ms, 1000, DAY, "240000",
+        "How long restoring a partition from the changelog may go without any progress before the worker tries "
+        "anew, with a warning. Keep it below librdkafka's `max.poll.interval.ms` (300000 by default)."),
+
+    INTEGER("events.future_tolerance_ms", events_future_tolerance_ms, 0, 3650 * DAY, "86400000",
+        "How far an event's `occurred_at` may lie behind its Kafka record's time (1 day); what lies "
+        "further in the future is dead-lettered."),
+    INTEGER("events.value_bytes_max", events_value_bytes_max, 64, 64 * MIB, "1048576",
+        "A record with a larger value is dead-lettered without being decoded (1 MiB)."),
+    INTEGER("dead_letters.value_bytes_max", dead_letters_value_bytes_max, 1024, 1024 * MIB, "16777216",
+        "The largest value that a dead letter carries as it came (16 MiB); of a larger one it carries the "
+        "coordinates and the hash. `sesame topics create` sizes the topic for it."),
+
+    PATH("model.file", model_file,
+        "The scoring model; by default the one built in (`config/model.yaml`). See `docs/model.md`."),
+    CHOICE("log.level", log_level, "error warn info debug", "info",
+        "What goes to standard error. At `debug` user ids may appear in the log."),
+};
+const size_t ss_option_count = sizeof ss_options / sizeof *ss_options;
+
+const struct ss_option_section ss_option_sections[] = {
+    {"", "The process", "Keys at the top level of the file."},
+    {"registry", "Schema registry", ""},
+    {"redis", "Redis", "Holds a view of the state that is rebuilt whenever it cannot be trusted. Its "
+        "`maxmemory-policy` must be `noeviction`."},
+    {"topics", "Topics", "All topics have the same number of partitions; the names must differ."},
+    {"state", "State changelog", "Settings of `topics.state`, for `sesame topics create`."},
+    {"batch", "Batches", ""},
+    {"memory", "Memory", ""},
+    {"cache", "Cache", ""},
+    {"restore", "Restoring", ""},
+    {"events", "Events", ""},
+    {"dead_letters", "Dead letters", ""},
+    {"model", "Model", ""},
+    {"log", "Log", ""},
+};
+/* clang-format on */
+const size_t ss_option_section_count = sizeof ss_option_sections / sizeof *ss_option_sections;
+
+_Static_assert(sizeof ss_options / sizeof *ss_options <= SS_CONFIG_OPTIONS_MAX,
+               "raise SS_CONFIG_OPTIONS_MAX");
+_Static_assert(sizeof ss_option_sections / sizeof *ss_option_sections <= 29,
+               "raise the room for names in ss_option_suggest");
+/* log.level is stored as the index of its choice. */
+_Static_assert(SS_LOG_ERROR == 0 && SS_LOG_WARN == 1 && SS_LOG_INFO == 2 && SS_LOG_DEBUG == 3,
+               "the choices of log.level follow enum ss_log_level");
+
+const struct ss_option *ss_option_find(const char *name)
+{
+    for (size_t i = 0; i < ss_option_count; i++)
+        if (strcmp(ss_options[i].name, name) == 0)
+            return &ss_options[i];
+    return NULL;
+}
+
+const struct ss_option_section *ss_option_section_find(const char *name)
+{
+    for (size_t i = 0; i < ss_option_section_count; i++)
+        if (*name && strcmp(ss_option_sections[i].name, name) == 0)
+            return &ss_option_sections[i];
+    return NULL;
+}
+
+static const char *last_part(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+const char *ss_option_suggest(const char *name)
+{
+    const char *names[SS_CONFIG_OPTIONS_MAX + 32] = {"kafka", "kafka_consumer", "kafka_producer"};
+    size_t count = 3;
+    for (size_t i = 0; i < ss_option_count; i++)
+        names[count++] = ss_options[i].name;
+    for (size_t i = 0; i < ss_option_section_count; i++)
+        if (*ss_option_sections[i].name)
+            names[count++] = ss_option_sections[i].name;
+    const char *nearest = ss_suggest(name, names, count);
+    if (nearest)
+        return nearest;
+    /* `buckets` at the top level, or in a wrong section */
+    for (size_t i = 0; i < ss_option_count; i++)
+        if (strcmp(last_part(ss_options[i].name), last_part(name)) == 0)
+            return ss_options[i].name;
+    return NULL;
+}
+
+char **ss_option_text(struct ss_config *config, const struct ss_option *option)
+{
+    return (char **)((char *)config + option->offset);
+}
+
+int64_t *ss_option_number(struct ss_config *config, const struct ss_option *option)
+{
+    return (int64_t *)((char *)config + option->offset);
+}
+
+bool ss_option_is_number(const struct ss_option *option)
+{
+    return option->type == SS_OPTION_INTEGER || option->type == SS_OPTION_CHOICE;
+}
