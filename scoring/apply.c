@@ -48,9 +48,10 @@ static void recent_add(struct ss_recent *recent, uint32_t hash, int32_t window)
 {
     if (window == 0)
         return;
-    if (recent->count == window) {
-        memmove(&recent->hash[0], &recent->hash[1], (size_t)(window - 1) * sizeof hash);
-        recent->count--;
+    if (recent->count >= window) { /* more than that if another model filled it */
+        memmove(&recent->hash[0], &recent->hash[recent->count - (window - 1)],
+                (size_t)(window - 1) * sizeof hash);
+        recent->count = (uint8_t)(window - 1);
     }
     recent->hash[recent->count++] = hash;
 }
@@ -181,8 +182,8 @@ static void publish(const struct ss_model *model, struct ss_user_state *state,
         record->kind = SS_KIND_UPDATE;
     else
         record->kind = score.listed ? SS_KIND_BLACKLIST_DROP : SS_KIND_BLACKLIST_RESTORE;
-    if (event->input == SS_BLACKLIST)
-        record->case_id = event->listing.case_id;
+    if (record->kind == SS_KIND_BLACKLIST_DROP || record->kind == SS_KIND_BLACKLIST_RESTORE)
+        record->case_id = event->listing.case_id; /* nothing else moves the standing */
 
     published->standing = (uint8_t)standing;
     published->score = (int16_t)score.score;

@@ -14,8 +14,9 @@ enum ss_outcome { SS_COUNTED, SS_DUPLICATE, SS_NOT_CONSENTED, SS_REFUSED, SS_OUT
 enum ss_refusal {
     SS_REFUSAL_NONE,
     SS_REFUSAL_BAD_USER_ID,  /* empty, over 64 bytes, control characters, not UTF-8 */
-    SS_REFUSAL_BAD_EVENT_ID, /* empty or over 64 bytes */
-    SS_REFUSAL_BAD_TIME,     /* occurred_at before 2000 or beyond the record's time + tolerance */
+    SS_REFUSAL_BAD_EVENT_ID, /* the same rules: it is published with what it causes */
+    SS_REFUSAL_BAD_TIME,     /* occurred_at before 2000, from 2200 on, or beyond the record's time +
+                              * tolerance; a bill's due or an account's opening out of bounds */
     SS_REFUSAL_BAD_AMOUNT,   /* negative where it must not be, or over SS_AMOUNT_MAX */
     SS_REFUSAL_UNKNOWN_CURRENCY,
     SS_REFUSAL_BAD_FIELD, /* a field that this kind of event needs is missing or too long */
@@ -25,6 +26,7 @@ enum ss_refusal {
 
 #define SS_AMOUNT_MAX      INT64_C(1000000000000)     /* minor units */
 #define SS_OCCURRED_AT_MIN INT64_C(946684800000)      /* 2000-01-01T00:00:00Z */
+#define SS_OCCURRED_AT_MAX INT64_C(7258118399999)     /* the last instant before 2200 */
 #define SS_OPENED_AT_MIN   INT64_C(-2208988800000)    /* 1900-01-01T00:00:00Z */
 #define SS_DUE_SPAN_MAX_MS (INT64_C(3653) * 86400000) /* a bill is due within ten years */
 
@@ -32,8 +34,8 @@ enum ss_refusal {
 struct ss_context {
     int32_t partition;
     int64_t offset;
-    int64_t record_time_ms; /* the Kafka record's timestamp, or occurred_at without one */
-    int64_t future_tolerance_ms;
+    int64_t record_time_ms;      /* the Kafka record's timestamp, or occurred_at without one */
+    int64_t future_tolerance_ms; /* not negative */
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
 };
 

@@ -44,6 +44,19 @@ static bool identifier(struct ss_text text)
     return text.size >= 1 && text.size <= SS_EVENT_ID_MAX;
 }
 
+/* An identifier that records repeat must be readable by every subscriber. */
+static bool published_identifier(struct ss_text text)
+{
+    return identifier(text) && printable_utf8(text);
+}
+
+/* The record's time comes from the wire, so nothing is added to it. */
+static bool occurred_in_bounds(int64_t occurred_at_ms, const struct ss_context *context)
+{
+    return occurred_at_ms >= SS_OCCURRED_AT_MIN && occurred_at_ms <= SS_OCCURRED_AT_MAX &&
+           occurred_at_ms - context->future_tolerance_ms <= context->record_time_ms;
+}
+
 static enum ss_refusal check_amount(const struct ss_model *model, int64_t amount_minor, int64_t min,
                                     struct ss_text currency)
 {
@@ -101,10 +114,9 @@ enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_eve
     if (event->user_id.size < 1 || event->user_id.size > SS_USER_ID_MAX ||
         !printable_utf8(event->user_id))
         return SS_REFUSAL_BAD_USER_ID;
-    if (!identifier(event->event_id))
+    if (!published_identifier(event->event_id))
         return SS_REFUSAL_BAD_EVENT_ID;
-    if (event->occurred_at_ms < SS_OCCURRED_AT_MIN ||
-        event->occurred_at_ms > context->record_time_ms + context->future_tolerance_ms)
+    if (!occurred_in_bounds(event->occurred_at_ms, context))
         return SS_REFUSAL_BAD_TIME;
 
     switch (event->input) {
@@ -125,7 +137,8 @@ enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_eve
                    ? SS_REFUSAL_NONE
                    : SS_REFUSAL_BAD_FIELD;
     case SS_BLACKLIST:
-        return identifier(event->listing.case_id) ? SS_REFUSAL_NONE : SS_REFUSAL_BAD_FIELD;
+        return published_identifier(event->listing.case_id) ? SS_REFUSAL_NONE
+                                                            : SS_REFUSAL_BAD_FIELD;
     case SS_INPUT_COUNT:
         break;
     }

@@ -1,6 +1,6 @@
 #include "scoring/decay.h"
 
-#include <assert.h>
+#include "scoring/require.h"
 
 /* f^n in 1/2^32, by squaring from the lowest bit of n up, dropping the low 32 bits of each product.
  */
@@ -17,7 +17,7 @@ static uint64_t power(uint64_t f, int32_t n)
 
 void ss_decay_init(struct ss_decay *decay, int32_t half_life_days)
 {
-    assert(half_life_days >= 1 && half_life_days <= SS_DECAY_DAYS_MAX);
+    SS_REQUIRE(half_life_days >= 1 && half_life_days <= SS_DECAY_DAYS_MAX);
     const uint64_t half = UINT64_C(1) << 31;
     uint64_t low = 0, high = UINT32_MAX; /* power() rises with f, so bisect */
     while (low < high) {
@@ -34,7 +34,7 @@ void ss_decay_init(struct ss_decay *decay, int32_t half_life_days)
 
 int64_t ss_decay_by(const struct ss_decay *decay, int64_t value, int64_t days)
 {
-    assert(value >= 0);
+    SS_REQUIRE(value >= 0);
     if (days <= 0)
         return value;
     if (days > SS_DECAY_DAYS_MAX)

@@ -1,7 +1,6 @@
 /* names.c - the names under which models, records and documents know things. */
 #include "scoring/apply.h"
-
-#include <assert.h>
+#include "scoring/require.h"
 
 const char *ss_factor_name(enum ss_factor factor)
 {
@@ -34,13 +33,13 @@ static const struct {
 
 const char *ss_variable_name(enum ss_variable variable)
 {
-    assert(variable < SS_VAR_COUNT);
+    SS_REQUIRE(variable < SS_VAR_COUNT);
     return variables[variable].name;
 }
 
 enum ss_factor ss_variable_factor(enum ss_variable variable)
 {
-    assert(variable < SS_VAR_COUNT);
+    SS_REQUIRE(variable < SS_VAR_COUNT);
     return variables[variable].factor;
 }
 
@@ -50,7 +49,7 @@ const char *ss_refusal_name(enum ss_refusal refusal)
         "NONE",       "BAD_USER_ID",      "BAD_EVENT_ID", "BAD_TIME",
         "BAD_AMOUNT", "UNKNOWN_CURRENCY", "BAD_FIELD",    "TOO_MANY",
     };
-    assert(refusal < SS_REFUSAL_COUNT);
+    SS_REQUIRE(refusal < SS_REFUSAL_COUNT);
     return names[refusal];
 }
 
@@ -58,7 +57,7 @@ const char *ss_outcome_name(enum ss_outcome outcome)
 {
     static const char *const names[SS_OUTCOME_COUNT] = {"counted", "duplicate", "not-consented",
                                                         "dead-lettered"};
-    assert(outcome < SS_OUTCOME_COUNT);
+    SS_REQUIRE(outcome < SS_OUTCOME_COUNT);
     return names[outcome];
 }
 
@@ -66,6 +65,6 @@ const char *ss_input_name(enum ss_input input)
 {
     static const char *const names[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
                                                       "profiles", "consents", "blacklist"};
-    assert(input < SS_INPUT_COUNT);
+    SS_REQUIRE(input < SS_INPUT_COUNT);
     return names[input];
 }

@@ -18,7 +18,7 @@ int32_t ss_curve_at(const struct ss_curve *curve, int64_t x)
     int i = 1;
     while (x >= curve->x[i])
         i++;
-    /* within 64 bits: the loader keeps x to 10^13 and y to 10^5 */
+    /* within 64 bits: the loader keeps |x| to 10^12 and y to 10^6 */
     int64_t rise = (int64_t)(curve->y[i] - curve->y[i - 1]) * (x - curve->x[i - 1]);
     return curve->y[i - 1] + (int32_t)floor_div(rise, curve->x[i] - curve->x[i - 1]);
 }
@@ -37,31 +37,35 @@ static int bits(uint32_t mask)
     return count;
 }
 
-static int64_t lateness(const struct ss_model *model, const struct ss_bills_part *bills,
-                        int64_t days, int64_t as_of_ms)
-{
-    int64_t severity = 0;
-    for (int b = 0; b < SS_LATE_BUCKETS; b++)
-        severity += model->late_severity[b] *
-                    ss_decay_by(&model->bills_decay, bills->late_milli[b], days) / 1000;
-    for (int i = 0; i < bills->open_count; i++) {
-        int64_t overdue_ms = as_of_ms - bills->open[i].due_at_ms;
-        if (overdue_ms >= 86400000)
-            severity += ss_curve_at(&model->overdue_severity, overdue_ms / 86400000);
-    }
-    return severity;
-}
-
 static void of_bills(const struct ss_model *model, const struct ss_bills_part *bills, int32_t today,
                      int64_t as_of_ms, struct ss_variables *out)
 {
     int64_t days = (int64_t)today - bills->ref_day;
     if (!bills->any)
         return;
-    set(out, SS_VAR_LATENESS, lateness(model, bills, days, as_of_ms));
-    set(out, SS_VAR_DEFAULTS, ss_decay_by(&model->defaults_decay, bills->defaulted_milli, days));
-    set(out, SS_VAR_TRACK_RECORD, ss_decay_by(&model->bills_decay, bills->on_time_milli, days));
+    int64_t on_time = ss_decay_by(&model->bills_decay, bills->on_time_milli, days);
+    int64_t defaulted = ss_decay_by(&model->defaults_decay, bills->defaulted_milli, days);
+    /* a default closes its bill, and stays as bad as the latest of payments */
+    int64_t severity = model->late_severity[SS_LATE_BUCKETS - 1] * defaulted / 1000;
+    int64_t ended = on_time + defaulted, overdue = 0;
+    for (int b = 0; b < SS_LATE_BUCKETS; b++) {
+        int64_t late = ss_decay_by(&model->bills_decay, bills->late_milli[b], days);
+        severity += model->late_severity[b] * late / 1000;
+        ended += late;
+    }
+    for (int i = 0; i < bills->open_count; i++) {
+        int64_t overdue_ms = as_of_ms - bills->open[i].due_at_ms;
+        if (overdue_ms < 86400000)
+            continue;
+        severity += ss_curve_at(&model->overdue_severity, overdue_ms / 86400000);
+        overdue++;
+    }
+    if (ended + overdue == 0)
+        return; /* bills that are not due yet say nothing of how they will be paid */
     set(out, SS_VAR_REPAYMENT, ss_decay_by(&model->bills_decay, bills->paid, days));
+    set(out, SS_VAR_LATENESS, severity);
+    set(out, SS_VAR_DEFAULTS, defaulted);
+    set(out, SS_VAR_TRACK_RECORD, on_time);
 }
 
 static void of_payments(const struct ss_model *model, const struct ss_payments_part *payments,
