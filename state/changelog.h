@@ -1,10 +1,10 @@
 /* changelog.h - the records of `sesame-state`, the durable form of all state (promise 2).
  *
  * Two kinds of record, told apart by the key. A user's: key is the user id, value the packed state,
- * null once there is nothing to keep. The partition's own: key is the single byte 0x01 (no user id holds
- * a control character), value a struct ss_mark. Every transaction that touches a partition's changelog
- * writes the mark last, so the offset of the newest mark names a committed state of the partition: that
- * is what a checkpoint holds. docs/decisions/ says why.
+ * null once there is nothing to keep. The partition's own: key is the single byte 0x01 (no user id
+ * holds a control character), value a struct ss_mark. Every transaction that touches a partition's
+ * changelog writes the mark last, so the offset of the newest mark names a committed state of the
+ * partition: that is what a checkpoint holds. docs/decisions/ says why.
  */
 #ifndef SS_STATE_CHANGELOG_H
 #define SS_STATE_CHANGELOG_H
@@ -16,14 +16,14 @@
 extern const struct ss_bytes ss_mark_key;
 
 struct ss_counts {
-    int64_t consumed; /* kept by the bus side, by offsets passed */
+    int64_t consumed;                   /* kept by the bus side, by offsets passed */
     int64_t outcomes[SS_OUTCOME_COUNT]; /* kept by the outcome side; SS_REFUSED is dead-lettered */
 };
 
 struct ss_mark {
-    uint8_t incarnation[SS_INCARNATION_SIZE]; /* random, drawn when the changelog was first written */
-    int32_t partition_count; /* part of the state's identity */
-    int64_t clock_ms;        /* the partition's watermark; 0 until there is one */
+    uint8_t incarnation[SS_INCARNATION_SIZE]; /* random, drawn at the first mark */
+    int32_t partition_count;                  /* part of the state's identity */
+    int64_t clock_ms;                         /* the partition's watermark; 0 until there is one */
     char model_version[SS_NAME_MAX];
     struct ss_counts counts[SS_INPUT_COUNT]; /* since the beginning */
     int64_t positions[SS_INPUT_COUNT];       /* next offset of each input */

@@ -1,5 +1,5 @@
-/* checkpoint.h - which committed state of a partition a store holds (promise 2): kept beside the data and
- * written atomically with it. */
+/* checkpoint.h - which committed state of a partition a store holds (promise 2): kept beside the
+ * data and written atomically with it. */
 #ifndef SS_STATE_CHECKPOINT_H
 #define SS_STATE_CHECKPOINT_H
 

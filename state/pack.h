@@ -1,10 +1,11 @@
 /* pack.h - the packed form of a user's state: what the changelog, Redis and the cache hold.
  *
- * A format byte, a byte of which parts are present, then the parts in the order of enum ss_input and
- * `published`, all as zig-zag or plain varints (LEB128), hashes as little-endian fixed width; absent
- * parts are all-zero. Derived from the values alone: equal states have equal bytes on every machine, so
- * that a byte compare of Redis and changelog is a compare of states. The format is described field by
- * field at the top of pack.c; the format byte rises with any change, and old ones stay readable.
+ * A format byte, a byte of which parts are present, then the parts in the order of enum ss_input
+ * and `published`, all as zig-zag or plain varints (LEB128), hashes as little-endian fixed width;
+ * absent parts are all-zero. Derived from the values alone: equal states have equal bytes on every
+ * machine, so that a byte compare of Redis and changelog is a compare of states. The format is
+ * described field by field at the top of pack.c (unpack.c reads it); the format byte rises with any
+ * change, and old ones stay readable.
  */
 #ifndef SS_STATE_PACK_H
 #define SS_STATE_PACK_H

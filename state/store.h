@@ -2,8 +2,8 @@
  *
  * A store is a view (promise 2): it holds, for each partition, packed states by user id and the
  * checkpoint of the changelog that they stand for. Reads deliver both atomically; writes are a
- * compare-and-set on the checkpoint. Whoever finds another checkpoint than its own (SS_GIVE_UP) must
- * not use what it read: it restores the partition from the changelog, or no longer owns it
+ * compare-and-set on the checkpoint. Whoever finds another checkpoint than its own (SS_GIVE_UP)
+ * must not use what it read: it restores the partition from the changelog, or no longer owns it
  * (promise 3).
  *
  * One handle belongs to one worker thread. SS_RETRY: the store is away or answered late; whether a
@@ -21,7 +21,8 @@ struct ss_put {
     struct ss_bytes packed; /* size 0 deletes */
 };
 
-/* Receives the i-th asked state; packed has size 0 where there is none, and is valid during the call. */
+/* Receives the i-th asked state; packed has size 0 where there is none, and is valid during the
+ * call. */
 typedef void ss_store_sink(void *arg, size_t i, struct ss_bytes packed);
 /* Receives one stored state of a scan. */
 typedef void ss_store_scan_sink(void *arg, struct ss_bytes user_id, struct ss_bytes packed);
@@ -30,18 +31,19 @@ struct ss_store_ops {
     /* *found false: the store holds nothing (trustworthy) of this partition. */
     enum ss_status (*checkpoint)(struct ss_store *store, int32_t partition,
                                  struct ss_checkpoint *out, bool *found, struct ss_error *err);
-    /* Reads count states, atomically with the checkpoint; sink is called only if that equals *expect,
-     * else SS_GIVE_UP. */
+    /* Reads count states, atomically with the checkpoint; sink is called only if that equals
+     * *expect, else SS_GIVE_UP. */
     enum ss_status (*load)(struct ss_store *store, int32_t partition,
                            const struct ss_checkpoint *expect, const struct ss_bytes *user_ids,
                            size_t count, ss_store_sink *sink, void *arg, struct ss_error *err);
-    /* Writes all puts and *next atomically if the checkpoint is *expect (NULL: if there is none), else
-     * SS_GIVE_UP and nothing is written. If it already is *next, a lost answer is being repeated:
-     * SS_OK. */
+    /* Writes all puts (each user once) and *next atomically if the checkpoint is *expect (NULL: if
+     * there is none), else SS_GIVE_UP and nothing is written. If it already is *next, a lost answer
+     * is being repeated: SS_OK; *next therefore never equals *expect. */
     enum ss_status (*save)(struct ss_store *store, int32_t partition,
                            const struct ss_checkpoint *expect, const struct ss_checkpoint *next,
                            const struct ss_put *puts, size_t count, struct ss_error *err);
-    /* Removes everything of the partition, the checkpoint first. */
+    /* Removes everything of the partition, the checkpoint first. SS_GIVE_UP: another worker writes
+     * to it meanwhile. */
     enum ss_status (*wipe)(struct ss_store *store, int32_t partition, struct ss_error *err);
     /* All states of a partition, in no order; not atomic. */
     enum ss_status (*scan)(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,

@@ -1,0 +1,61 @@
+/* redis_partition.h - what redis_store.c and redis_wipe.c share: the handle, and the value of a
+ * partition's checkpoint key. Internal to state/.
+ *
+ *   value = buckets (4 bytes little-endian) what
+ *   what  = a packed checkpoint (it begins with 1), or 0 and 16 random bytes: a wipe has begun
+ *
+ * Whoever wipes puts its own random bytes there first and deletes only while they stand: two
+ * workers that wipe at once, or one that was paused in the middle and woke up after its successor
+ * had refilled the partition, cannot remove what is not theirs (promise 3). The number of buckets
+ * stays readable meanwhile, so that a wipe under another number, or a repeated one, finds all of
+ * the old ones.
+ */
+#ifndef SS_STATE_REDIS_PARTITION_H
+#define SS_STATE_REDIS_PARTITION_H
+
+#include "state/redis_buckets.h"
+#include "state/redis_connection.h"
+#include "state/store.h"
+
+enum { SS_REDIS_VALUE_MAX = 4 + SS_CHECKPOINT_PACKED_MAX, SS_REDIS_FIELDS_MAX = 128 };
+
+struct ss_redis_store {
+    struct ss_store store; /* first, so that a handle is both */
+    struct ss_redis_connection connection;
+    char prefix[SS_REDIS_PREFIX_MAX + 1];
+    uint32_t buckets;
+    struct ss_redis_batch batch;
+};
+
+static inline struct ss_redis_store *ss_redis_store_of(struct ss_store *store)
+{
+    return (struct ss_redis_store *)store;
+}
+
+/* The value for a checkpoint under this store's number of buckets; returns its size. */
+size_t ss_redis_value_pack(const struct ss_redis_store *redis,
+                           const struct ss_checkpoint *checkpoint, uint8_t *out);
+
+/* Begin a command on a key; the caller adds the remaining arguments. */
+void ss_redis_keyed(struct ss_redis_store *redis, const char *command,
+                    const struct ss_redis_key *key, size_t arguments);
+
+/* WATCH and GET of the checkpoint's key: *value is the reply, a string or nil, to be freed. */
+SS_MUST_USE enum ss_status ss_redis_watch(struct ss_redis_store *redis,
+                                          const struct ss_redis_key *key, redisReply **value,
+                                          struct ss_error *err);
+/* Ends a watch that leads to no transaction. */
+SS_MUST_USE enum ss_status ss_redis_unwatch(struct ss_redis_store *redis, struct ss_error *err);
+
+static inline struct ss_bytes ss_redis_bytes(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_STRING)
+        return (struct ss_bytes){0};
+    return (struct ss_bytes){reply->str, (size_t)reply->len};
+}
+
+enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition, struct ss_error *err);
+enum ss_status ss_redis_scan(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
+                             void *arg, struct ss_error *err);
+
+#endif

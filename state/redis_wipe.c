@@ -1,0 +1,129 @@
+/* redis_wipe.c - a whole partition: removing it, and walking through it. */
+#include "state/redis_partition.h"
+#include "state/wire.h"
+
+#include <sys/random.h>
+
+enum { TOKEN_SIZE = 16, UNLINK_BATCH = 512, SCAN_BATCH = 64 };
+
+/* The checkpoint's value while a wipe is under way. */
+struct wipe_mark {
+    uint8_t value[4 + 1 + TOKEN_SIZE];
+    uint32_t buckets;
+};
+
+/* How many buckets a checkpoint's value speaks of, if it is one. */
+static uint32_t buckets_of(const redisReply *reply)
+{
+    struct ss_bytes value = ss_redis_bytes(reply);
+    uint32_t buckets = value.size > 4 ? ss_load_u32(value.data) : 0;
+    return buckets <= SS_REDIS_BUCKETS_MAX ? buckets : 0;
+}
+
+/* Replaces the checkpoint by the mark of this wipe. It reads before it writes: if there were more
+ * buckets once, the mark must say so from the start, should this wipe be cut short. */
+static enum ss_status mark_wipe(struct ss_redis_store *redis, const struct ss_redis_key *key,
+                                struct wipe_mark *mark, struct ss_error *err)
+{
+    redisReply *reply = NULL;
+    if (getrandom(mark->value + 5, TOKEN_SIZE, 0) != TOKEN_SIZE)
+        return ss_fail(err, SS_STOP, "the system gives no random numbers");
+    ss_redis_keyed(redis, "GET", key, 0);
+    enum ss_status status = ss_redis_reply(&redis->connection, &reply, err);
+    if (status != SS_OK)
+        return status;
+    uint32_t present = buckets_of(reply);
+    freeReplyObject(reply);
+    mark->buckets = present > redis->buckets ? present : redis->buckets;
+    ss_put_u32(mark->value, mark->buckets);
+    ss_redis_keyed(redis, "SET", key, 1);
+    ss_redis_arg(&redis->connection, mark->value, sizeof mark->value);
+    status = ss_redis_reply(&redis->connection, &reply, err);
+    if (status == SS_OK)
+        freeReplyObject(reply);
+    return status;
+}
+
+/* Removes buckets [from, to), and with the last ones the mark, if the mark still is ours. */
+static enum ss_status unlink_buckets(struct ss_redis_store *redis, int32_t partition,
+                                     const struct wipe_mark *mark, uint32_t from, uint32_t to,
+                                     struct ss_error *err)
+{
+    struct ss_redis_key mark_key, key;
+    redisReply *reply = NULL;
+    ss_redis_key_init(&key, redis->prefix, partition);
+    mark_key = key;
+    ss_redis_key_checkpoint(&mark_key);
+    enum ss_status status = ss_redis_watch(redis, &mark_key, &reply, err);
+    if (status != SS_OK)
+        return status;
+    bool ours =
+        ss_bytes_equal(ss_redis_bytes(reply), (struct ss_bytes){mark->value, sizeof mark->value});
+    freeReplyObject(reply);
+    if (!ours) {
+        status = ss_redis_unwatch(redis, err);
+    } else {
+        ss_redis_multi(&redis->connection);
+        ss_redis_command(&redis->connection, 1 + (to - from));
+        ss_redis_arg(&redis->connection, "UNLINK", 6);
+        for (uint32_t bucket = from; bucket < to; bucket++) {
+            ss_redis_key_bucket(&key, bucket);
+            ss_redis_arg(&redis->connection, key.text, key.size);
+        }
+        if (to == mark->buckets)
+            ss_redis_keyed(redis, "DEL", &mark_key, 0);
+        status = ss_redis_exec(&redis->connection, &reply, NULL, err);
+        if (status == SS_OK) {
+            ours = reply->type != REDIS_REPLY_NIL;
+            freeReplyObject(reply);
+        }
+    }
+    if (status != SS_OK || ours)
+        return status;
+    return ss_fail(err, SS_GIVE_UP, "somebody else writes to partition %d while it is being wiped",
+                   partition);
+}
+
+enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+{
+    struct ss_redis_store *redis = ss_redis_store_of(store);
+    struct ss_redis_key key;
+    struct wipe_mark mark = {0};
+    enum ss_status status = ss_redis_ensure(&redis->connection, err);
+    if (status != SS_OK)
+        return status;
+    ss_redis_key_init(&key, redis->prefix, partition);
+    ss_redis_key_checkpoint(&key);
+    status = mark_wipe(redis, &key, &mark, err);
+    for (uint32_t from = 0; from < mark.buckets && status == SS_OK; from += UNLINK_BATCH) {
+        uint32_t to = mark.buckets - from < UNLINK_BATCH ? mark.buckets : from + UNLINK_BATCH;
+        status = unlink_buckets(redis, partition, &mark, from, to, err);
+    }
+    return status;
+}
+
+enum ss_status ss_redis_scan(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
+                             void *arg, struct ss_error *err)
+{
+    struct ss_redis_store *redis = ss_redis_store_of(store);
+    struct ss_redis_key key;
+    enum ss_status status = ss_redis_ensure(&redis->connection, err);
+    ss_redis_key_init(&key, redis->prefix, partition);
+    for (uint32_t from = 0; from < redis->buckets && status == SS_OK; from += SCAN_BATCH) {
+        uint32_t asked = redis->buckets - from < SCAN_BATCH ? redis->buckets - from : SCAN_BATCH;
+        for (uint32_t b = 0; b < asked; b++) {
+            ss_redis_key_bucket(&key, from + b);
+            ss_redis_keyed(redis, "HGETALL", &key, 0);
+        }
+        for (uint32_t b = 0; b < asked && status == SS_OK; b++) {
+            redisReply *reply = NULL;
+            status = ss_redis_reply(&redis->connection, &reply, err);
+            if (status != SS_OK)
+                break;
+            for (size_t i = 0; i + 1 < reply->elements; i += 2)
+                sink(arg, ss_redis_bytes(reply->element[i]), ss_redis_bytes(reply->element[i + 1]));
+            freeReplyObject(reply);
+        }
+    }
+    return status;
+}
