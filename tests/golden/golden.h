@@ -1,0 +1,18 @@
+/* golden.h - events and results as JSON lines; README.md has the format. For the test tool only. */
+#ifndef SS_TESTS_GOLDEN_H
+#define SS_TESTS_GOLDEN_H
+
+#include "scoring/apply.h"
+
+#include <jansson.h>
+
+/* Fills *event and the partition, offset and record time of *context from one line of the log.
+ * Texts borrow from line. NULL, or what is wrong with it. */
+const char *golden_event(json_t *line, struct ss_event *event, struct ss_context *context);
+
+/* One line of results; the caller releases it. */
+json_t *golden_result(const struct ss_event *event, const struct ss_context *context,
+                      enum ss_outcome outcome, enum ss_refusal refusal,
+                      const struct ss_effects *effects);
+
+#endif

@@ -1,0 +1,116 @@
+/* golden_run EVENTS.jsonl [MODEL.yaml]: applies a golden log with the core and prints one line of
+ * results for each event. Without a model it is the built-in one. README.md has both formats. */
+#include "config/model_file.h"
+#include "golden.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USERS_MAX = 4096, PARTITIONS_MAX = 64 };
+
+struct user {
+    char id[SS_USER_ID_MAX];
+    uint32_t id_size;
+    struct ss_user_state state;
+};
+
+struct run {
+    struct ss_model model;
+    int64_t future_tolerance_ms;
+    int64_t positions[PARTITIONS_MAX][SS_INPUT_COUNT];
+    int user_count;
+    struct user users[USERS_MAX];
+    struct user refused; /* for ids that no user can have */
+};
+
+static struct ss_user_state *state_of(struct run *run, struct ss_text id)
+{
+    if (id.size == 0 || id.size > SS_USER_ID_MAX)
+        return &run->refused.state;
+    for (int i = 0; i < run->user_count; i++)
+        if (run->users[i].id_size == id.size && memcmp(run->users[i].id, id.data, id.size) == 0)
+            return &run->users[i].state;
+    if (run->user_count == USERS_MAX)
+        return NULL;
+    struct user *user = &run->users[run->user_count++];
+    memcpy(user->id, id.data, id.size);
+    user->id_size = id.size;
+    return &user->state;
+}
+
+static const char *apply_line(struct run *run, json_t *line)
+{
+    struct ss_context context = {.future_tolerance_ms = run->future_tolerance_ms};
+    struct ss_event event;
+    struct ss_effects effects;
+    enum ss_refusal refusal;
+
+    const char *wrong = golden_event(line, &event, &context);
+    if (wrong)
+        return wrong;
+    if (context.partition < 0 || context.partition >= PARTITIONS_MAX)
+        return "partition";
+    struct ss_user_state *state = state_of(run, event.user_id);
+    if (!state)
+        return "user_id (too many users)";
+    int64_t *positions = run->positions[context.partition];
+    positions[event.input] = context.offset + 1;
+    memcpy(context.positions, positions, sizeof context.positions);
+    enum ss_outcome outcome = ss_apply(&run->model, state, &event, &context, &effects, &refusal);
+    json_t *result = golden_result(&event, &context, outcome, refusal, &effects);
+    json_dumpf(result, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(result);
+    return NULL;
+}
+
+static int run_file(struct run *run, FILE *file, const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int number = 0;
+    const char *wrong = NULL;
+
+    while (!wrong && getline(&text, &size, file) > 0) {
+        json_error_t error;
+        json_t *line = json_loads(text, JSON_ALLOW_NUL, &error);
+        number++;
+        if (!line)
+            wrong = error.text;
+        else if (number == 1)
+            run->future_tolerance_ms =
+                json_integer_value(json_object_get(line, "future_tolerance_ms"));
+        else
+            wrong = apply_line(run, line);
+        if (wrong)
+            fprintf(stderr, "%s:%d: wrong: %s\n", path, number, wrong);
+        json_decref(line);
+    }
+    free(text);
+    return wrong ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct ss_error err;
+    if (argc < 2 || argc > 3) {
+        fprintf(stderr, "usage: golden_run EVENTS.jsonl [MODEL.yaml]\n");
+        return 2;
+    }
+    struct run *run = calloc(1, sizeof *run);
+    FILE *file = fopen(argv[1], "r");
+    if (!run || !file) {
+        perror(argv[1]);
+        return 2;
+    }
+    int failed = 2;
+    if (ss_model_load(argc > 2 ? argv[2] : NULL, &run->model, &err) == SS_OK)
+        failed = run_file(run, file, argv[1]);
+    else
+        fprintf(stderr, "%s\n", err.detail);
+    fclose(file);
+    free(run);
+    return failed;
+}
