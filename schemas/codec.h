@@ -1,17 +1,18 @@
-/* codec.h - bytes <-> structs: Avro in the Confluent wire format. The schemas/ layer is the only one
- * to include avro-c.
+/* codec.h - bytes <-> structs: Avro in the Confluent wire format. The schemas/ layer is the only
+ * one to include avro-c.
  *
- * Decoding runs a plan compiled from (writer schema, our reader schema, struct ss_event): a flat list
- * of steps that reads the writer's bytes and stores straight into the struct, by Avro's resolution
- * rules (fields matched by name and alias, reordered, added with our default, removed and skipped,
- * promoted, enums by symbol with the enum's default). avro-c only parses and validates schemas and
- * handles container files; tests/schemas checks the plan against it.
+ * Decoding runs a plan compiled from (writer schema, our reader schema, struct ss_event): a flat
+ * list of steps that reads the writer's bytes and stores straight into the struct, by Avro's
+ * resolution rules (fields matched by name and alias, reordered, added with our default, removed
+ * and skipped, promoted, enums by symbol with the enum's default). Writers' schemas are
+ * parsed by schema_tree.c, which keeps the aliases and defaults that avro-c forgets; avro-c checks
+ * the schemas that we publish, and tests/schemas checks plan, encoders and containers against it.
  *
- * Hostile input: every length and block count is checked against what is left of the record before it
- * reaches an allocation or a loop. Decoding allocates nothing.
+ * Hostile input: every length and block count is checked against what is left of the record before
+ * it reaches an allocation or a loop. Decoding allocates nothing.
  *
- * Threads: a plan and an encoder schema are immutable and may be shared; struct ss_event and buffers
- * belong to the caller.
+ * Threads: a plan and an encoder schema are immutable and may be shared; struct ss_event and
+ * buffers belong to the caller.
  */
 #ifndef SS_SCHEMAS_CODEC_H
 #define SS_SCHEMAS_CODEC_H
@@ -40,15 +41,15 @@ SS_MUST_USE enum ss_status ss_wire_open(struct ss_bytes value, uint32_t *schema_
 
 struct ss_plan; /* opaque */
 
-/* Compiles writer_json against our schema of `input`. SS_DROP: not a schema, or not one that ours can
- * read (the detail says which field). The caller frees with ss_plan_close. */
+/* Compiles writer_json against our schema of `input`. SS_DROP: not a schema, or not one that ours
+ * can read (the detail says which field). The caller frees with ss_plan_close. */
 SS_MUST_USE enum ss_status ss_plan_open(enum ss_input input, const char *writer_json,
                                         struct ss_plan **plan, struct ss_error *err);
 void ss_plan_close(struct ss_plan *plan); /* NULL is fine */
 
 /* Decodes one body (without the wire header). Texts in *event point into body. SS_DROP: truncated,
- * trailing bytes, an impossible length, an unknown enum symbol that has no default. Times and amounts
- * are passed on as they are; ss_event_check judges them. */
+ * trailing bytes, an impossible length, an unknown enum symbol that has no default. Times and
+ * amounts are passed on as they are; ss_event_check judges them. */
 SS_MUST_USE enum ss_status ss_plan_decode(const struct ss_plan *plan, struct ss_bytes body,
                                           struct ss_event *event, struct ss_error *err);
 

@@ -1,5 +1,6 @@
-/* container.h - Avro container files of our topics: the archives that Kafka Connect's sinks write, and
- * what `sesame generate --files` writes. Over avro-c.
+/* container.h - Avro container files of our topics: the archives that Kafka Connect's sinks write,
+ * and what `sesame generate --files` writes. Codecs null,
+ * deflate and, for reading, snappy. A file's schema is that of its writer.
  *
  * A reader or writer belongs to one thread.
  */

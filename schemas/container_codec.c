@@ -1,0 +1,138 @@
+#include "schemas/container_codec.h"
+
+#include <zlib.h>
+#ifdef SS_HAVE_SNAPPY
+#include <snappy-c.h>
+#endif
+
+enum { RAW_WINDOW_BITS = -15 }; /* Avro's deflate has no zlib header */
+
+static bool named(struct ss_bytes name, const char *text)
+{
+    return ss_bytes_equal(name, (struct ss_bytes){text, strlen(text)});
+}
+
+enum ss_status ss_container_codec_find(struct ss_bytes name, enum ss_container_codec *codec,
+                                       struct ss_error *err)
+{
+    if (!name.size || named(name, "null"))
+        *codec = SS_CODEC_NULL;
+    else if (named(name, "deflate"))
+        *codec = SS_CODEC_DEFLATE;
+#ifdef SS_HAVE_SNAPPY
+    else if (named(name, "snappy"))
+        *codec = SS_CODEC_SNAPPY;
+#endif
+    else
+        return ss_fail(err, SS_STOP, "codec '%.*s' is not supported: null%s and deflate are",
+                       (int)(name.size > 32 ? 32 : name.size), (const char *)name.data,
+#ifdef SS_HAVE_SNAPPY
+                       ", snappy"
+#else
+                       ""
+#endif
+        );
+    return SS_OK;
+}
+
+static enum ss_status copy(struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
+{
+    if (!ss_buffer_append(out, in.data, in.size))
+        return ss_fail(err, SS_STOP, "a block of %zu bytes is over the bound", in.size);
+    return SS_OK;
+}
+
+static enum ss_status inflate_block(struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
+{
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.size};
+    int code;
+    if (inflateInit2(&stream, RAW_WINDOW_BITS) != Z_OK)
+        return ss_fail(err, SS_STOP, "out of memory for inflating a block");
+    do {
+        if (!ss_buffer_reserve(out, 1) && out->size == out->size_max) {
+            inflateEnd(&stream);
+            return ss_fail(err, SS_STOP, "a block inflates over the bound of %zu bytes",
+                           out->size_max);
+        }
+        stream.next_out = out->data + out->size;
+        stream.avail_out = (uInt)(out->capacity - out->size);
+        code = inflate(&stream, Z_NO_FLUSH);
+        out->size = out->capacity - stream.avail_out;
+    } while (code == Z_OK);
+    inflateEnd(&stream);
+    if (code != Z_STREAM_END)
+        return ss_fail(err, SS_STOP, "a block does not inflate");
+    return SS_OK;
+}
+
+#ifdef SS_HAVE_SNAPPY
+/* The compressed bytes, then the CRC-32 of the plain ones, big-endian. */
+static enum ss_status unsnap(struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
+{
+    const uint8_t *bytes = in.data;
+    size_t size;
+    if (in.size < 4 ||
+        snappy_uncompressed_length((const char *)bytes, in.size - 4, &size) != SNAPPY_OK ||
+        !ss_buffer_reserve(out, size) ||
+        snappy_uncompress((const char *)bytes, in.size - 4, (char *)out->data, &size) != SNAPPY_OK)
+        return ss_fail(err, SS_STOP, "a snappy block cannot be unpacked");
+    out->size = size;
+    bytes += in.size - 4;
+    uint32_t crc =
+        (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    if (crc != crc32(0, out->data, (uInt)size))
+        return ss_fail(err, SS_STOP, "a snappy block has a wrong checksum");
+    return SS_OK;
+}
+#endif
+
+enum ss_status ss_container_unpack(enum ss_container_codec codec, struct ss_bytes in,
+                                   struct ss_buffer *out, struct ss_error *err)
+{
+    out->size = 0;
+    switch (codec) {
+    case SS_CODEC_NULL:
+        return copy(in, out, err);
+    case SS_CODEC_DEFLATE:
+        return inflate_block(in, out, err);
+    case SS_CODEC_SNAPPY:
+#ifdef SS_HAVE_SNAPPY
+        return unsnap(in, out, err);
+#else
+        break;
+#endif
+    }
+    return ss_fail(err, SS_STOP, "a block of an unknown codec");
+}
+
+static enum ss_status deflate_block(struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
+{
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.size};
+    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, RAW_WINDOW_BITS, 8,
+                     Z_DEFAULT_STRATEGY) != Z_OK)
+        return ss_fail(err, SS_STOP, "out of memory for deflating a block");
+    bool ok = ss_buffer_reserve(out, deflateBound(&stream, (uLong)in.size));
+    if (ok) {
+        stream.next_out = out->data;
+        stream.avail_out = (uInt)out->capacity;
+        ok = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+        out->size = stream.total_out;
+    }
+    deflateEnd(&stream);
+    return ok ? SS_OK : ss_fail(err, SS_STOP, "a block of %zu bytes cannot be deflated", in.size);
+}
+
+enum ss_status ss_container_pack(enum ss_container_codec codec, struct ss_bytes in,
+                                 struct ss_buffer *out, struct ss_error *err)
+{
+    out->size = 0;
+    switch (codec) {
+    case SS_CODEC_NULL:
+        return copy(in, out, err);
+    case SS_CODEC_DEFLATE:
+        return deflate_block(in, out, err);
+    case SS_CODEC_SNAPPY:
+        break;
+    }
+    return ss_fail(err, SS_STOP, "container files are written with codec null or deflate");
+}

@@ -1,0 +1,117 @@
+/* encode_score.c - what subscribers get: score and entitlement records by our schemas. */
+#include "schemas/encode.h"
+#include "schemas/texts.h"
+
+/* Lengths, enums, branches and numbers of one record, at most: five factors and four reasons take
+ * three each, positions one each. */
+enum { NUMBERS_MAX = 24 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX + SS_INPUT_COUNT };
+
+static uint8_t *put_string(uint8_t *p, const char *text)
+{
+    return ss_put_bytes(p, text, strlen(text));
+}
+
+static uint8_t *put_nullable_int(uint8_t *p, bool has, int32_t value)
+{
+    p = ss_varint_write(p, has);
+    return has ? ss_varint_write(p, value) : p;
+}
+
+static size_t cause_text_size(const struct ss_cause *cause)
+{
+    return strlen(ss_schema_texts[cause->input].name) + cause->event_id.size;
+}
+
+static uint8_t *put_cause(uint8_t *p, const struct ss_cause *cause)
+{
+    p = put_string(p, ss_schema_texts[cause->input].name);
+    p = ss_varint_write(p, cause->partition);
+    p = ss_varint_write(p, cause->offset);
+    return ss_put_text(p, cause->event_id);
+}
+
+static uint8_t *put_factors(uint8_t *p, const struct ss_score *score)
+{
+    for (int i = 0; i < SS_FACTOR_COUNT; i++) {
+        p = ss_varint_write(p, score->factors[i].value);
+        p = ss_varint_write(p, score->factors[i].weight);
+        p = ss_varint_write(p, score->factors[i].points_centi);
+    }
+    return p;
+}
+
+/* An array: one block of all its items, then an empty one. */
+static uint8_t *put_reasons(uint8_t *p, const struct ss_score *score, int count)
+{
+    if (count)
+        p = ss_varint_write(p, count);
+    for (int i = 0; i < count; i++) {
+        p = put_string(p, score->reasons[i].code);
+        /* The symbols begin with NONE, and LISTED is of no factor. */
+        int factor = (int)score->reasons[i].factor;
+        p = ss_varint_write(p, factor == SS_FACTOR_COUNT ? 0 : 1 + factor);
+        p = ss_varint_write(p, score->reasons[i].points_centi);
+    }
+    return ss_varint_write(p, 0);
+}
+
+enum ss_status ss_encode_score(uint32_t schema_id, const struct ss_score_record *record,
+                               struct ss_buffer *out, struct ss_error *err)
+{
+    const struct ss_score *score = &record->score;
+    int reason_count = record->has_score ? score->reason_count : 0;
+    size_t size = NUMBERS_MAX * SS_VARINT_MAX + record->user_id.size + record->case_id.size +
+                  cause_text_size(&record->cause) + strlen(record->model_version) +
+                  (record->tier_name ? strlen(record->tier_name) : 0);
+
+    assert(reason_count >= 0 && reason_count <= SS_REASONS_MAX);
+    for (int i = 0; i < reason_count; i++)
+        size += strlen(score->reasons[i].code);
+    uint8_t *p = ss_encode_begin(out, schema_id, size, err);
+    if (!p)
+        return SS_STOP;
+    p = ss_put_text(p, record->user_id);
+    p = ss_varint_write(p, record->sequence);
+    p = ss_varint_write(p, record->kind);
+    p = ss_varint_write(p, record->standing);
+    p = put_nullable_int(p, record->has_score, score->score);
+    p = put_nullable_int(p, record->has_previous, record->previous_score);
+    p = ss_varint_write(p, record->tier_name != NULL);
+    if (record->tier_name)
+        p = put_string(p, record->tier_name);
+    p = ss_varint_write(p, record->has_score);
+    if (record->has_score)
+        p = put_factors(p, score);
+    p = put_reasons(p, score, reason_count);
+    p = ss_varint_write(p, record->case_id.size > 0);
+    if (record->case_id.size)
+        p = ss_put_text(p, record->case_id);
+    p = put_cause(p, &record->cause);
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        p = ss_varint_write(p, record->positions[i]);
+    p = ss_varint_write(p, record->consent_position);
+    p = ss_varint_write(p, record->as_of_ms);
+    return ss_encode_end(out, put_string(p, record->model_version));
+}
+
+enum ss_status ss_encode_entitlement(uint32_t schema_id, const struct ss_entitlement *entitlement,
+                                     struct ss_buffer *out, struct ss_error *err)
+{
+    const struct ss_benefit *benefit = entitlement->benefit;
+    size_t size = NUMBERS_MAX * SS_VARINT_MAX + entitlement->user_id.size + strlen(benefit->id) +
+                  strlen(benefit->title) + cause_text_size(&entitlement->cause) +
+                  strlen(entitlement->model_version);
+    uint8_t *p = ss_encode_begin(out, schema_id, size, err);
+    if (!p)
+        return SS_STOP;
+    p = ss_put_text(p, entitlement->user_id);
+    p = ss_varint_write(p, entitlement->action);
+    p = put_string(p, benefit->id);
+    p = put_string(p, benefit->title);
+    p = ss_varint_write(p, benefit->threshold);
+    p = put_nullable_int(p, entitlement->has_score, entitlement->score);
+    p = ss_varint_write(p, entitlement->sequence);
+    p = ss_varint_write(p, entitlement->as_of_ms);
+    p = put_cause(p, &entitlement->cause);
+    return ss_encode_end(out, put_string(p, entitlement->model_version));
+}

@@ -1,0 +1,89 @@
+/* varint.h - Avro's variable-length zigzag numbers. Internal to schemas/.
+ *
+ * Reading never goes past `end` and refuses what does not fit 64 bits: more than ten bytes, or a
+ * tenth byte over 1. */
+#ifndef SS_SCHEMAS_VARINT_H
+#define SS_SCHEMAS_VARINT_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { SS_VARINT_MAX = 10 }; /* bytes */
+
+static inline int64_t ss_unzigzag(uint64_t raw)
+{
+    return (int64_t)(raw >> 1) ^ -(int64_t)(raw & 1);
+}
+
+/* Any number byte by byte, up to the end. */
+__attribute__((noinline, unused)) static bool
+ss_varint_read_slow(const uint8_t **cursor, const uint8_t *end, int64_t *value)
+{
+    const uint8_t *p = *cursor;
+    uint64_t raw = 0;
+    for (unsigned shift = 0; p != end && shift < 64; shift += 7) {
+        uint8_t byte = *p++;
+        raw |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *value = ss_unzigzag(raw);
+            *cursor = p;
+            return shift < 63 || byte <= 1;
+        }
+    }
+    return false;
+}
+
+/* false: truncated or overlong, and *cursor means nothing any more. */
+static inline bool ss_varint_read(const uint8_t **cursor, const uint8_t *end, int64_t *value)
+{
+    const uint8_t *p = *cursor;
+    uint64_t word, last;
+
+    if (p != end && *p < 0x80) { /* most lengths, enums and branches */
+        *value = ss_unzigzag(*p);
+        *cursor = p + 1;
+        return true;
+    }
+    if (end - p < 8)
+        goto slow;
+    memcpy(&word, p, sizeof word);
+    word = le64toh(word);
+    last = ~word & UINT64_C(0x8080808080808080); /* the top bit of bytes that end a number */
+    if (!last)
+        goto slow;
+    /* Times and amounts, without a branch for each byte: cut behind the first last byte, then close
+     * the gaps between groups of 7, 14 and 28 bits. */
+    word &= last ^ (last - 1);
+    word &= UINT64_C(0x7f7f7f7f7f7f7f7f);
+    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+    word = (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+    *value = ss_unzigzag(word);
+    *cursor = p + __builtin_ctzll(last) / 8 + 1;
+    return true;
+
+slow:; /* through copies, so that the caller's own variables stay in registers */
+    const uint8_t *slow_cursor = p;
+    int64_t slow_value = 0;
+    bool ok = ss_varint_read_slow(&slow_cursor, end, &slow_value);
+    *cursor = slow_cursor;
+    *value = slow_value;
+    return ok;
+}
+
+/* Writes at most SS_VARINT_MAX bytes and returns the place behind them. */
+static inline uint8_t *ss_varint_write(uint8_t *p, int64_t value)
+{
+    uint64_t raw = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    while (raw >= 0x80) {
+        *p++ = (uint8_t)(raw | 0x80);
+        raw >>= 7;
+    }
+    *p++ = (uint8_t)raw;
+    return p;
+}
+
+#endif
