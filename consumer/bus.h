@@ -37,7 +37,13 @@ struct ss_header {
 };
 
 /* Where a record is produced to. */
-enum ss_target { SS_TO_SCORES, SS_TO_ENTITLEMENTS, SS_TO_DEAD_LETTERS, SS_TO_CHANGELOG };
+enum ss_target {
+    SS_TO_SCORES,
+    SS_TO_ENTITLEMENTS,
+    SS_TO_DEAD_LETTERS,
+    SS_TO_CHANGELOG,
+    SS_TARGET_COUNT
+};
 
 /* What a poll brought. */
 enum ss_bus_event { SS_BUS_NOTHING, SS_BUS_RECORDS, SS_BUS_ASSIGNED, SS_BUS_REVOKED };
@@ -97,7 +103,8 @@ struct ss_bus_ops {
 
     enum ss_status (*begin)(struct ss_bus *bus, struct ss_error *err);
     /* Copies key, value and headers. value.data NULL is a tombstone. A changelog record with `mark`
-     * set has its offset and broker time reported by commit. */
+     * set has its offset and broker time reported by commit. SS_DROP: larger than the bus carries;
+     * nothing was produced and the transaction goes on. */
     enum ss_status (*produce)(struct ss_bus *bus, enum ss_target target, int32_t partition,
                               struct ss_bytes key, struct ss_bytes value,
                               const struct ss_header *headers, size_t header_count, bool mark,
@@ -107,6 +114,7 @@ struct ss_bus_ops {
      * rewound to what is committed by re-assigning (expect SS_BUS_REVOKED with lost, then
      * ASSIGNED). SS_GIVE_UP: the group has moved on. */
     enum ss_status (*commit)(struct ss_bus *bus, struct ss_error *err);
+    /* Nothing of the transaction is visible; rewinds as a failed commit does. */
     enum ss_status (*abort)(struct ss_bus *bus, struct ss_error *err);
     /* Next offset to be committed with the open transaction. */
     enum ss_status (*offset)(struct ss_bus *bus, enum ss_input input, int32_t partition,

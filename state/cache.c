@@ -131,6 +131,7 @@ static void evict(struct ss_cache *cache)
         } else {
             remove_slot(cache, cache->hand);
             cache->hand = (cache->hand - 1) & (cache->slot_count - 1);
+            steps_max++; /* what moved into the slot has its turn as well */
         }
     }
 }

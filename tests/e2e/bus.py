@@ -5,12 +5,13 @@ import pathlib
 from typing import Any, NamedTuple
 
 import confluent_kafka
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from stack import TREE
+from waiting import wait_until
 
 INPUTS = ("payments", "bills", "bookings", "social", "profiles", "consents", "blacklist")
 
@@ -178,12 +179,22 @@ class Bus:
 
     def ends(self, topic):
         """End offset (the next one to be written, markers included) of each partition."""
-        from confluent_kafka.admin import OffsetSpec
+        return wait_until(lambda: self._ends(topic), 30, f"the end offsets of {topic}")
 
+    def _ends(self, topic):
+        """None while the leader of a new partition does not know of its office yet."""
         partitions = self.admin.list_topics(topic, timeout=30).topics[topic].partitions
         asked = {confluent_kafka.TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}
-        found = self.admin.list_offsets(asked)
-        return {part.partition: future.result(30).offset for part, future in found.items()}
+        found = {}
+        for part, future in self.admin.list_offsets(asked).items():
+            try:
+                found[part.partition] = future.result(30).offset
+            except confluent_kafka.KafkaException as failure:
+                unknown = confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART
+                moved = confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION
+                assert failure.args[0].code() in (moved, unknown), failure
+                return None
+        return found
 
     def committed(self, group, topic):
         """The group's committed (next) offset of each partition that has one."""

@@ -1,0 +1,136 @@
+#include "audit/score_table.h"
+
+#include "scoring/apply.h"
+#include "state/pack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct row {
+    size_t user_id, line, line_size; /* offsets into text */
+    size_t user_id_size;
+};
+
+struct table {
+    const struct ss_model *model;
+    int64_t as_of_ms;
+    struct ss_buffer text;
+    struct row *rows;
+    size_t count, capacity;
+    enum ss_status status;
+    struct ss_error *err;
+};
+
+/* A field in quotes where it needs them, as RFC 4180 has it. */
+static bool append_field(struct ss_buffer *text, struct ss_bytes field)
+{
+    const char *bytes = field.data;
+    bool quote = false;
+    for (size_t i = 0; i < field.size; i++)
+        quote = quote || bytes[i] == ',' || bytes[i] == '"';
+    if (!quote)
+        return ss_buffer_append(text, bytes, field.size);
+    bool fine = ss_buffer_append(text, "\"", 1);
+    for (size_t i = 0; fine && i < field.size; i++)
+        fine = (bytes[i] != '"' || ss_buffer_append(text, "\"", 1)) &&
+               ss_buffer_append(text, &bytes[i], 1);
+    return fine && ss_buffer_append(text, "\"", 1);
+}
+
+static bool append_line(struct table *table, struct ss_bytes user_id,
+                        const struct ss_published *published, const struct ss_score *score,
+                        int64_t as_of_ms)
+{
+    static const char *const standings[] = {"NONE", "SCORED", "LISTED", "OPTED_OUT"};
+    char numbers[512];
+    size_t used = (size_t)snprintf(numbers, sizeof numbers, ",%d,%s,%s,%lld", score->score,
+                                   table->model->tiers[score->tier].name,
+                                   standings[published->standing], (long long)as_of_ms);
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        used += (size_t)snprintf(numbers + used, sizeof numbers - used, ",%d,%d.%02d",
+                                 score->factors[f].value, score->factors[f].points_centi / 100,
+                                 score->factors[f].points_centi % 100);
+    return append_field(&table->text, user_id) && ss_buffer_append(&table->text, numbers, used) &&
+           ss_buffer_append(&table->text, "\n", 1);
+}
+
+static void on_state(void *arg, struct ss_bytes user_id, struct ss_bytes packed)
+{
+    struct table *table = arg;
+    struct ss_user_state state;
+    struct ss_score score;
+    if (table->status == SS_OK)
+        table->status = ss_state_unpack(packed, &state, table->err);
+    if (table->status != SS_OK || !state.consents.scoring)
+        return;
+    if (table->count == table->capacity) {
+        size_t capacity = table->capacity ? table->capacity * 2 : 1024;
+        struct row *rows = realloc(table->rows, capacity * sizeof *rows);
+        if (!rows) {
+            table->status = ss_fail(table->err, SS_STOP, "out of memory for the scores");
+            return;
+        }
+        table->rows = rows;
+        table->capacity = capacity;
+    }
+    int64_t as_of_ms = table->as_of_ms == INT64_MAX ? state.published.as_of_ms : table->as_of_ms;
+    struct row *row = &table->rows[table->count++];
+    *row = (struct row){.user_id = table->text.size, .user_id_size = user_id.size};
+    ss_score_compute(table->model, &state, as_of_ms, &score);
+    bool fine = ss_buffer_append(&table->text, user_id.data, user_id.size);
+    row->line = table->text.size;
+    if (!fine || !append_line(table, user_id, &state.published, &score, as_of_ms))
+        table->status = ss_fail(table->err, SS_STOP, "out of memory for the scores");
+    row->line_size = table->text.size - row->line;
+}
+
+static int by_user_id(const void *a, const void *b, void *text)
+{
+    const struct row *x = a, *y = b;
+    size_t size = x->user_id_size < y->user_id_size ? x->user_id_size : y->user_id_size;
+    int order = memcmp((char *)text + x->user_id, (char *)text + y->user_id, size);
+    if (order != 0)
+        return order;
+    return x->user_id_size < y->user_id_size ? -1 : x->user_id_size > y->user_id_size;
+}
+
+static enum ss_status write_rows(struct table *table, const char *path, struct ss_error *err)
+{
+    FILE *file = fopen(path, "w");
+    if (!file)
+        return ss_fail(err, SS_STOP, "cannot write %s: %s", path, strerror(errno));
+    fprintf(file, "user_id,score,tier,standing,as_of");
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        fprintf(file, ",%s_value,%s_points", ss_factor_name((enum ss_factor)f),
+                ss_factor_name((enum ss_factor)f));
+    fputc('\n', file);
+    for (size_t i = 0; i < table->count; i++)
+        fwrite(table->text.data + table->rows[i].line, 1, table->rows[i].line_size, file);
+    bool failed = ferror(file) != 0;
+    if (fclose(file) != 0 || failed)
+        return ss_fail(err, SS_STOP, "cannot write all of %s: %s", path, strerror(errno));
+    return SS_OK;
+}
+
+enum ss_status ss_score_table_write(struct ss_store *store, int32_t partition_count,
+                                    const struct ss_model *model, int64_t as_of_ms,
+                                    const char *path, int64_t *users, struct ss_error *err)
+{
+    struct table table = {.model = model, .as_of_ms = as_of_ms, .err = err};
+    enum ss_status status = SS_OK;
+    ss_buffer_init(&table.text, SIZE_MAX / 2);
+    for (int32_t p = 0; status == SS_OK && p < partition_count; p++) {
+        status = store->ops->scan(store, p, on_state, &table, err);
+        if (status == SS_OK)
+            status = table.status;
+    }
+    if (status == SS_OK && table.count)
+        qsort_r(table.rows, table.count, sizeof *table.rows, by_user_id, table.text.data);
+    *users = (int64_t)table.count;
+    if (status == SS_OK && path)
+        status = write_rows(&table, path, err);
+    ss_buffer_reset(&table.text);
+    free(table.rows);
+    return status;
+}

@@ -1,0 +1,126 @@
+/* cmd_topics.c - makes the topics with the partitions, cleanup policies and sizes that the contract
+ * asks for. */
+#include "cli/command.h"
+#include "consumer/engine.h"
+#include "consumer/kafka_admin.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TOPIC_COUNT = SS_INPUT_COUNT + 4, TIMEOUT_MS = 60000, HEADERS_BYTES = 65536 };
+
+struct numbers {
+    char scores_retention[24], dead_letter_bytes[24];
+    char segment[24], compaction_lag[24], delete_retention[24];
+};
+
+static void format_numbers(const struct ss_config *config, struct numbers *numbers)
+{
+    const struct {
+        char *text;
+        int64_t value;
+    } list[] = {
+        {numbers->scores_retention, config->scores_retention_ms},
+        {numbers->dead_letter_bytes, config->dead_letters_value_bytes_max + HEADERS_BYTES},
+        {numbers->segment, config->state_segment_ms},
+        {numbers->compaction_lag, config->state_max_compaction_lag_ms},
+        {numbers->delete_retention, config->state_delete_retention_ms},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+        snprintf(list[i].text, sizeof numbers->segment, "%lld", (long long)list[i].value);
+}
+
+static int create(const struct ss_config *config)
+{
+    struct numbers numbers;
+    format_numbers(config, &numbers);
+    /* The events are the ground that every score can be proven from: kept until the operator says
+     * otherwise. Their time is the broker's: an event is judged by how far it lies ahead of it,
+     * which no producer's clock shall decide. */
+    const struct ss_kafka_property inputs[] = {{"cleanup.policy", "delete"},
+                                               {"retention.ms", "-1"},
+                                               {"message.timestamp.type", "LogAppendTime"}};
+    const struct ss_kafka_property outputs[] = {{"cleanup.policy", "delete"},
+                                                {"retention.ms", numbers.scores_retention}};
+    const struct ss_kafka_property dead_letters[] = {
+        {"cleanup.policy", "delete"},
+        {"retention.ms", numbers.scores_retention},
+        {"max.message.bytes", numbers.dead_letter_bytes}};
+    /* LogAppendTime: a checkpoint is dated by the broker's clock. Segments roll and are compacted
+     * in bounded time, for an erased user must leave the changelog too. */
+    const struct ss_kafka_property state[] = {{"cleanup.policy", "compact"},
+                                              {"message.timestamp.type", "LogAppendTime"},
+                                              {"segment.ms", numbers.segment},
+                                              {"max.compaction.lag.ms", numbers.compaction_lag},
+                                              {"delete.retention.ms", numbers.delete_retention},
+                                              {"min.cleanable.dirty.ratio", "0.2"}};
+    const struct {
+        const char *name;
+        struct ss_kafka_properties properties;
+    } rest[] = {
+        {config->scores_topic, {outputs, sizeof outputs / sizeof outputs[0]}},
+        {config->entitlements_topic, {outputs, sizeof outputs / sizeof outputs[0]}},
+        {config->dead_letters_topic, {dead_letters, sizeof dead_letters / sizeof dead_letters[0]}},
+        {config->state_topic, {state, sizeof state / sizeof state[0]}},
+    };
+    struct ss_kafka_topic topics[TOPIC_COUNT] = {0};
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        topics[i].name =
+            i < SS_INPUT_COUNT ? config->input_topics[i] : rest[i - SS_INPUT_COUNT].name;
+        topics[i].partitions = (int32_t)config->topic_partitions;
+        topics[i].replication = (int)config->topic_replication;
+        topics[i].config =
+            i < SS_INPUT_COUNT
+                ? (struct ss_kafka_properties){inputs, sizeof inputs / sizeof inputs[0]}
+                : rest[i - SS_INPUT_COUNT].properties;
+    }
+    struct ss_error err;
+    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
+    if (!properties) {
+        fprintf(stderr, "sesame: out of memory\n");
+        return SS_EXIT_FAILED;
+    }
+    struct ss_kafka_access access = ss_engine_access(config, properties);
+    enum ss_status status = ss_kafka_topics_create(&access, topics, TOPIC_COUNT, TIMEOUT_MS, &err);
+    for (int i = 0; i < TOPIC_COUNT && status != SS_RETRY; i++)
+        printf("%-16s %s\n", topics[i].name, topics[i].created ? "created" : "was there already");
+    free(properties);
+    return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
+}
+
+static int run(int argc, char **argv)
+{
+    struct ss_common common;
+    struct ss_error err;
+    int letter, code = SS_EXIT_USAGE;
+
+    if (!ss_common_init(&common))
+        return SS_EXIT_FAILED;
+    while ((letter = getopt(argc, argv, SS_COMMON_OPTIONS)) != -1)
+        if (!ss_common_option(&common, &ss_command_topics, letter, optarg))
+            goto out;
+    if (optind + 1 != argc || strcmp(argv[optind], "create") != 0) {
+        code = ss_usage(&ss_command_topics, "say what to do: create");
+        goto out;
+    }
+    code = SS_EXIT_FAILED;
+    if (ss_common_finish(&common)) {
+        if (ss_config_check(&common.config, &err) == SS_OK)
+            code = create(&common.config);
+        else
+            ss_failed(&err);
+    }
+out:
+    ss_common_reset(&common);
+    return code;
+}
+
+const struct ss_command ss_command_topics = {
+    .name = "topics",
+    .summary = "topics create: make the topics with the right partitions and policies",
+    .usage = "create -F sesame.yaml [-X NAME=VALUE …]",
+    .help = SS_COMMON_HELP
+    "\nTopics that exist already stay as they are; one with another partition count is an error.\n",
+    .run = run,
+};

@@ -1,0 +1,57 @@
+/* command.h - the subcommands of `sesame`: a table in main.c, one file cmd_<name>.c each.
+ *
+ * A command gets the arguments behind its name, with getopt's state fresh, and returns the exit
+ * status: 0 done, 1 failed (the reason is on standard error), 2 called wrongly.
+ */
+#ifndef SS_CLI_COMMAND_H
+#define SS_CLI_COMMAND_H
+
+#include "config/config.h"
+
+enum { SS_EXIT_DONE = 0, SS_EXIT_FAILED = 1, SS_EXIT_USAGE = 2 };
+
+struct ss_command {
+    const char *name;    /* "topics create" is the command topics with an argument of its own */
+    const char *summary; /* one line */
+    const char *help;    /* what -h prints below the usage line */
+    const char *usage;   /* behind "sesame NAME" */
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+};
+
+extern const struct ss_command ss_command_run, ss_command_replay, ss_command_topics,
+    ss_command_schemas, ss_command_check_config, ss_command_generate, ss_command_dead_letters,
+    ss_command_demo;
+
+/* The options that all commands with a config share: -F FILE, -X name=value (repeatable), -v. A
+ * command passes each option letter that it does not know itself; false: not one of these, or wrong
+ * (said). The config must be initialised; -X are kept and applied after the file, in order, by
+ * ss_common_finish. */
+#define SS_COMMON_OPTIONS "F:X:vh"
+#define SS_COMMON_HELP                                                                       \
+    "  -F FILE         the config, sesame.yaml (default: built-in defaults)\n"               \
+    "  -X NAME=VALUE   an option of the config, or a librdkafka property; may be repeated\n" \
+    "  -v              more on standard error; twice for still more\n"                       \
+    "  -h              this help\n"
+
+struct ss_common {
+    struct ss_config config;
+    const char *file;
+    const char *overrides[64];
+    int override_count, verbose;
+};
+
+SS_MUST_USE bool ss_common_init(struct ss_common *common);
+SS_MUST_USE bool ss_common_option(struct ss_common *common, const struct ss_command *command,
+                                  int letter, const char *value);
+SS_MUST_USE bool ss_common_finish(struct ss_common *common);
+void ss_common_reset(struct ss_common *common);
+
+/* Prints "sesame NAME: TEXT" and a hint at -h; returns SS_EXIT_USAGE. */
+int ss_usage(const struct ss_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Prints the help to standard output; returns SS_EXIT_DONE. */
+int ss_help(const struct ss_command *command);
+/* Prints "sesame: DETAIL"; returns SS_EXIT_FAILED. */
+int ss_failed(const struct ss_error *err);
+
+#endif

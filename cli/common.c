@@ -1,0 +1,88 @@
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int ss_usage(const struct ss_command *command, const char *format, ...)
+{
+    va_list args;
+    fprintf(stderr, "sesame %s: ", command->name);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nusage: sesame %s %s\n(sesame %s -h says more)\n", command->name,
+            command->usage, command->name);
+    return SS_EXIT_USAGE;
+}
+
+int ss_help(const struct ss_command *command)
+{
+    printf("usage: sesame %s %s\n\n%s\n\n%s", command->name, command->usage, command->summary,
+           command->help);
+    return SS_EXIT_DONE;
+}
+
+int ss_failed(const struct ss_error *err)
+{
+    fprintf(stderr, "sesame: %s\n", err->detail);
+    return SS_EXIT_FAILED;
+}
+
+bool ss_common_init(struct ss_common *common)
+{
+    struct ss_error err;
+    memset(common, 0, sizeof *common);
+    if (ss_config_init(&common->config, &err) == SS_OK)
+        return true;
+    ss_failed(&err);
+    return false;
+}
+
+bool ss_common_option(struct ss_common *common, const struct ss_command *command, int letter,
+                      const char *value)
+{
+    switch (letter) {
+    case 'F':
+        common->file = value;
+        return true;
+    case 'X':
+        if (common->override_count ==
+            (int)(sizeof common->overrides / sizeof common->overrides[0])) {
+            ss_usage(command, "too many -X; put them into the config file");
+            return false;
+        }
+        common->overrides[common->override_count++] = value;
+        return true;
+    case 'v':
+        common->verbose++;
+        return true;
+    case 'h':
+        ss_help(command);
+        exit(SS_EXIT_DONE);
+    default:
+        ss_usage(command, "see the options below");
+        return false;
+    }
+}
+
+bool ss_common_finish(struct ss_common *common)
+{
+    struct ss_error err;
+    enum ss_status status = SS_OK;
+    if (common->file)
+        status = ss_config_load(&common->config, common->file, &err);
+    for (int i = 0; status == SS_OK && i < common->override_count; i++)
+        status = ss_config_set(&common->config, common->overrides[i], &err);
+    if (status != SS_OK) {
+        ss_failed(&err);
+        return false;
+    }
+    int level = (int)common->config.log_level + common->verbose;
+    ss_log_set_level(level > SS_LOG_DEBUG ? SS_LOG_DEBUG : (enum ss_log_level)level);
+    return true;
+}
+
+void ss_common_reset(struct ss_common *common)
+{
+    ss_config_reset(&common->config);
+}

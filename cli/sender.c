@@ -1,0 +1,117 @@
+#include "cli/sender.h"
+
+#include "consumer/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { RECORD_MAX = 4096 };
+
+static enum ss_status find_schemas(struct ss_sender *sender, const struct ss_config *config,
+                                   struct ss_error *err)
+{
+    struct ss_registry_config where = {
+        .url = config->registry_url,
+        .basic_auth = config->registry_basic_auth,
+        .ca_file = config->registry_ca_file,
+        .timeout_ms = (int)config->registry_timeout_ms,
+    };
+    struct ss_registry *registry;
+    enum ss_status status = ss_registry_open(&where, &registry, err);
+    if (status != SS_OK)
+        return status;
+    for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++) {
+        char subject[320];
+        snprintf(subject, sizeof subject, "%s-value", sender->topics[input]);
+        status = ss_registry_find(registry, subject, ss_schema_of_input((enum ss_input)input),
+                                  &sender->schema_ids[input], err);
+        if (status == SS_DROP)
+            status = ss_fail(err, SS_STOP,
+                             "the registry has no such schema under %s; run `sesame schemas "
+                             "register` with this config first",
+                             subject);
+    }
+    ss_registry_close(registry);
+    return status;
+}
+
+enum ss_status ss_sender_open(struct ss_sender *sender, const struct ss_config *config,
+                              struct ss_error *err)
+{
+    memset(sender, 0, sizeof *sender);
+    ss_buffer_init(&sender->buffer, RECORD_MAX);
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        sender->topics[input] = config->input_topics[input];
+    enum ss_status status = find_schemas(sender, config, err);
+    if (status != SS_OK)
+        return status;
+    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
+    if (!properties)
+        return ss_fail(err, SS_STOP, "out of memory");
+    struct ss_kafka_access access = ss_engine_access(config, properties);
+    status = ss_kafka_producer_open(&access, &sender->producer, err);
+    free(properties);
+    return status;
+}
+
+void ss_sender_close(struct ss_sender *sender)
+{
+    ss_kafka_producer_close(sender->producer);
+    sender->producer = NULL;
+    ss_buffer_reset(&sender->buffer);
+}
+
+int64_t ss_sender_sent(const struct ss_sender *sender)
+{
+    return atomic_load(&sender->sent);
+}
+
+/* What a record looks like whose producer is broken. */
+static void spoil(enum ss_flaw flaw, uint8_t *data, struct ss_bytes *key, struct ss_bytes *value)
+{
+    switch (flaw) {
+    case SS_FLAW_MAGIC:
+        data[0] = '{';
+        break;
+    case SS_FLAW_SCHEMA:
+        memset(data + 1, 0x7e, 4);
+        break;
+    case SS_FLAW_TRUNCATED:
+        value->size -= 3;
+        break;
+    case SS_FLAW_NO_VALUE:
+        *value = (struct ss_bytes){NULL, 0};
+        break;
+    case SS_FLAW_NO_KEY:
+        *key = (struct ss_bytes){NULL, 0};
+        break;
+    case SS_FLAW_OTHER_KEY:
+        *key = (struct ss_bytes){"somebody-else", 13};
+        break;
+    default: /* it is in the event */
+        break;
+    }
+}
+
+enum ss_status ss_sender_send(struct ss_sender *sender, const struct ss_population_event *event,
+                              struct ss_error *err)
+{
+    enum ss_input input = event->event.input;
+    sender->buffer.size = 0;
+    enum ss_status status =
+        ss_encode_event(sender->schema_ids[input], &event->event, &sender->buffer, err);
+    if (status != SS_OK)
+        return status;
+    struct ss_bytes key = {event->event.user_id.data, event->event.user_id.size};
+    struct ss_bytes value = {sender->buffer.data, sender->buffer.size};
+    spoil(event->flaw, sender->buffer.data, &key, &value);
+    status = ss_kafka_producer_send(sender->producer, sender->topics[input], key, value, NULL, 0, 0,
+                                    err);
+    if (status != SS_OK)
+        return status;
+    sender->counts.sent[input]++;
+    sender->counts.duplicates += event->duplicate;
+    sender->counts.bad += event->flaw != SS_FLAW_NONE;
+    atomic_fetch_add(&sender->sent, 1);
+    return SS_OK;
+}

@@ -1,0 +1,370 @@
+#include "consumer/engine.h"
+
+#include "base/log.h"
+#include "config/model_file.h"
+#include "consumer/kafka_bus.h"
+#include "state/redis_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct worker_thread {
+    struct ss_engine *engine;
+    int index;
+    pthread_t thread;
+    bool started;
+    struct ss_worker_stats stats;
+    enum ss_status status;
+    struct ss_error error;
+};
+
+struct ss_engine {
+    const struct ss_config *config;
+    bool mock;
+    struct ss_model *model;
+    struct ss_registry *registry;
+    uint32_t schema_ids[SS_OUTPUT_COUNT];
+    struct ss_kafka_property *properties;
+    struct ss_kafka_access access;
+    atomic_bool stop;
+    int worker_count;
+    struct worker_thread *workers;
+    _Atomic int32_t partition_count; /* 0 until the first bus is open */
+    int64_t rebalances_seen, quiet_since_ms;
+};
+
+static int64_t system_now_ms(void *arg)
+{
+    struct timespec now;
+    (void)arg;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct ss_kafka_access ss_engine_access(const struct ss_config *config,
+                                        struct ss_kafka_property *properties)
+{
+    struct ss_kafka_access access = {0};
+    struct ss_kafka_properties *const lists[] = {
+        [SS_CLIENTS_ALL] = &access.common,
+        [SS_CLIENTS_CONSUMER] = &access.consumer,
+        [SS_CLIENTS_PRODUCER] = &access.producer,
+    };
+    for (int clients = 0; clients < 3; clients++) {
+        lists[clients]->list = properties;
+        for (size_t i = 0; i < config->property_count; i++)
+            if ((int)config->properties[i].clients == clients)
+                properties[lists[clients]->count++] = (struct ss_kafka_property){
+                    config->properties[i].name, config->properties[i].value};
+        properties += lists[clients]->count;
+    }
+    return access;
+}
+
+static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *err)
+{
+    const struct ss_config *config = engine->config;
+    const char *const topics[] = {
+        [SS_SCORES] = config->scores_topic, [SS_ENTITLEMENTS] = config->entitlements_topic};
+    for (int output = 0; output < SS_OUTPUT_COUNT; output++) {
+        const char *json = ss_schema_of_output((enum ss_output)output);
+        char subject[320];
+        if (!json)
+            continue;
+        snprintf(subject, sizeof subject, "%s-value", topics[output]);
+        enum ss_status status =
+            ss_registry_find(engine->registry, subject, json, &engine->schema_ids[output], err);
+        if (status == SS_DROP)
+            return ss_fail(
+                err, SS_STOP,
+                "the registry has no such schema under %s; run `sesame schemas register` "
+                "with this config first",
+                subject);
+        if (status != SS_OK)
+            return status;
+    }
+    return SS_OK;
+}
+
+enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss_engine **out,
+                              struct ss_error *err)
+{
+    const struct ss_config *config = options->config;
+    struct ss_engine *engine = calloc(1, sizeof *engine);
+    if (engine) {
+        engine->config = config;
+        engine->mock = options->mock;
+        engine->worker_count = (int)config->workers;
+        engine->model = calloc(1, sizeof *engine->model);
+        engine->workers = calloc((size_t)config->workers, sizeof *engine->workers);
+        engine->properties = calloc(config->property_count + 1, sizeof *engine->properties);
+    }
+    if (!engine || !engine->model || !engine->workers || !engine->properties) {
+        ss_engine_close(engine);
+        return ss_fail(err, SS_STOP, "out of memory for the engine");
+    }
+    engine->access = ss_engine_access(config, engine->properties);
+    for (int i = 0; i < engine->worker_count; i++) {
+        engine->workers[i].engine = engine;
+        engine->workers[i].index = i;
+        pthread_mutex_init(&engine->workers[i].stats.lock, NULL);
+    }
+    struct ss_registry_config registry = {
+        .url = config->registry_url,
+        .basic_auth = config->registry_basic_auth,
+        .ca_file = config->registry_ca_file,
+        .timeout_ms = (int)config->registry_timeout_ms,
+    };
+    enum ss_status status = ss_model_load(config->model_file, engine->model, err);
+    if (status == SS_OK)
+        status = ss_registry_open(&registry, &engine->registry, err);
+    if (status == SS_OK)
+        status = find_schemas(engine, err);
+    if (status != SS_OK) {
+        ss_engine_close(engine);
+        return status;
+    }
+    *out = engine;
+    return SS_OK;
+}
+
+void ss_engine_close(struct ss_engine *engine)
+{
+    if (!engine)
+        return;
+    if (engine->registry)
+        ss_registry_close(engine->registry);
+    for (int i = 0; engine->workers && i < engine->worker_count; i++)
+        pthread_mutex_destroy(&engine->workers[i].stats.lock);
+    free(engine->workers);
+    free(engine->model);
+    free(engine->properties);
+    free(engine);
+}
+
+/* --- a worker's thread --- */
+
+static enum ss_status open_bus(struct worker_thread *self, struct ss_bus **bus,
+                               struct ss_error *err)
+{
+    struct ss_engine *engine = self->engine;
+    const struct ss_config *config = engine->config;
+    struct ss_kafka_config kafka = {
+        .access = engine->access,
+        .group = config->group,
+        .instance = config->instance,
+        .worker = self->index,
+        .targets = {[SS_TO_SCORES] = config->scores_topic,
+                    [SS_TO_ENTITLEMENTS] = config->entitlements_topic,
+                    [SS_TO_DEAD_LETTERS] = config->dead_letters_topic,
+                    [SS_TO_CHANGELOG] = config->state_topic},
+        .restore_timeout_ms = (int)config->restore_timeout_ms,
+        .open_timeout_ms = 5000, /* it is tried again; between two tries SIGTERM is heard */
+        .fetch_bytes = (size_t)config->memory_fetch_bytes_max,
+        .record_bytes_max = (size_t)config->dead_letters_value_bytes_max + 65536, /* headers */
+        .mock = engine->mock,
+    };
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        kafka.inputs[input] = config->input_topics[input];
+    return ss_kafka_bus_open(&kafka, bus, err);
+}
+
+static enum ss_status open_store(struct worker_thread *self, struct ss_store **store,
+                                 struct ss_error *err)
+{
+    const struct ss_config *config = self->engine->config;
+    struct ss_redis_config redis = {
+        .url = config->redis_url,
+        .prefix = config->redis_prefix,
+        .buckets = (int32_t)config->redis_buckets,
+        .timeout_ms = (int)config->redis_timeout_ms,
+    };
+    return ss_redis_open(&redis, store, err);
+}
+
+static void pause_before_retry(struct worker_thread *self, const char *what,
+                               const struct ss_error *err, bool *said)
+{
+    if (!*said)
+        ss_warn("engine", "worker %d: %s: %s; trying again", self->index, what, err->detail);
+    *said = true;
+    for (int i = 0; i < 50 && !atomic_load(&self->engine->stop); i++)
+        nanosleep(&(struct timespec){0, 10 * 1000000L}, NULL);
+}
+
+static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
+                                 struct ss_store *store, struct ss_error *err)
+{
+    struct ss_engine *engine = self->engine;
+    const struct ss_config *config = engine->config;
+    struct ss_worker *worker;
+    struct ss_worker_config worker_config = {
+        .index = self->index,
+        .bus = bus,
+        .store = store,
+        .registry = engine->registry,
+        .model = engine->model,
+        .clock = {system_now_ms, NULL},
+        .limits = {.batch_records_max = (size_t)config->batch_records_max,
+                   .batch_wait_ms = (int)config->batch_wait_ms,
+                   .cache_bytes_max = (size_t)config->cache_bytes_max,
+                   .event_bytes_max = (size_t)config->events_value_bytes_max,
+                   .dead_letter_bytes_max = (size_t)config->dead_letters_value_bytes_max,
+                   .future_tolerance_ms = config->events_future_tolerance_ms,
+                   .delete_retention_ms = config->state_delete_retention_ms,
+                   .retry_ms = 500},
+        .stats = &self->stats,
+        .stop = &engine->stop,
+    };
+    memcpy(worker_config.schema_ids, engine->schema_ids, sizeof engine->schema_ids);
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        worker_config.topics[input] = config->input_topics[input];
+    enum ss_status status = ss_worker_open(&worker_config, &worker, err);
+    if (status != SS_OK)
+        return status;
+    status = ss_worker_run(worker, err);
+    ss_worker_close(worker);
+    return status;
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker_thread *self = arg;
+    struct ss_engine *engine = self->engine;
+    struct ss_bus *bus = NULL;
+    struct ss_store *store = NULL;
+    bool said = false;
+    enum ss_status status = SS_RETRY;
+
+    while (status == SS_RETRY && !atomic_load(&engine->stop)) {
+        status = store ? SS_OK : open_store(self, &store, &self->error);
+        if (status == SS_RETRY) {
+            pause_before_retry(self, "Redis", &self->error, &said);
+        } else if (status == SS_OK) {
+            status = open_bus(self, &bus, &self->error);
+            if (status == SS_RETRY)
+                pause_before_retry(self, "Kafka", &self->error, &said);
+        }
+    }
+    if (status == SS_OK) {
+        atomic_store(&engine->partition_count, bus->partition_count);
+        status = run_worker(self, bus, store, &self->error);
+    } else if (status == SS_RETRY) {
+        status = SS_OK; /* told to stop while waiting */
+    }
+    if (bus)
+        bus->ops->close(bus);
+    if (store)
+        store->ops->close(store);
+    self->status = status;
+    if (status != SS_OK)
+        atomic_store(&engine->stop, true);
+    return NULL;
+}
+
+enum ss_status ss_engine_start(struct ss_engine *engine, struct ss_error *err)
+{
+    for (int i = 0; i < engine->worker_count; i++) {
+        if (pthread_create(&engine->workers[i].thread, NULL, worker_main, &engine->workers[i])) {
+            ss_engine_stop(engine);
+            return ss_fail(err, SS_STOP, "cannot start worker %d's thread", i);
+        }
+        engine->workers[i].started = true;
+    }
+    return SS_OK;
+}
+
+void ss_engine_stop(struct ss_engine *engine)
+{
+    atomic_store(&engine->stop, true);
+}
+
+bool ss_engine_stopping(const struct ss_engine *engine)
+{
+    return atomic_load(&engine->stop);
+}
+
+enum ss_status ss_engine_wait(struct ss_engine *engine, struct ss_error *err)
+{
+    enum ss_status status = SS_OK;
+    for (int i = 0; i < engine->worker_count; i++) {
+        struct worker_thread *worker = &engine->workers[i];
+        if (!worker->started)
+            continue;
+        pthread_join(worker->thread, NULL);
+        worker->started = false;
+        if (worker->status != SS_OK && status == SS_OK) {
+            status = worker->status;
+            *err = worker->error;
+        }
+    }
+    return status;
+}
+
+void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
+{
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < engine->worker_count; i++) {
+        struct ss_worker_stats *stats = &engine->workers[i].stats;
+        pthread_mutex_lock(&stats->lock);
+        for (int input = 0; input < SS_INPUT_COUNT; input++) {
+            out->counts[input].consumed += stats->counts[input].consumed;
+            for (int outcome = 0; outcome < SS_OUTCOME_COUNT; outcome++)
+                out->counts[input].outcomes[outcome] += stats->counts[input].outcomes[outcome];
+        }
+        out->score_records += stats->score_records;
+        out->entitlements += stats->entitlements;
+        out->transactions += stats->transactions;
+        out->restored_records += stats->restored_records;
+        out->assigned += stats->assigned;
+        out->ready += stats->ready;
+        out->caught_up += stats->caught_up;
+        out->rebalances += stats->rebalances;
+        pthread_mutex_unlock(&stats->lock);
+    }
+}
+
+bool ss_engine_caught_up(struct ss_engine *engine)
+{
+    struct ss_worker_stats stats;
+    int32_t partitions = atomic_load(&engine->partition_count);
+    int64_t now_ms = system_now_ms(NULL);
+    ss_engine_stats(engine, &stats);
+    if (stats.assigned == 0 || stats.caught_up < stats.assigned ||
+        stats.rebalances != engine->rebalances_seen) {
+        engine->rebalances_seen = stats.rebalances;
+        engine->quiet_since_ms = now_ms;
+        return false;
+    }
+    return stats.assigned == partitions || now_ms - engine->quiet_since_ms > 10000;
+}
+
+const struct ss_model *ss_engine_model(const struct ss_engine *engine)
+{
+    return engine->model;
+}
+
+int64_t ss_engine_consumed(const struct ss_worker_stats *stats)
+{
+    int64_t sum = 0;
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        sum += stats->counts[input].consumed;
+    return sum;
+}
+
+void ss_engine_accounted(const struct ss_worker_stats *stats, char *out, size_t size)
+{
+    struct ss_counts sum = {0};
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        sum.consumed += stats->counts[input].consumed;
+        for (int outcome = 0; outcome < SS_OUTCOME_COUNT; outcome++)
+            sum.outcomes[outcome] += stats->counts[input].outcomes[outcome];
+    }
+    snprintf(out, size,
+             "accounted: consumed %lld = counted %lld + duplicate %lld + not-consented %lld + "
+             "dead-lettered %lld",
+             (long long)sum.consumed, (long long)sum.outcomes[SS_COUNTED],
+             (long long)sum.outcomes[SS_DUPLICATE], (long long)sum.outcomes[SS_NOT_CONSENTED],
+             (long long)sum.outcomes[SS_REFUSED]);
+}

@@ -1,0 +1,56 @@
+/* engine.h - the whole engine of one process: a model, a registry, and a worker thread each with
+ * its bus and store, wired from the config.
+ *
+ *   ss_engine_open ──> ss_engine_start ──> (ss_engine_stats, ss_engine_caught_up) ──>
+ * ss_engine_stop ──> ss_engine_wait
+ *
+ * A worker that has to stop (SS_STOP) stops all the others too; they finish their batch and leave
+ * the group. Threads: all functions from one thread, but for ss_engine_stop, which a signal handler
+ * may call.
+ */
+#ifndef SS_CONSUMER_ENGINE_H
+#define SS_CONSUMER_ENGINE_H
+
+#include "config/config.h"
+#include "consumer/kafka_access.h"
+#include "consumer/worker.h"
+
+struct ss_engine;
+
+struct ss_engine_options {
+    const struct ss_config *config; /* borrowed */
+    bool mock;                      /* the broker is librdkafka's mock cluster */
+};
+
+/* Loads the model, finds the outputs' schema ids. SS_STOP: model or config wrong, schemas not
+ * registered (says which command does it); SS_RETRY: the registry does not answer. */
+SS_MUST_USE enum ss_status ss_engine_open(const struct ss_engine_options *options,
+                                          struct ss_engine **engine, struct ss_error *err);
+SS_MUST_USE enum ss_status ss_engine_start(struct ss_engine *engine, struct ss_error *err);
+void ss_engine_stop(struct ss_engine *engine); /* async-signal-safe */
+bool ss_engine_stopping(const struct ss_engine *engine);
+/* Waits for the workers; the first one's reason, if one had to stop. */
+SS_MUST_USE enum ss_status ss_engine_wait(struct ss_engine *engine, struct ss_error *err);
+void ss_engine_close(struct ss_engine *engine);
+
+/* Sums over the workers; the lock of *out is not used. */
+void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out);
+
+/* Every partition that this process owns has been read to where it ended when it was assigned, and
+ * no partition is on its way. While others of the group own some, it takes ten quiet seconds to be
+ * sure. */
+bool ss_engine_caught_up(struct ss_engine *engine);
+
+const struct ss_model *ss_engine_model(const struct ss_engine *engine);
+
+/* How the config says to reach Kafka. The lists point into *properties, which has room for
+ * config->property_count entries in each of three thirds. */
+struct ss_kafka_access ss_engine_access(const struct ss_config *config,
+                                        struct ss_kafka_property *properties);
+
+/* Events consumed, over all inputs. */
+int64_t ss_engine_consumed(const struct ss_worker_stats *stats);
+/* "accounted: consumed N = counted A + duplicate B + not-consented C + dead-lettered D" */
+void ss_engine_accounted(const struct ss_worker_stats *stats, char *out, size_t size);
+
+#endif

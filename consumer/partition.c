@@ -1,0 +1,288 @@
+#include "consumer/partition.h"
+
+#include "base/log.h"
+#include "state/pack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { RESTORE_SAVE_RECORDS = 20000 };
+
+static void log_partition(const struct ss_worker_config *config, int32_t partition,
+                          const char *text)
+{
+    ss_info("restore", "worker %d partition %d: %s", config->index, partition, text);
+}
+
+enum ss_status ss_partition_save(const struct ss_worker_config *config,
+                                 struct ss_partition *partition, struct ss_error *err)
+{
+    if (!partition->unsaved)
+        return SS_OK;
+    size_t count = ss_cache_pinned_count(partition->cache);
+    struct ss_put *puts = calloc(count ? count : 1, sizeof *puts);
+    if (!puts)
+        return ss_fail(err, SS_STOP, "out of memory for %zu states to save", count);
+    for (size_t i = 0; i < count; i++)
+        ss_cache_pinned(partition->cache, i, &puts[i]);
+    enum ss_status status = config->store->ops->save(
+        config->store, partition->number, partition->has_saved ? &partition->saved : NULL,
+        &partition->next, puts, count, err);
+    free(puts);
+    if (status != SS_OK)
+        return status;
+    partition->saved = partition->next;
+    partition->has_saved = true;
+    partition->unsaved = false;
+    ss_cache_saved(partition->cache);
+    return SS_OK;
+}
+
+/* --- restoring --- */
+
+struct restore {
+    const struct ss_worker_config *config;
+    struct ss_partition *partition;
+    bool first_mark_seen, foreign; /* foreign: another incarnation than the checkpoint's */
+    bool any_mark;
+    int64_t records;
+};
+
+static enum ss_status on_mark(struct restore *restore, int64_t offset, int64_t broker_time_ms,
+                              struct ss_bytes value, struct ss_error *err)
+{
+    struct ss_partition *partition = restore->partition;
+    struct ss_mark mark;
+    enum ss_status status = ss_mark_unpack(value, &mark, err);
+    if (status != SS_OK)
+        return status;
+    if (mark.partition_count != restore->config->bus->partition_count)
+        return ss_fail(
+            err, SS_STOP,
+            "the changelog was written with %d partitions, the topics now have %d: the "
+            "partition count is part of the state's identity. Go back to %d partitions, or "
+            "start a new group with new state topics and replay the inputs into it",
+            mark.partition_count, restore->config->bus->partition_count, mark.partition_count);
+    if (partition->has_saved &&
+        memcmp(mark.incarnation, partition->saved.incarnation, SS_INCARNATION_SIZE) != 0) {
+        restore->foreign = true;
+        return SS_GIVE_UP;
+    }
+    restore->any_mark = true;
+    partition->mark = mark;
+    memcpy(partition->next.incarnation, mark.incarnation, SS_INCARNATION_SIZE);
+    partition->next.offset = offset;
+    partition->next.broker_time_ms = broker_time_ms;
+    partition->unsaved =
+        !partition->has_saved || !ss_checkpoint_equal(&partition->saved, &partition->next);
+    if (partition->unsaved && ss_cache_pinned_count(partition->cache) >= RESTORE_SAVE_RECORDS)
+        return ss_partition_save(restore->config, partition, err);
+    return SS_OK;
+}
+
+static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_ms,
+                                struct ss_bytes key, struct ss_bytes value, struct ss_error *err)
+{
+    struct restore *restore = arg;
+    restore->records++;
+    if (restore->records % 1000000 == 0)
+        ss_info("restore", "worker %d partition %d: %lld changelog records read",
+                restore->config->index, restore->partition->number, (long long)restore->records);
+    if (ss_bytes_equal(key, ss_mark_key))
+        return on_mark(restore, offset, broker_time_ms, value, err);
+    if (value.size > SS_PACKED_MAX)
+        return ss_fail(err, SS_STOP, "changelog partition %d offset %lld: not a state",
+                       restore->partition->number, (long long)offset);
+    if (!ss_cache_put(restore->partition->cache, key, value))
+        return ss_fail(err, SS_STOP, "out of memory while restoring");
+    return SS_OK;
+}
+
+static enum ss_status fresh_cache(const struct ss_worker_config *config,
+                                  struct ss_partition *partition, struct ss_error *err)
+{
+    ss_cache_close(partition->cache);
+    partition->cache =
+        ss_cache_open(config->limits.cache_bytes_max / (size_t)config->bus->partition_count);
+    return partition->cache ? SS_OK : ss_fail(err, SS_STOP, "out of memory for a cache");
+}
+
+/* Promise 2: whether the store's checkpoint can be built upon; NULL if so, else why not. */
+static const char *distrust(const struct ss_worker_config *config,
+                            const struct ss_checkpoint *saved,
+                            const struct ss_partition_start *start)
+{
+    int64_t age_ms = config->clock.now_ms(config->clock.arg) - saved->broker_time_ms;
+    if (strcmp(saved->cluster_id, config->bus->cluster_id) != 0)
+        return "the store's checkpoint is of another Kafka cluster";
+    if (saved->partition_count != config->bus->partition_count)
+        return "the store's checkpoint is of another partition count";
+    if (saved->offset >= start->changelog_end)
+        return "the store is ahead of the changelog, so it is of another one";
+    if (saved->offset < start->changelog_start)
+        return "the store's checkpoint lies before the changelog's start";
+    /* old, and not simply idle: something was written since, deletions may be gone already */
+    if (age_ms > config->limits.delete_retention_ms / 2 && saved->offset + 2 < start->changelog_end)
+        return "the store's checkpoint is older than half the changelog's delete.retention.ms";
+    return NULL;
+}
+
+static enum ss_status restore_from(const struct ss_worker_config *config,
+                                   struct ss_partition *partition,
+                                   const struct ss_partition_start *start, struct restore *restore,
+                                   struct ss_error *err)
+{
+    struct ss_bus *bus = config->bus;
+    *restore = (struct restore){.config = config, .partition = partition};
+    int64_t from = partition->has_saved ? partition->saved.offset : start->changelog_start;
+    memset(&partition->mark, 0, sizeof partition->mark);
+    partition->next = partition->saved;
+    memcpy(partition->next.cluster_id, bus->cluster_id, sizeof partition->next.cluster_id);
+    partition->next.partition_count = bus->partition_count;
+    partition->unsaved = false;
+    enum ss_status status = fresh_cache(config, partition, err);
+    if (status == SS_OK && from < start->changelog_end)
+        status = bus->ops->restore(bus, partition->number, from, start->changelog_end, on_record,
+                                   restore, err);
+    pthread_mutex_lock(&config->stats->lock);
+    config->stats->restored_records += restore->records;
+    pthread_mutex_unlock(&config->stats->lock);
+    return status;
+}
+
+static enum ss_status wipe(const struct ss_worker_config *config, struct ss_partition *partition,
+                           struct ss_error *err)
+{
+    partition->has_saved = false;
+    memset(&partition->saved, 0, sizeof partition->saved);
+    return config->store->ops->wipe(config->store, partition->number, err);
+}
+
+/* Brings cache, mark and store to what the changelog says at start->changelog_end. */
+static enum ss_status restore_state(const struct ss_worker_config *config,
+                                    struct ss_partition *partition,
+                                    const struct ss_partition_start *start, bool *any_mark,
+                                    struct ss_error *err)
+{
+    struct restore restore;
+    enum ss_status status = config->store->ops->checkpoint(
+        config->store, partition->number, &partition->saved, &partition->has_saved, err);
+    if (status != SS_OK)
+        return status;
+    const char *why =
+        partition->has_saved ? distrust(config, &partition->saved, start) : "the store is empty";
+    if (!why) {
+        status = restore_from(config, partition, start, &restore, err);
+        if (status == SS_OK && restore.any_mark) {
+            *any_mark = true;
+            return ss_partition_save(config, partition, err);
+        }
+        if (status != SS_OK && !restore.foreign)
+            return status;
+        why = "the store's checkpoint is of another changelog";
+    }
+    if (start->changelog_end > start->changelog_start)
+        log_partition(config, partition->number, why);
+    status = wipe(config, partition, err);
+    if (status == SS_OK)
+        status = restore_from(config, partition, start, &restore, err);
+    if (status != SS_OK)
+        return status;
+    *any_mark = restore.any_mark;
+    if (!restore.any_mark)
+        return fresh_cache(config, partition, err); /* nothing was ever committed here */
+    return ss_partition_save(config, partition, err);
+}
+
+static enum ss_status draw_incarnation(const struct ss_worker_config *config,
+                                       struct ss_partition *partition, struct ss_error *err)
+{
+    struct ss_mark *mark = &partition->mark;
+    memset(mark, 0, sizeof *mark);
+    if (getrandom(mark->incarnation, sizeof mark->incarnation, 0) !=
+        (ssize_t)sizeof mark->incarnation)
+        return ss_fail(err, SS_STOP, "no randomness from the system: %s", strerror(errno));
+    mark->partition_count = config->bus->partition_count;
+    return SS_OK;
+}
+
+enum ss_status ss_partition_begin(const struct ss_worker_config *config,
+                                  struct ss_partition *partition, struct ss_error *err)
+{
+    struct ss_bus *bus = config->bus;
+    struct ss_partition_start start;
+    bool any_mark = false;
+
+    enum ss_status status = bus->ops->start(bus, partition->number, &start, err);
+    if (status == SS_OK)
+        status = restore_state(config, partition, &start, &any_mark, err);
+    if (status != SS_OK)
+        return status;
+
+    if (!any_mark) {
+        if (start.committed)
+            return ss_fail(
+                err, SS_STOP,
+                "partition %d: the group has committed offsets but its changelog is empty, "
+                "so the state that belongs to them is lost. Restore the changelog topic, or "
+                "reset the group's offsets to rebuild the state from the inputs",
+                partition->number);
+        status = draw_incarnation(config, partition, err);
+        if (status != SS_OK)
+            return status;
+    } else if (start.committed &&
+               memcmp(start.positions, partition->mark.positions, sizeof start.positions) != 0) {
+        return ss_fail(
+            err, SS_STOP,
+            "partition %d: the group's committed offsets are not those that were committed "
+            "with its state; somebody has reset them. To rebuild from the inputs, delete the "
+            "group and the state topic together; else put the offsets back",
+            partition->number);
+    }
+    if (any_mark)
+        memcpy(start.positions, partition->mark.positions, sizeof start.positions);
+    memcpy(partition->mark.positions, start.positions, sizeof start.positions);
+    memcpy(partition->mark.model_version, config->model->version,
+           sizeof partition->mark.model_version);
+    memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);
+    memcpy(partition->ends, start.ends, sizeof partition->ends);
+
+    status = bus->ops->open_partition(bus, partition->number, start.positions, err);
+    partition->draining = true;
+    for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
+        if (input != SS_CONSENTS && input != SS_BLACKLIST)
+            status = bus->ops->hold(bus, (enum ss_input)input, partition->number, true, err);
+    if (status == SS_OK)
+        status = ss_partition_drain(config, partition, err);
+    return status;
+}
+
+enum ss_status ss_partition_drain(const struct ss_worker_config *config,
+                                  struct ss_partition *partition, struct ss_error *err)
+{
+    struct ss_bus *bus = config->bus;
+    if (!partition->draining ||
+        !bus->ops->reached(bus, SS_CONSENTS, partition->number, partition->ends[SS_CONSENTS]))
+        return SS_OK;
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        if (input == SS_CONSENTS || input == SS_BLACKLIST)
+            continue;
+        enum ss_status status =
+            bus->ops->hold(bus, (enum ss_input)input, partition->number, false, err);
+        if (status != SS_OK)
+            return status; /* still draining: the next turn tries again */
+    }
+    partition->draining = false;
+    return SS_OK;
+}
+
+bool ss_partition_caught_up(const struct ss_worker_config *config,
+                            const struct ss_partition *partition)
+{
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        if (!config->bus->ops->reached(config->bus, (enum ss_input)input, partition->number,
+                                       partition->ends[input]))
+            return false;
+    return !partition->unsaved;
+}

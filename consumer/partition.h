@@ -1,0 +1,46 @@
+/* partition.h - what a worker keeps of a partition that it owns, and how it gets there.
+ *
+ * The state of a partition is what its changelog says up to the newest mark. The store and the
+ * cache hold views of it; `saved` is the checkpoint that the store must show, `mark_offset` the
+ * mark that the cache stands for. They differ only while a save is outstanding, and then the
+ * difference is pinned in the cache. Internal to consumer/.
+ */
+#ifndef SS_CONSUMER_PARTITION_H
+#define SS_CONSUMER_PARTITION_H
+
+#include "consumer/worker.h"
+#include "state/cache.h"
+
+struct ss_partition {
+    int32_t number;
+    bool draining; /* only consents and blacklist flow (promise 7) */
+    bool touched;  /* in the transaction in hand */
+    bool broken;   /* what the batch in hand holds of it is void */
+    bool unsaved;  /* the store is behind `next` */
+    bool has_saved;
+    struct ss_checkpoint saved;   /* what the store shows, if has_saved */
+    struct ss_checkpoint next;    /* of the newest committed mark */
+    struct ss_mark mark;          /* the newest one, counts and positions running on from it */
+    int64_t ends[SS_INPUT_COUNT]; /* when the partition was assigned */
+    struct ss_cache *cache;
+};
+
+/* Makes a partition ready: start, checkpoint, restore, open, consents first. Used at assignment and
+ * whenever the store turned out not to hold what was left there. SS_RETRY: a dependency is away,
+ * try again. SS_STOP: changelog and committed offsets contradict each other, with what to do. */
+SS_MUST_USE enum ss_status ss_partition_begin(const struct ss_worker_config *config,
+                                              struct ss_partition *partition, struct ss_error *err);
+
+/* Writes what is outstanding. SS_RETRY: still outstanding. SS_GIVE_UP: begin again. */
+SS_MUST_USE enum ss_status ss_partition_save(const struct ss_worker_config *config,
+                                             struct ss_partition *partition, struct ss_error *err);
+
+/* Lets the other inputs flow once the consents have been read to where they ended. */
+SS_MUST_USE enum ss_status ss_partition_drain(const struct ss_worker_config *config,
+                                              struct ss_partition *partition, struct ss_error *err);
+
+/* Everything has been read that was there at assignment. */
+bool ss_partition_caught_up(const struct ss_worker_config *config,
+                            const struct ss_partition *partition);
+
+#endif

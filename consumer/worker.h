@@ -1,0 +1,82 @@
+/* worker.h - the loop: polls, decodes, fetches states, applies, publishes, commits, writes the
+ * store.
+ *
+ * A worker is one thread with a bus and a store of its own; workers share nothing but the model,
+ * the registry and their statistics. Every edge is a table of functions (bus.h, store.h, ss_clock),
+ * so that the same loop runs on Kafka and Redis, on archived files, and in simulation.
+ *
+ *            ┌────────────────────────────────────────────────────────────┐
+ *            v                                                            │
+ *   poll ─> intake ─> fetch ─> apply: effects + changelog + offsets ─> commit ─> save to the store
+ *              │         │                                                │           │
+ *              └─ put back, try again later (SS_RETRY)                    │           └─ later,
+ * pinned └─ the store is not what was left there: restore └─ aborted: all restarts from the
+ * partition from the changelog                 what Kafka has committed
+ *
+ * docs/guarantees.md numbers the promises; the numbers in worker.c are theirs.
+ */
+#ifndef SS_CONSUMER_WORKER_H
+#define SS_CONSUMER_WORKER_H
+
+#include "consumer/bus.h"
+#include "schemas/registry.h"
+#include "state/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct ss_clock {
+    int64_t (*now_ms)(void *arg); /* since 1970 */
+    void *arg;
+};
+
+struct ss_worker_limits {
+    size_t batch_records_max;     /* of one transaction */
+    int batch_wait_ms;            /* how long a poll waits for the first record */
+    size_t cache_bytes_max;       /* of packed states, over all partitions of the worker */
+    size_t event_bytes_max;       /* a larger value is dead-lettered undecoded */
+    size_t dead_letter_bytes_max; /* a larger record is recorded by coordinates and hash */
+    int64_t future_tolerance_ms;
+    int64_t delete_retention_ms; /* of the changelog: how old a checkpoint may be (half of it) */
+    int retry_ms;                /* pause after SS_RETRY */
+};
+
+/* Counts of one run. Written by the worker after each commit, read by any thread. */
+struct ss_worker_stats {
+    pthread_mutex_t lock;
+    struct ss_counts counts[SS_INPUT_COUNT];
+    int64_t score_records, entitlements, transactions;
+    int64_t restored_records; /* changelog records read by restores */
+    int32_t assigned;         /* partitions owned */
+    int32_t ready;            /* of these, restored and flowing */
+    int32_t caught_up;        /* of these, everything read that was there at assignment */
+    int64_t rebalances;
+};
+
+struct ss_worker_config {
+    int index; /* names the worker in logs */
+    struct ss_bus *bus;
+    struct ss_store *store;
+    struct ss_registry *registry;
+    const struct ss_model *model;
+    uint32_t schema_ids[SS_OUTPUT_COUNT];
+    const char *topics[SS_INPUT_COUNT]; /* names, for dead letters' headers */
+    struct ss_clock clock;
+    struct ss_worker_limits limits;
+    struct ss_worker_stats *stats;
+    atomic_bool *stop; /* set by anybody: the batch in hand is finished, then the worker returns */
+};
+
+struct ss_worker;
+
+/* Borrows everything in *config. SS_STOP: out of memory. */
+SS_MUST_USE enum ss_status ss_worker_open(const struct ss_worker_config *config,
+                                          struct ss_worker **worker, struct ss_error *err);
+/* Runs until *stop, or until SS_STOP with the reason; SS_OK after *stop. */
+SS_MUST_USE enum ss_status ss_worker_run(struct ss_worker *worker, struct ss_error *err);
+/* One turn of the loop, for drivers that bring their own: *idle if nothing was there to do. */
+SS_MUST_USE enum ss_status ss_worker_step(struct ss_worker *worker, bool *idle,
+                                          struct ss_error *err);
+void ss_worker_close(struct ss_worker *worker);
+
+#endif

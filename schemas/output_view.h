@@ -1,0 +1,65 @@
+/* output_view.h - our own output records, read back: for the demo, look-ups and tools that show
+ * them.
+ *
+ * Reads exactly our schemas of `scores` and `entitlements` as this version writes them (scores.avsc
+ * and entitlements.avsc; no resolution: subscribers of other versions use any Avro library). Texts
+ * point into the body. SS_DROP: not such a record: truncated, trailing bytes, an impossible number.
+ * Threads: any.
+ */
+#ifndef SS_SCHEMAS_OUTPUT_VIEW_H
+#define SS_SCHEMAS_OUTPUT_VIEW_H
+
+#include "schemas/codec.h"
+
+struct ss_cause_view {
+    struct ss_text topic, event_id; /* the topic's default name */
+    int32_t partition;
+    int64_t offset;
+};
+
+struct ss_reason_view {
+    struct ss_text code;
+    enum ss_factor factor; /* SS_FACTOR_COUNT: of none */
+    int32_t points_centi;
+};
+
+struct ss_score_view {
+    struct ss_text user_id;
+    int64_t sequence;
+    enum ss_score_kind kind;
+    enum ss_standing standing;
+    bool has_score, has_previous, has_factors;
+    int32_t score, previous_score;
+    struct ss_text tier; /* empty: none */
+    struct ss_factor_result factors[SS_FACTOR_COUNT];
+    int reason_count;
+    struct ss_reason_view reasons[SS_REASONS_MAX];
+    struct ss_text case_id; /* empty: none */
+    struct ss_cause_view cause;
+    int64_t positions[SS_INPUT_COUNT];
+    int64_t consent_position;
+    int64_t as_of_ms;
+    struct ss_text model_version;
+};
+
+struct ss_entitlement_view {
+    struct ss_text user_id;
+    enum ss_entitlement_action action;
+    struct ss_text benefit_id, title;
+    int32_t threshold;
+    bool has_score;
+    int32_t score;
+    int64_t sequence;
+    int64_t as_of_ms;
+    struct ss_cause_view cause;
+    struct ss_text model_version;
+};
+
+/* Both read a body: what ss_wire_open leaves of a record's value. */
+SS_MUST_USE enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
+                                                struct ss_error *err);
+SS_MUST_USE enum ss_status ss_entitlement_view_decode(struct ss_bytes body,
+                                                      struct ss_entitlement_view *view,
+                                                      struct ss_error *err);
+
+#endif

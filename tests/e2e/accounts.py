@@ -1,0 +1,128 @@
+"""Where an engine stands, from what Kafka holds of it: committed offsets, and the changelog's marks."""
+
+import confluent_kafka
+
+from bus import INPUTS
+from feed import check_sequences, last_by_user
+from waiting import wait_until
+
+OUTCOMES = ("counted", "duplicate", "not_consented", "dead_lettered")
+
+
+def committed_total(bus, group):
+    """Sum of the group's committed offsets: how many records of all inputs it has consumed."""
+    asked = confluent_kafka.ConsumerGroupTopicPartitions(group)
+    [future] = bus.admin.list_consumer_group_offsets([asked]).values()
+    return sum(max(0, part.offset) for part in future.result(30).topic_partitions)
+
+
+def wait_consumed(bus, engine, total, process=None, seconds=90, changes=None):
+    """Waits until the group has committed at least that many; returns how many it has."""
+    group = (changes or engine.config)["group"]
+
+    def reached():
+        assert process is None or process.running(), f"sesame ended:\n{process.tail()}"
+        now = committed_total(bus, group)
+        return now if now >= total else None
+
+    return wait_until(
+        reached, seconds, lambda: f"{committed_total(bus, group)} of {total} consumed"
+    )
+
+
+def ends_total(bus, engine):
+    return sum(sum(bus.ends(engine.config["topics"][name]).values()) for name in INPUTS)
+
+
+def _numbers(data, at, count):
+    """Varints of zig-zag."""
+    numbers = []
+    for _ in range(count):
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        numbers.append(value >> 1 ^ -(value & 1))
+    return numbers, at
+
+
+def marks(bus, topic):
+    """partition -> {input: {"consumed": …, the outcomes, "position"}} of its last mark.
+
+    The format is that of state/changelog.c: what the engine itself goes on counting from.
+    """
+    found = {}
+    for record in bus.read(topic, decode=False):
+        if record.key != "\x01":
+            continue
+        data = record.value
+        assert data[0] == 1
+        _, at = _numbers(data, 17, 2)
+        at += 1 + data[at]
+        assert (data[at], data[at + 1]) == (len(INPUTS), len(OUTCOMES))
+        at += 2
+        inputs = {}
+        for name in INPUTS:
+            numbers, at = _numbers(data, at, 2 + len(OUTCOMES))
+            inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
+        assert at == len(data)
+        found[record.partition] = inputs
+    return found
+
+
+def check_marks(bus, topics):
+    """Promise 6 over the whole life of a group: per topic and partition, and as the topics' ends are.
+
+    Returns the sums of the outcomes.
+    """
+    sums = dict.fromkeys(("consumed", *OUTCOMES), 0)
+    ends = {name: bus.ends(topics[name]) for name in INPUTS}
+    found = marks(bus, topics["state"])
+    for partition, inputs in found.items():
+        for name, counts in inputs.items():
+            where = f"{name} [{partition}]: {counts}, end {ends[name][partition]}"
+            assert counts["consumed"] == sum(counts[outcome] for outcome in OUTCOMES), where
+            assert counts["consumed"] == counts["position"] == ends[name][partition], where
+            for key in sums:
+                sums[key] += counts[key]
+    assert sums["consumed"] == sum(sum(each.values()) for each in ends.values())
+    return sums
+
+
+def check_published(bus, topics):
+    """Scores and entitlements as a subscriber reads them: no gap, nothing twice.
+
+    Returns user -> (score, tier, standing) after the last record.
+    """
+    records = bus.read(topics["scores"])
+    causes = [
+        (r.value["cause"]["topic"], r.value["cause"]["partition"], r.value["cause"]["offset"])
+        for r in records
+    ]
+    assert len(set(causes)) == len(causes), "one event has led to two records"
+    check_sequences(records)
+    held = set()
+    for record in bus.read(topics["entitlements"]):
+        key = record.key, record.value["benefit_id"]
+        granted = record.value["action"] == "GRANTED"
+        assert granted != (key in held), f"{record.value['action']} of {key} twice"
+        (held.add if granted else held.discard)(key)
+    last = last_by_user(records)
+    assert {user for user, _ in held} == {
+        user for user, value in last.items()
+        if value["standing"] == "SCORED" and value["score"] >= 600
+    }
+    return {user: (v["score"], v["tier"], v["standing"]) for user, v in last.items()}
+
+
+def assigned(bus, group):
+    """static member id -> the partitions that it owns (of every input)."""
+    [future] = bus.admin.describe_consumer_groups([group]).values()
+    return {
+        member.group_instance_id: sorted({p.partition for p in member.assignment.topic_partitions})
+        for member in future.result(30).members
+    }

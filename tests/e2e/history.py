@@ -1,0 +1,103 @@
+"""A made-up history of many users, the same for the same seed, with duplicates and late payers.
+
+Final scores after it do not depend on how the topics interleave (promise 5), as long as all consents
+are read before the other events.
+"""
+
+import random
+
+START_MS = 1700000000000  # 2023-11-14
+DAY_MS = 86400000
+DUPLICATES = 0.01
+CATEGORIES = ("GROCERIES", "DINING", "TRANSPORT", "TRAVEL", "HEALTH", "FINANCIAL", "OTHER")
+
+
+class History:
+    """consents() and then events(n), again and again; together they are one history."""
+
+    def __init__(self, users, seed):
+        self.random = random.Random(seed)
+        self.users = [f"user-{i}" for i in range(users)]
+        self.opted_in = {user for i, user in enumerate(self.users) if i % 20}
+        self.listed, self.open_bills, self.last = {}, {}, {}
+        self.number = 0
+
+    def _event(self, topic, user, **fields):
+        self.number += 1
+        event = {
+            "event_id": f"e{self.number}",
+            "user_id": user,
+            # mostly forwards: a few percent arrive late
+            "occurred_at": START_MS + self.number * 20000 - self.random.choice((0, 0, 0, 3 * DAY_MS)),
+            **fields,
+        }
+        self.last[topic, user] = event
+        return topic, event
+
+    def _consent(self, user, action):
+        topic, event = self._event(
+            "consents", user, action=action, purpose="SCORING", subscriber=""
+        )
+        return topic, {**event, "occurred_at": START_MS - 30 * DAY_MS + self.number}
+
+    def consents(self):
+        """Grants by all but each twentieth user; each fiftieth takes it back."""
+        granted = [self._consent(user, "GRANTED") for user in self.users if user in self.opted_in]
+        withdrawn = [self._consent(user, "WITHDRAWN") for user in self.users[1::50]
+                     if user in self.opted_in]
+        self.opted_in -= {event["user_id"] for _, event in withdrawn}
+        return granted + withdrawn
+
+    def _bill(self, user):
+        self.number += 1
+        if user in self.open_bills and self.random.random() < 0.6:
+            bill_id, amount = self.open_bills.pop(user)
+            status = self.random.choice(("PAID",) * 8 + ("DEFAULTED", "CANCELLED"))
+            return self._event("bills", user, status=status, kind="CARD", bill_id=bill_id,
+                               amount_minor=amount, currency="CNY", due_at=None)
+        bill_id, amount = f"bill-{self.number}", self.random.randrange(1000, 500000)
+        self.open_bills[user] = bill_id, amount
+        due = START_MS + self.number * 20000 + self.random.choice((-40, 2, 10)) * DAY_MS
+        return self._event("bills", user, status="ISSUED", kind="CARD", bill_id=bill_id,
+                           amount_minor=amount, currency="CNY", due_at=due)
+
+    def _listing(self, user):
+        case = self.listed.pop(user, None)
+        action = "DELISTED" if case else "LISTED"
+        if not case:
+            case = self.listed[user] = f"case-{self.number}"
+        return self._event("blacklist", user, action=action, case_id=case, authority="court",
+                           amount_owed_minor=100, currency="CNY")
+
+    def _profile(self, user):
+        if self.random.random() < 0.5:
+            return self._event("profiles", user, action="VERIFIED",
+                               fact=self.random.choice(("PHONE", "ADDRESS", "IDENTITY")))
+        return self._event("profiles", user, action="CREDIT_LINE", line_id="card", currency="CNY",
+                           limit_minor=1000000, balance_minor=self.random.randrange(1200000))
+
+    def _one(self):
+        user, kind = self.random.choice(self.users), self.random.random()
+        if kind < 0.55:
+            return self._event("payments", user, status="SETTLED", currency="CNY",
+                               amount_minor=self.random.randrange(100, 300000),
+                               category=self.random.choice(CATEGORIES), counterparty="")
+        if kind < 0.80:
+            return self._bill(user)
+        if kind < 0.90:
+            status = self.random.choice(("MADE", "HONOURED", "HONOURED", "NO_SHOW", "CANCELLED"))
+            return self._event("bookings", user, status=status, kind="HOTEL",
+                               booking_id=f"b{self.number}")
+        if kind < 0.94:
+            return self._event("social", user, action="FRIEND_ADDED", friend_id=f"f{self.number}")
+        if kind < 0.995:
+            return self._profile(user)
+        return self._listing(user)
+
+    def events(self, count):
+        """The next events; one in a hundred is a duplicate of the user's last one in its topic."""
+        for _ in range(count):
+            topic, event = self._one()
+            yield topic, event
+            if self.random.random() < DUPLICATES:
+                yield topic, self.last[topic, event["user_id"]]

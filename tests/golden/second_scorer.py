@@ -1,0 +1,945 @@
+#!/usr/bin/env python3
+"""A second scorer, written from docs/model.md alone: what an auditor would write.
+
+    second_scorer.py EVENTS.jsonl MODEL.yaml > results.jsonl
+
+Reads a log and a model in the golden format (README.md) and prints the results that they must have.
+It shares nothing with the engine but the document: numbers in brackets, such as [4.2.3], are the
+document's. It is made to be read beside the document, not to be fast, and it trusts the model: the
+bounds of [1.9] are the engine's to check.
+
+Needs Python 3.11 and PyYAML.
+"""
+import hashlib
+import json
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import yaml
+
+DAY_MS = 86_400_000
+INPUTS = ["payments", "bills", "bookings", "social", "profiles", "consents", "blacklist"]
+FACTORS = ["history", "behaviour", "fulfilment", "characteristics", "relationships"]
+
+# [6.9] In the order of the table: variable, code when it is known, code when it is not.
+VARIABLES = [
+    ("lateness", "LATE_BILLS", "NO_BILL_HISTORY"),
+    ("defaults", "DEFAULTED_BILLS", "NO_BILL_HISTORY"),
+    ("track_record", "SHORT_TRACK_RECORD", "NO_BILL_HISTORY"),
+    ("debt", "HIGH_DEBT", "NO_CREDIT_LINE"),
+    ("activity", "FEW_PAYMENTS", "NO_PAYMENTS"),
+    ("regularity", "IRREGULAR_PAYMENTS", "NO_PAYMENTS"),
+    ("diversity", "NARROW_SPENDING", "NO_PAYMENTS"),
+    ("reversals", "REVERSED_PAYMENTS", "NO_PAYMENTS"),
+    ("spending", "LOW_SPENDING", "NO_PAYMENTS"),
+    ("repayment", "LOW_REPAYMENT", "NO_BILL_HISTORY"),
+    ("limit", "LOW_CREDIT_LIMIT", "NO_CREDIT_LINE"),
+    ("bookings", "BROKEN_BOOKINGS", "NO_BOOKINGS"),
+    ("identity", "UNVERIFIED_FACTS", "NO_PROFILE"),
+    ("education", "LOW_DEGREE", "NO_DEGREE"),
+    ("tenure", "SHORT_TENURE", "NO_ACCOUNT_AGE"),
+    ("friends", "FEW_FRIENDS", "NO_SOCIAL_TIES"),
+]
+
+# [6.10] Of equal sums the code that comes first here goes first.
+REASON_ORDER = """LATE_BILLS DEFAULTED_BILLS SHORT_TRACK_RECORD NO_BILL_HISTORY HIGH_DEBT
+NO_CREDIT_LINE FEW_PAYMENTS IRREGULAR_PAYMENTS NARROW_SPENDING REVERSED_PAYMENTS NO_PAYMENTS
+LOW_SPENDING LOW_REPAYMENT LOW_CREDIT_LIMIT BROKEN_BOOKINGS NO_BOOKINGS UNVERIFIED_FACTS NO_PROFILE
+LOW_DEGREE NO_DEGREE SHORT_TENURE NO_ACCOUNT_AGE FEW_FRIENDS NO_SOCIAL_TIES""".split()
+MAX_REASONS = 4
+LISTED_FACTOR = "OTHER"  # [6.10] LISTED is of no factor
+
+MAX_OPEN_BILLS = 64
+MAX_LINES = 8
+MAX_SUBSCRIBERS = 16
+MAX_CASES = 16
+
+
+# ------------------------------------------------------------------------------------- 1. Numbers
+
+
+def div(a, b):
+    """[1.2] a / b, truncated towards zero; b is above 0."""
+    return a // b if a >= 0 else -(-a // b)
+
+
+def day_of(time):
+    """[1.3]"""
+    return time // DAY_MS
+
+
+def h64(text):
+    """[1.8] 64-bit FNV-1a."""
+    value = 14695981039346656037
+    for byte in text.encode():
+        value = (value ^ byte) * 1099511628211 % 2**64
+    return value
+
+
+def h32(text):
+    """[1.8]"""
+    return h64(text) % 2**32
+
+
+# --------------------------------------------------------------------------------------- 2. Decay
+
+
+def power(f, n):
+    """[2.1] f to the n, in units of 2^-32."""
+    r = 2**32
+    while n > 0:
+        if n % 2 == 1:
+            r = r * f >> 32
+        f = f * f >> 32
+        n //= 2
+    return r
+
+
+def decay_table(half_life):
+    """[2.1] factor[0..4095]."""
+    low, high = 0, 2**32 - 1  # power(low) is small enough; nothing above high is looked at
+    while low < high:
+        middle = (low + high + 1) // 2
+        if power(middle, half_life) <= 2**31:
+            low = middle
+        else:
+            high = middle - 1
+    return [power(low, days) for days in range(4096)]
+
+
+def decay(value, days, table):
+    """[2.2]"""
+    if days <= 0:
+        return value
+    return value * table[days] >> 32 if days < len(table) else 0
+
+
+COUNT_CAP = 10**12  # [1.7]
+AMOUNT_CAP = 10**18
+
+
+class DecayedSums:
+    """[2.5] The decayed sums of one part, with their reference day."""
+
+    def __init__(self, sums):
+        """sums: for each name the decay table and the cap."""
+        self.kinds = sums
+        self.value = dict.fromkeys(sums, 0)
+        self.ref = 0
+        self.any = False
+
+    def fold(self, day, contributions):
+        """contributions: (name, c); a c below 0 takes away."""
+        age = 0
+        if not self.any:
+            self.ref = day
+        elif day > self.ref:
+            self.value = {name: self.aged(name, day) for name in self.value}
+            self.ref = day
+        else:
+            age = self.ref - day
+        self.any = True
+        for name, c in contributions:
+            table, cap = self.kinds[name]
+            if c >= 0:
+                self.value[name] = min(self.value[name] + decay(c, age, table), cap)
+            else:
+                self.value[name] = max(self.value[name] - decay(-c, age, table), 0)
+
+    def aged(self, name, today):
+        """[5] A copy, aged to today."""
+        return decay(self.value[name], today - self.ref, self.kinds[name][0])
+
+
+# -------------------------------------------------------------------------------------- The model
+
+
+@dataclass
+class Component:
+    weight: int
+    neutral: int
+    curve: list
+
+
+class Model:
+    """model.yaml; every number under its name there."""
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            tree = yaml.load(file, Loader=yaml.BaseLoader)  # scalars as written: rates are exact
+        self.name = tree["name"]
+        self.factor_weight = {f: int(tree["factors"][f]["weight"]) for f in FACTORS}
+        self.components = {
+            f: {name: Component(int(c["weight"]), int(c["neutral"]), points(c["curve"]))
+                for name, c in tree["factors"][f]["components"].items()}
+            for f in FACTORS}
+        self.factor_of = {name: f for f in FACTORS for name in self.components[f]}
+        self.late_severity = [int(s) for s in tree["late_severity"]]
+        self.overdue_severity = points(tree["overdue_severity"])
+        self.refund_share = int(tree["refund_share"])
+        self.cancelled_share = int(tree["cancelled_share"])
+        self.booking_prior = int(tree["booking_prior"])
+        self.fact_points = {fact: int(n) for fact, n in tree["fact_points"].items()}
+        self.listed_cap = int(tree["listed_cap"])
+        self.revoke_margin = int(tree["revoke_margin"])
+        self.tiers = [(t["name"], int(t["from"])) for t in tree["tiers"]]
+        self.benefits = [(b["id"], int(b["threshold"])) for b in tree["benefits"] or []]
+        structural = tree["structural"]
+        self.half_life_days = {k: int(n) for k, n in structural["half_life_days"].items()}
+        self.recent_window = int(structural["recent_window"])
+        self.base_currency = structural["base_currency"]
+        self.rates = exact_rates(structural["currencies"], self.base_currency)
+        self.decay_tables = {k: decay_table(n) for k, n in self.half_life_days.items()}
+        self.version = "%s-%s" % (
+            self.name, hashlib.sha256(self.canonical().encode()).hexdigest()[:16])
+
+    def convert(self, amount, currency):
+        """[1.6]"""
+        if amount == 0:
+            return 0
+        rate = self.rates[currency]
+        converted = div(amount * rate.numerator, rate.denominator)
+        return max(-10**14, min(converted, 10**14))
+
+    def component(self, variable):
+        return self.components[self.factor_of[variable]][variable]
+
+    def canonical(self):
+        """model-canonical.md"""
+        lines = ["sesame-model 1"]
+        lines += ["factor.%s.weight %d" % item for item in self.factor_weight.items()]
+        for variable, _, _ in VARIABLES:
+            c = self.component(variable)
+            lines += ["component.%s.weight %d" % (variable, c.weight),
+                      "component.%s.neutral %d" % (variable, c.neutral),
+                      "component.%s.curve %s" % (variable, curve_text(c.curve))]
+        lines += ["late_severity " + " ".join(map(str, self.late_severity)),
+                  "overdue_severity " + curve_text(self.overdue_severity),
+                  "refund_share %d" % self.refund_share,
+                  "cancelled_share %d" % self.cancelled_share,
+                  "booking_prior %d" % self.booking_prior]
+        lines += ["fact_points.%s %d" % (fact, self.fact_points[fact])
+                  for fact in ("phone", "address", "identity", "degree")]
+        lines += ["listed_cap %d" % self.listed_cap, "revoke_margin %d" % self.revoke_margin]
+        lines += ["tier.%s %d" % tier for tier in self.tiers]
+        lines += ["benefit.%s %d" % benefit for benefit in self.benefits]
+        lines += ["half_life_days.%s %d" % (part, self.half_life_days[part])
+                  for part in ("payments", "bills", "defaults", "bookings")]
+        lines += ["recent_window %d" % self.recent_window,
+                  "base_currency %s" % self.base_currency]
+        lines += ["currency.%s %d/%d" % (code, rate.numerator, rate.denominator)
+                  for code, rate in sorted(self.rates.items())]
+        return "".join(line + "\n" for line in lines)
+
+
+def points(curve):
+    return [(int(x), int(y)) for x, y in curve]
+
+
+def curve_text(curve):
+    return " ".join("%d:%d" % point for point in curve)
+
+
+def exact_rates(currencies, base):
+    """By how much an amount in minor units is multiplied, in lowest terms."""
+    base_minor = 10 ** int(currencies[base]["decimals"])
+    rates = {code: Fraction(c["rate"]) * base_minor / 10 ** int(c["decimals"])
+             for code, c in currencies.items()}
+    return rates | {base: Fraction(1)}
+
+
+# ------------------------------------------------------------------------------------- The events
+
+# The first symbol of each enum, and what else a field is that is not there: README.md, Events.
+COMMON_FIELDS = {"event_id": "", "user_id": "", "occurred_at": 0}
+FIELDS = {
+    "payments": {"status": "SETTLED", "amount_minor": 0, "currency": "", "category": "OTHER"},
+    "bills": {"status": "ISSUED", "bill_id": "", "amount_minor": 0, "currency": "", "due_at": None},
+    "bookings": {"status": "MADE", "booking_id": ""},
+    "social": {"action": "FRIEND_ADDED", "friend_id": ""},
+    "profiles": {"action": "VERIFIED", "fact": "NONE", "degree_level": "UNKNOWN", "opened_at": None,
+                 "line_id": "", "limit_minor": 0, "balance_minor": 0, "currency": ""},
+    "consents": {"action": "GRANTED", "purpose": "SCORING", "subscriber": ""},
+    "blacklist": {"action": "LISTED", "case_id": ""},
+}
+
+
+class Event:
+    """One record of the log; the fields of its value are attributes."""
+
+    def __init__(self, line):
+        self.topic = line["topic"]
+        self.partition = line["partition"]
+        self.offset = line["offset"]
+        self.__dict__.update(COMMON_FIELDS | FIELDS[self.topic] | line["value"])
+        time = line.get("record_time")
+        self.record_time = self.occurred_at if time is None else time
+        self.day = day_of(self.occurred_at)
+
+
+# --------------------------------------------------------------------------------------- The state
+
+
+@dataclass
+class Months:
+    """[4.1.1] The newest month, and which of it and the 31 before were paid in."""
+    newest: int = None
+    marked: set = field(default_factory=set)
+
+    def mark(self, month):
+        if self.newest is None or month > self.newest:
+            self.newest = month
+        self.marked = {m for m in self.marked | {month} if m > self.newest - 32}
+
+
+@dataclass
+class Categories:
+    """[4.1.2] The categories of the newest quarter, and of the one just before it."""
+    newest: int = None
+    current: set = field(default_factory=set)
+    before: set = field(default_factory=set)
+
+    def mark(self, quarter, category):
+        if self.newest is None or quarter > self.newest:
+            is_next = self.newest is not None and quarter == self.newest + 1
+            self.before = self.current if is_next else set()
+            self.current = set()
+            self.newest = quarter
+        if quarter == self.newest:
+            self.current.add(category)
+        elif quarter == self.newest - 1:
+            self.before.add(category)
+
+
+@dataclass
+class Payments:
+    sums: DecayedSums
+    months: Months = field(default_factory=Months)
+    categories: Categories = field(default_factory=Categories)
+
+
+@dataclass
+class Bills:
+    sums: DecayedSums
+    open: dict = field(default_factory=dict)  # H64 of the bill's id: its due time
+
+
+@dataclass
+class Bookings:
+    sums: DecayedSums
+
+
+@dataclass
+class Social:
+    added: int = 0
+    removed: int = 0
+    any: bool = False
+
+
+@dataclass
+class Profiles:
+    any: bool = False
+    facts: set = field(default_factory=set)
+    degree_level: str = "UNKNOWN"
+    opened_day: int = None
+    lines: dict = field(default_factory=dict)  # H32 of the line's id: converted limit and balance
+
+
+@dataclass
+class Consents:
+    granted_at: int = None  # None: no SCORING grant holds
+    position: int = None
+    social_position: int = None  # None: no SOCIAL grant
+    subscribers: dict = field(default_factory=dict)  # H32 of the subscriber: position
+
+    @property
+    def holds(self):
+        return self.granted_at is not None
+
+
+@dataclass
+class Blacklist:
+    cases: set = field(default_factory=set)  # H64 of the case's id
+
+    @property
+    def listed(self):
+        return bool(self.cases)
+
+
+@dataclass
+class Published:
+    """[7] What was published last."""
+    standing: str = "NONE"
+    score: int = None
+    tier: str = None
+    benefits: set = field(default_factory=set)
+    sequence: int = 0
+    as_of: int = 0
+
+
+class User:
+    """[4] The seven parts, their duplicate windows, and what was published last."""
+
+    def __init__(self, model):
+        table = model.decay_tables
+        payments, bills, bookings = table["payments"], table["bills"], table["bookings"]
+        self.payments = Payments(DecayedSums({
+            "settled": (payments, COUNT_CAP), "refunded": (payments, COUNT_CAP),
+            "reversed": (payments, COUNT_CAP), "amount": (payments, AMOUNT_CAP)}))
+        self.bills = Bills(DecayedSums({
+            "on_time": (bills, COUNT_CAP), **{late(b): (bills, COUNT_CAP) for b in range(5)},
+            "billed": (bills, AMOUNT_CAP), "paid": (bills, AMOUNT_CAP),
+            "defaulted": (table["defaults"], COUNT_CAP)}))
+        self.bookings = Bookings(DecayedSums({
+            status: (bookings, COUNT_CAP)
+            for status in ("MADE", "HONOURED", "NO_SHOW", "CANCELLED")}))
+        self.social = Social()
+        self.profiles = Profiles()
+        self.consents = Consents()
+        self.blacklist = Blacklist()
+        self.window = {name: deque(maxlen=model.recent_window) for name in INPUTS}
+        self.published = Published()
+
+    def erased(self, model):
+        """[7.9] What erasure leaves: a listed user's blacklist part, with its window."""
+        rest = User(model)
+        if self.blacklist.listed:
+            rest.blacklist = self.blacklist
+            rest.window["blacklist"] = self.window["blacklist"]
+        return rest
+
+
+def late(band):
+    return "late[%d]" % band
+
+
+# ----------------------------------------------------------------------- 3. From record to outcome
+
+
+def is_id(text):
+    """[3.1] 1 to 64 bytes of well-formed UTF-8 without control characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    controls = any(ord(c) <= 0x1F or 0x7F <= ord(c) <= 0x9F for c in text)
+    return is_name(text) and not controls
+
+
+def byte_length(text):
+    return len(text.encode(errors="surrogatepass"))
+
+
+def is_name(text):
+    return 1 <= byte_length(text) <= 64
+
+
+def money_refusal(amount, least, currency, model):
+    """[3.1] An amount, then its currency."""
+    if not least <= amount <= 10**12:
+        return "BAD_AMOUNT"
+    if amount != 0 and currency not in model.rates:
+        return "UNKNOWN_CURRENCY"
+    return None
+
+
+def refusal(event, model, tolerance):
+    """[3.1] The first refusal that fits, or None."""
+    if not is_id(event.user_id):
+        return "BAD_USER_ID"
+    if not is_id(event.event_id):
+        return "BAD_EVENT_ID"
+    if not 946684800000 <= event.occurred_at <= 7258118399999:
+        return "BAD_TIME"
+    if event.occurred_at > event.record_time + tolerance:
+        return "BAD_TIME"
+    return INPUT_REFUSALS[event.topic](event, model)
+
+
+def payment_refusal(event, model):
+    return money_refusal(event.amount_minor, 0, event.currency, model)
+
+
+def bill_refusal(event, model):
+    if not is_name(event.bill_id):
+        return "BAD_FIELD"
+    if event.status == "ISSUED" and event.due_at is None:
+        return "BAD_FIELD"
+    latest = event.occurred_at + 3653 * DAY_MS
+    if event.due_at is not None and not 946684800000 <= event.due_at <= latest:
+        return "BAD_TIME"
+    return money_refusal(event.amount_minor, 0, event.currency, model)
+
+
+def booking_refusal(event, model):
+    return None if is_name(event.booking_id) else "BAD_FIELD"
+
+
+def social_refusal(event, model):
+    return None if is_name(event.friend_id) else "BAD_FIELD"
+
+
+def profile_refusal(event, model):
+    if event.action == "ACCOUNT_OPENED" and event.opened_at is not None:
+        if not -2208988800000 <= event.opened_at <= event.occurred_at:
+            return "BAD_TIME"
+    if event.action == "CREDIT_LINE":
+        if byte_length(event.line_id) > 64:
+            return "BAD_FIELD"
+        return (money_refusal(event.limit_minor, 0, event.currency, model)
+                or money_refusal(event.balance_minor, -10**12, event.currency, model))
+    return None
+
+
+def consent_refusal(event, model):
+    return "BAD_FIELD" if event.purpose == "SHARE" and not is_name(event.subscriber) else None
+
+
+def listing_refusal(event, model):
+    return None if is_id(event.case_id) else "BAD_FIELD"
+
+
+INPUT_REFUSALS = dict(zip(INPUTS, [payment_refusal, bill_refusal, booking_refusal, social_refusal,
+                                   profile_refusal, consent_refusal, listing_refusal]))
+
+
+def is_consented(event, consents):
+    """[3.2]"""
+    if event.topic == "blacklist" or (event.topic == "consents" and event.purpose == "SCORING"):
+        return True
+    if not consents.holds:
+        return False
+    return event.topic == "consents" or event.occurred_at >= consents.granted_at
+
+
+def is_too_many(event, user):
+    """[3.4] Whether the event would exceed a bound of the state."""
+
+    def full(known, name, most):
+        return name not in known and len(known) >= most
+
+    match event.topic:
+        case "bills":
+            return event.status == "ISSUED" and full(
+                user.bills.open, h64(event.bill_id), MAX_OPEN_BILLS)
+        case "profiles":
+            return event.action == "CREDIT_LINE" and event.limit_minor != 0 and full(
+                user.profiles.lines, h32(event.line_id), MAX_LINES)
+        case "consents":
+            return event.purpose == "SHARE" and event.action == "GRANTED" and full(
+                user.consents.subscribers, h32(event.subscriber), MAX_SUBSCRIBERS)
+        case "blacklist":
+            return event.action == "LISTED" and full(
+                user.blacklist.cases, h64(event.case_id), MAX_CASES)
+    return False
+
+
+# --------------------------------------------------------------------------------------- 4. Folds
+
+
+def fold(event, user, model):
+    FOLDS[event.topic](event, getattr(user, event.topic), model)
+
+
+def fold_payment(event, part, model):
+    """[4.1]"""
+    m = model.convert(event.amount_minor, event.currency)
+    contributions = {
+        "SETTLED": [("settled", 1000), ("amount", m)],
+        "REFUNDED": [("refunded", 1000), ("amount", -m)],
+        "CHARGED_BACK": [("reversed", 1000), ("amount", -m)],
+    }
+    part.sums.fold(event.day, contributions[event.status])
+    if event.status == "SETTLED":
+        part.months.mark(div(event.day, 30))
+        part.categories.mark(div(event.day, 90), event.category)
+
+
+def fold_bill(event, part, model):
+    """[4.2]"""
+    m = model.convert(event.amount_minor, event.currency)
+    due = part.open.pop(h64(event.bill_id), event.due_at)
+    contributions = []
+    match event.status:
+        case "ISSUED":
+            contributions = [("billed", m)]
+            part.open[h64(event.bill_id)] = event.due_at
+        case "PAID":
+            contributions = [("paid", m)]
+            if due is not None:
+                contributions.append((punctuality(event.occurred_at - due), 1000))
+        case "DEFAULTED":
+            contributions = [("defaulted", 1000)]
+    part.sums.fold(event.day, contributions)
+
+
+def punctuality(late_ms):
+    """[4.2.3] Which count a bill belongs to that was paid so late."""
+    days = max(0, div(late_ms, DAY_MS))
+    if days == 0:
+        return "on_time"
+    return late(min(days // 30, 4))
+
+
+def fold_booking(event, part, model):
+    """[4.3]"""
+    part.sums.fold(event.day, [(event.status, 1000)])
+
+
+def fold_social(event, part, model):
+    """[4.4]"""
+    part.any = True
+    if event.action == "FRIEND_ADDED":
+        part.added = min(part.added + 1, 4294967295)
+    else:
+        part.removed = min(part.removed + 1, 4294967295)
+
+
+def fold_profile(event, part, model):
+    """[4.5]"""
+    match event.action:
+        case "VERIFIED":
+            part.any = True
+            part.facts |= {event.fact} - {"NONE"}
+            if event.fact == "DEGREE":
+                part.degree_level = event.degree_level
+        case "REVOKED":
+            part.any = True
+            part.facts -= {event.fact}
+            if event.fact == "DEGREE":
+                part.degree_level = "UNKNOWN"
+        case "ACCOUNT_OPENED":
+            day = event.day if event.opened_at is None else day_of(event.opened_at)
+            if part.opened_day is None or day < part.opened_day:
+                part.opened_day = day
+        case "CREDIT_LINE":
+            if event.limit_minor == 0:
+                part.lines.pop(h32(event.line_id), None)
+            else:
+                part.lines[h32(event.line_id)] = (
+                    model.convert(event.limit_minor, event.currency),
+                    model.convert(event.balance_minor, event.currency))
+
+
+def fold_consent(event, part, model):
+    """[4.6]"""
+    granted = event.action == "GRANTED"
+    match event.purpose:
+        case "SCORING":
+            if not granted:
+                part.granted_at = part.position = None
+            elif not part.holds:
+                part.granted_at, part.position = event.occurred_at, event.offset
+        case "SOCIAL":
+            if not granted:
+                part.social_position = None
+            elif part.social_position is None:
+                part.social_position = event.offset
+        case "SHARE":
+            if granted:
+                part.subscribers.setdefault(h32(event.subscriber), event.offset)
+            else:
+                part.subscribers.pop(h32(event.subscriber), None)
+
+
+def fold_listing(event, part, model):
+    """[4.7]"""
+    if event.action == "LISTED":
+        part.cases.add(h64(event.case_id))
+    else:
+        part.cases.discard(h64(event.case_id))
+
+
+FOLDS = dict(zip(INPUTS, [fold_payment, fold_bill, fold_booking, fold_social, fold_profile,
+                          fold_consent, fold_listing]))
+
+
+# ----------------------------------------------------------------------------------- 5. Variables
+
+
+def variables(user, as_of, model):
+    """Each variable that is known, with its value."""
+    today = day_of(as_of)
+    return (bill_variables(user.bills, as_of, today, model)
+            | payment_variables(user.payments, today, model)
+            | booking_variables(user.bookings, today, model)
+            | profile_variables(user.profiles, today, model)
+            | social_variables(user.social))
+
+
+def bill_variables(bills, as_of, today, model):
+    """[5.1]"""
+    aged = {name: bills.sums.aged(name, today) for name in bills.sums.value}
+    late_counts = [aged[late(band)] for band in range(5)]
+    overdue = [div(as_of - due, DAY_MS) for due in bills.open.values() if as_of - due >= DAY_MS]
+    if aged["on_time"] + aged["defaulted"] + sum(late_counts) == 0 and not overdue:
+        return {}
+    terms = [div(model.late_severity[4] * aged["defaulted"], 1000)]
+    terms += [div(s * count, 1000) for s, count in zip(model.late_severity, late_counts)]
+    terms += [curve_value(model.overdue_severity, days) for days in overdue]
+    return {"lateness": sum(terms), "defaults": aged["defaulted"],
+            "track_record": aged["on_time"], "repayment": aged["paid"]}
+
+
+def payment_variables(payments, today, model):
+    """[5.2], [5.3]"""
+    if not payments.sums.any:
+        return {}
+    aged = {name: payments.sums.aged(name, today) for name in payments.sums.value}
+    known = {"activity": aged["settled"], "spending": aged["amount"],
+             "regularity": regularity(payments.months, today),
+             "diversity": diversity(payments.categories, today)}
+    r = aged["reversed"] + div(aged["refunded"] * model.refund_share, 10000)
+    if aged["settled"] > 0:
+        known["reversals"] = min(div(10000 * r, aged["settled"]), 10000)
+    elif r > 0:
+        known["reversals"] = 10000
+    return known
+
+
+def regularity(months, today):
+    if months.newest is None:
+        return 0
+    last = max(div(today, 30), months.newest)
+    return sum(1 for month in months.marked if last - 11 <= month <= last)
+
+
+def diversity(categories, today):
+    if categories.newest is None:
+        return 0
+    q = div(today, 90) - categories.newest
+    if q <= 0:
+        return len(categories.current | categories.before)
+    return len(categories.current) if q == 1 else 0
+
+
+def booking_variables(bookings, today, model):
+    """[5.4]"""
+    honoured, no_show, cancelled = (
+        bookings.sums.aged(name, today) for name in ("HONOURED", "NO_SHOW", "CANCELLED"))
+    kept = honoured + model.booking_prior
+    broken = no_show + div(cancelled * model.cancelled_share, 10000)
+    if honoured + no_show + cancelled == 0 or kept + broken == 0:
+        return {}
+    return {"bookings": div(10000 * kept, kept + broken)}
+
+
+def profile_variables(profiles, today, model):
+    """[5.5] to [5.8]"""
+    known = {}
+    if profiles.any:
+        known["identity"] = sum(model.fact_points[fact.lower()] for fact in profiles.facts)
+    if profiles.degree_level != "UNKNOWN":
+        known["education"] = {"HIGH_SCHOOL": 1, "UNIVERSITY": 2, "GRADUATE": 3}[
+            profiles.degree_level]
+    if profiles.opened_day is not None:
+        known["tenure"] = max(today - profiles.opened_day, 0)
+    if profiles.lines:
+        limit = sum(limit for limit, _ in profiles.lines.values())
+        balance = sum(balance for _, balance in profiles.lines.values())
+        known["limit"] = limit
+        if limit > 0:
+            known["debt"] = div(10000 * max(balance, 0), limit)
+    return known
+
+
+def social_variables(social):
+    """[5.9]"""
+    return {"friends": max(social.added - social.removed, 0)} if social.any else {}
+
+
+# --------------------------------------------------------------------------------------- 6. Score
+
+
+def curve_value(curve, x):
+    """[6.1]"""
+    if x <= curve[0][0]:
+        return curve[0][1]
+    for (x0, y0), (x1, y1) in zip(curve, curve[1:]):
+        if x < x1:
+            return y0 + (y1 - y0) * (x - x0) // (x1 - x0)
+    return curve[-1][1]
+
+
+@dataclass
+class Scored:
+    standing: str
+    score: int
+    tier: str
+    factors: dict
+    reasons: list
+
+
+def compute_score(user, as_of, model):
+    known = variables(user, as_of, model)
+    values = {}  # [6.2]
+    for variable, _, _ in VARIABLES:
+        component = model.component(variable)
+        values[variable] = (curve_value(component.curve, known[variable])
+                            if variable in known else component.neutral)
+    all_weights = sum(model.factor_weight.values())
+    factors = {}
+    for name in FACTORS:
+        components, weight = model.components[name], model.factor_weight[name]
+        value = div(sum(c.weight * values[v] for v, c in components.items()),
+                    sum(c.weight for c in components.values()))  # [6.3]
+        factors[name] = {"value": value, "weight": weight,
+                         "points": div(60000 * weight * value, all_weights * 10000)}  # [6.4]
+    full_score = 350 + div(sum(f["points"] for f in factors.values()), 100)  # [6.5]
+    listed = user.blacklist.listed
+    score = min(full_score, model.listed_cap) if listed else full_score  # [6.6]
+    reasons = lacking_reasons(known, values, model)
+    if listed:  # [6.10]
+        reasons.insert(0, {"code": "LISTED", "factor": LISTED_FACTOR,
+                           "points": (full_score - score) * 100})
+    return Scored("LISTED" if listed else "SCORED", score, tier_of(score, model), factors,
+                  reasons[:MAX_REASONS])
+
+
+def tier_of(score, model):
+    """[6.7]"""
+    return [name for name, least in model.tiers if least <= score][-1]
+
+
+def lacking_reasons(known, values, model):
+    """[6.8] to [6.10]: all codes with a share, greatest first."""
+    all_weights = sum(model.factor_weight.values())
+    shares, factor_of_code = {}, {}
+    for variable, code_known, code_unknown in VARIABLES:
+        factor, component = model.factor_of[variable], model.component(variable)
+        lacking = max(y for _, y in component.curve) - values[variable]
+        if lacking <= 0:
+            continue
+        factor_weights = sum(c.weight for c in model.components[factor].values())
+        share = div(60000 * model.factor_weight[factor] * component.weight * lacking,
+                    all_weights * 10000 * factor_weights)
+        if share > 0:
+            code = code_known if variable in known else code_unknown
+            shares[code] = shares.get(code, 0) + share
+            factor_of_code.setdefault(code, factor.upper())
+    order = sorted(shares, key=lambda code: (-shares[code], REASON_ORDER.index(code)))
+    return [{"code": code, "factor": factor_of_code[code], "points": shares[code]}
+            for code in order]
+
+
+# -------------------------------------------------------------------------- 7. What is published
+
+
+class Scorer:
+    """Applies a log, record by record."""
+
+    def __init__(self, model, tolerance):
+        self.model = model
+        self.tolerance = tolerance
+        self.users = {}
+        self.positions = {}  # by partition: the next offset of each input
+
+    def apply(self, event):
+        """The result of one record, in the format of README.md."""
+        positions = self.positions.setdefault(event.partition, dict.fromkeys(INPUTS, 0))
+        positions[event.topic] = event.offset + 1  # [7.6] records of every outcome move them
+        outcome, why, record, entitlements = self.outcome(event)
+        return {"topic": event.topic, "partition": event.partition, "offset": event.offset,
+                "outcome": outcome, "refusal": why, "record": record, "entitlements": entitlements}
+
+    def outcome(self, event):
+        """[3] Outcome, refusal, record and entitlements of one record."""
+        why = refusal(event, self.model, self.tolerance)
+        if why:
+            return "dead-lettered", why, None, []
+        user = self.users.get(event.user_id) or User(self.model)
+        if not is_consented(event, user.consents):
+            return "not-consented", None, None, []
+        if h32(event.event_id) in user.window[event.topic]:
+            return "duplicate", None, None, []
+        if is_too_many(event, user):
+            return "dead-lettered", "TOO_MANY", None, []
+        self.users[event.user_id] = user
+        return "counted", None, *self.count(event, user)
+
+    def count(self, event, user):
+        """[3.5], [7.1] to [7.4]: folds a counted event; what is published."""
+        grant_before = user.consents.position
+        fold(event, user, self.model)
+        user.window[event.topic].append(h32(event.event_id))
+        published = user.published
+        as_of = max(published.as_of, event.occurred_at)  # [7.3]
+        if not user.consents.holds:  # [7.2]
+            self.users[event.user_id] = user.erased(self.model)
+            if grant_before is None:
+                return None, []
+            return self.opt_out(event, published, as_of, grant_before)
+        published.as_of = as_of
+        scored = compute_score(user, as_of, self.model)
+        if (scored.standing, scored.score, scored.tier) == (
+                published.standing, published.score, published.tier):  # [7.4]
+            return None, []
+        return self.publish(event, user, scored)
+
+    def publish(self, event, user, scored):
+        """[7.4] to [7.7]"""
+        last = user.published
+        kind = "UPDATE"
+        if last.standing == "NONE":
+            kind = "OPT_IN"
+        elif last.standing != scored.standing:
+            kind = "BLACKLIST_DROP" if scored.standing == "LISTED" else "BLACKLIST_RESTORE"
+        held = self.benefits(scored, last.benefits)
+        now = Published(scored.standing, scored.score, scored.tier, held, last.sequence + 1,
+                        last.as_of)
+        user.published = now
+        record = self.record(event, now, kind, last.score, scored.factors, scored.reasons,
+                             user.consents.position)
+        if kind.startswith("BLACKLIST"):
+            record["case_id"] = event.case_id
+        return record, self.entitlements(last, now)
+
+    def opt_out(self, event, last, as_of, position):
+        """[7.8]"""
+        now = Published("OPTED_OUT", sequence=last.sequence + 1, as_of=as_of)
+        record = self.record(event, now, "OPT_OUT", last.score, None, [], position)
+        return record, self.entitlements(last, now)
+
+    def benefits(self, scored, held):
+        """[7.7] The benefits held from now on."""
+        if scored.standing == "LISTED":
+            return set()
+        return {name for name, threshold in self.model.benefits
+                if scored.score >= threshold
+                or (name in held and scored.score >= threshold - self.model.revoke_margin)}
+
+    def entitlements(self, last, now):
+        """[7.7] Each benefit that changed, in the model's order."""
+        return [{"action": "GRANTED" if name in now.benefits else "REVOKED", "benefit_id": name,
+                 "score": now.score, "sequence": now.sequence}
+                for name, _ in self.model.benefits
+                if (name in now.benefits) != (name in last.benefits)]
+
+    def record(self, event, now, kind, previous_score, factors, reasons, consent_position):
+        return {"user_id": event.user_id, "sequence": now.sequence, "kind": kind,
+                "standing": now.standing, "score": now.score, "previous_score": previous_score,
+                "tier": now.tier, "factors": factors, "reasons": reasons, "case_id": None,
+                "event_id": event.event_id, "positions": dict(self.positions[event.partition]),
+                "consent_position": consent_position, "as_of": now.as_of,
+                "model_version": self.model.version}
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: second_scorer.py EVENTS.jsonl MODEL.yaml")
+    model = Model(sys.argv[2])
+    sys.stdout.reconfigure(encoding="utf-8")
+    with open(sys.argv[1], encoding="utf-8") as log:
+        header = json.loads(next(log))
+        if header["format"] != "sesame-golden-1":
+            sys.exit("%s: not a golden log" % sys.argv[1])
+        scorer = Scorer(model, header["future_tolerance_ms"])
+        for line in log:
+            result = scorer.apply(Event(json.loads(line)))
+            print(json.dumps(result, ensure_ascii=False, separators=(",", ":")))
+
+
+if __name__ == "__main__":
+    main()
