@@ -1,4 +1,5 @@
-/* version.h - the version of this program, as headers of dead letters and `sesame --version` say it. */
+/* version.h - the version of this program, as headers of dead letters and `sesame --version` say
+ * it. */
 #ifndef SS_BASE_VERSION_H
 #define SS_BASE_VERSION_H
 

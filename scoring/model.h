@@ -126,8 +126,15 @@ struct ss_model {
 
 enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };
 
-/* Which factor a variable belongs to. */
-enum ss_factor ss_variable_factor(enum ss_variable variable);
+/* Which factor a variable belongs to: enum ss_variable lists them factor by factor. */
+static inline enum ss_factor ss_variable_factor(enum ss_variable variable)
+{
+    return variable <= SS_VAR_DEBT        ? SS_FACTOR_HISTORY
+           : variable <= SS_VAR_REVERSALS ? SS_FACTOR_BEHAVIOUR
+           : variable <= SS_VAR_BOOKINGS  ? SS_FACTOR_FULFILMENT
+           : variable <= SS_VAR_TENURE    ? SS_FACTOR_CHARACTERISTICS
+                                          : SS_FACTOR_RELATIONSHIPS;
+}
 
 /* Names as in model.yaml and in records: "history", "lateness", …; static text. */
 const char *ss_factor_name(enum ss_factor factor);

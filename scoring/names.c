@@ -9,38 +9,14 @@ const char *ss_factor_name(enum ss_factor factor)
     return factor < SS_FACTOR_COUNT ? names[factor] : "blacklist";
 }
 
-static const struct {
-    const char *name;
-    enum ss_factor factor;
-} variables[SS_VAR_COUNT] = {
-    [SS_VAR_LATENESS] = {"lateness", SS_FACTOR_HISTORY},
-    [SS_VAR_DEFAULTS] = {"defaults", SS_FACTOR_HISTORY},
-    [SS_VAR_TRACK_RECORD] = {"track_record", SS_FACTOR_HISTORY},
-    [SS_VAR_DEBT] = {"debt", SS_FACTOR_HISTORY},
-    [SS_VAR_ACTIVITY] = {"activity", SS_FACTOR_BEHAVIOUR},
-    [SS_VAR_REGULARITY] = {"regularity", SS_FACTOR_BEHAVIOUR},
-    [SS_VAR_DIVERSITY] = {"diversity", SS_FACTOR_BEHAVIOUR},
-    [SS_VAR_REVERSALS] = {"reversals", SS_FACTOR_BEHAVIOUR},
-    [SS_VAR_SPENDING] = {"spending", SS_FACTOR_FULFILMENT},
-    [SS_VAR_REPAYMENT] = {"repayment", SS_FACTOR_FULFILMENT},
-    [SS_VAR_LIMIT] = {"limit", SS_FACTOR_FULFILMENT},
-    [SS_VAR_BOOKINGS] = {"bookings", SS_FACTOR_FULFILMENT},
-    [SS_VAR_IDENTITY] = {"identity", SS_FACTOR_CHARACTERISTICS},
-    [SS_VAR_EDUCATION] = {"education", SS_FACTOR_CHARACTERISTICS},
-    [SS_VAR_TENURE] = {"tenure", SS_FACTOR_CHARACTERISTICS},
-    [SS_VAR_FRIENDS] = {"friends", SS_FACTOR_RELATIONSHIPS},
-};
-
 const char *ss_variable_name(enum ss_variable variable)
 {
+    static const char *const names[SS_VAR_COUNT] = {
+        "lateness",  "defaults",  "track_record", "debt",      "activity", "regularity",
+        "diversity", "reversals", "spending",     "repayment", "limit",    "bookings",
+        "identity",  "education", "tenure",       "friends"};
     SS_REQUIRE(variable < SS_VAR_COUNT);
-    return variables[variable].name;
-}
-
-enum ss_factor ss_variable_factor(enum ss_variable variable)
-{
-    SS_REQUIRE(variable < SS_VAR_COUNT);
-    return variables[variable].factor;
+    return names[variable];
 }
 
 const char *ss_refusal_name(enum ss_refusal refusal)

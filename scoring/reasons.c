@@ -1,5 +1,7 @@
 #include "scoring/reasons.h"
 
+#include <string.h>
+
 enum code {
     LATE_BILLS,
     DEFAULTED_BILLS,
@@ -74,12 +76,12 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
 {
     int64_t short_centi[CODE_COUNT] = {0};
     enum ss_factor factors[CODE_COUNT];
-    int64_t weights = 0, of_factor[SS_FACTOR_COUNT];
+    int64_t weights = 0, of_factor[SS_FACTOR_COUNT] = {0};
 
-    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
         weights += model->weights[f];
-        of_factor[f] = ss_component_weights(model, (enum ss_factor)f);
-    }
+    for (int v = 0; v < SS_VAR_COUNT; v++)
+        of_factor[ss_variable_factor((enum ss_variable)v)] += model->components[v].weight;
     for (int v = 0; v < SS_VAR_COUNT; v++) {
         const struct ss_component *component = &model->components[v];
         enum ss_factor factor = ss_variable_factor((enum ss_variable)v);
@@ -98,15 +100,18 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
     if (score->listed)
         score->reasons[score->reason_count++] =
             (struct ss_reason){"LISTED", SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
-    while (score->reason_count < SS_REASONS_MAX) {
-        int most = 0;
-        for (int code = 1; code < CODE_COUNT; code++)
-            if (short_centi[code] > short_centi[most])
-                most = code;
-        if (short_centi[most] <= 0)
-            break;
-        score->reasons[score->reason_count++] =
-            (struct ss_reason){code_names[most], factors[most], (int32_t)short_centi[most]};
-        short_centi[most] = 0;
+    for (int code = 0; code < CODE_COUNT; code++) {
+        /* insertion: an earlier code stays before a later one of the same weight */
+        int at = score->reason_count;
+        while (at > score->listed && short_centi[code] > score->reasons[at - 1].points_centi)
+            at--;
+        if (short_centi[code] <= 0 || at == SS_REASONS_MAX)
+            continue;
+        if (score->reason_count < SS_REASONS_MAX)
+            score->reason_count++;
+        memmove(&score->reasons[at + 1], &score->reasons[at],
+                (size_t)(score->reason_count - at - 1) * sizeof score->reasons[0]);
+        score->reasons[at] =
+            (struct ss_reason){code_names[code], factors[code], (int32_t)short_centi[code]};
     }
 }

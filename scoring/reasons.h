@@ -13,7 +13,5 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
 /* The weighted value of a component: its curve's, or the neutral one. */
 int32_t ss_component_value(const struct ss_model *model, const struct ss_variables *variables,
                            enum ss_variable variable);
-/* The sum of the component weights of a factor. */
-int64_t ss_component_weights(const struct ss_model *model, enum ss_factor factor);
 
 #endif

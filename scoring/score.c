@@ -10,15 +10,6 @@ int32_t ss_component_value(const struct ss_model *model, const struct ss_variabl
                                       : component->neutral;
 }
 
-int64_t ss_component_weights(const struct ss_model *model, enum ss_factor factor)
-{
-    int64_t sum = 0;
-    for (int v = 0; v < SS_VAR_COUNT; v++)
-        if (ss_variable_factor((enum ss_variable)v) == factor)
-            sum += model->components[v].weight;
-    return sum;
-}
-
 int ss_score_tier(const struct ss_model *model, int32_t score)
 {
     int tier = 0;

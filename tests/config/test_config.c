@@ -231,14 +231,10 @@ Test(config, properties_that_promises_rest_on_are_refused_with_a_reason)
     static const struct {
         const char *name, *use;
     } refused[] = {
-        {"enable.auto.commit", "one transaction"},
-        {"isolation.level", "exactly once"},
-        {"transactional.id", "`instance`"},
-        {"group.id", "set `group`"},
-        {"partition.assignment.strategy", "`range`"},
-        {"enable.idempotence", "always on"},
-        {"group.instance.id", "set `instance`"},
-        {"Group.Id", "set `group`"},
+        {"enable.auto.commit", "one transaction"},    {"isolation.level", "exactly once"},
+        {"transactional.id", "`instance`"},           {"group.id", "set `group`"},
+        {"partition.assignment.strategy", "`range`"}, {"enable.idempotence", "always on"},
+        {"group.instance.id", "set `instance`"},      {"Group.Id", "set `group`"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char text[128];

@@ -19,7 +19,7 @@ def test_auc_counts_pairs():
     assert auc([(1, 1), (2, 0), (2, 1), (3, 0)]) == pytest.approx(3.5 / 4)
 
 
-def test_15000_clients_scored_and_measured(bus, engine, tmp_path):
+def test_15000_clients_scored_and_measured(bus, engine, tmp_path, capsys):
     path = data_file(FILE)
     labels = uci.labels(path)
     assert len(labels) == 15000
@@ -42,7 +42,8 @@ def test_15000_clients_scored_and_measured(bus, engine, tmp_path):
     final = last_by_user(records)
     assert final.keys() == labels.keys()
     reached = auc([(value["score"], labels[user]) for user, value in final.items()])
-    print(f"\n15,000 clients, {len(records)} score records, AUC {reached:.4f} against their defaults")
+    with capsys.disabled():
+        print(f"\n15,000 clients, {len(records):,} score records: AUC {reached:.4f} against their defaults")
     assert reached >= 0.75
 
     replayed = replay_twice(engine, path, tmp_path)

@@ -1,0 +1,21 @@
+/* helper_flaky_store.h - a store that fails when told to, around another one. */
+#ifndef SS_TESTS_CONSUMER_HELPER_FLAKY_STORE_H
+#define SS_TESTS_CONSUMER_HELPER_FLAKY_STORE_H
+
+#include "state/store.h"
+
+enum flaky_op { FLAKY_CHECKPOINT, FLAKY_LOAD, FLAKY_SAVE, FLAKY_WIPE, FLAKY_OP_COUNT };
+
+struct flaky_store;
+
+/* Closes `inner` with itself. */
+struct flaky_store *flaky_store_new(struct ss_store *inner);
+struct ss_store *flaky_store_handle(struct flaky_store *flaky);
+
+/* From the nth call of an op on (1: the next one), `times` calls fail with `status` and do nothing;
+ * with `late` they do their work and fail after it. */
+void flaky_store_fail(struct flaky_store *flaky, enum flaky_op op, int nth, int times,
+                      enum ss_status status, bool late);
+int flaky_store_calls(const struct flaky_store *flaky, enum flaky_op op);
+
+#endif

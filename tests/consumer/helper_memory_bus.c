@@ -1,0 +1,613 @@
+#include "helper_memory_bus.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct flow {
+    int64_t next;
+    bool held;
+};
+
+struct part {
+    bool owned, open;          /* as the worker knows it */
+    bool revoke_pending, lost; /* to be told */
+    bool assign_pending;
+    struct flow flows[SS_INPUT_COUNT];
+    int64_t committed[SS_INPUT_COUNT], pending[SS_INPUT_COUNT]; /* -1: none */
+    struct memory_log inputs[SS_INPUT_COUNT], targets[SS_TARGET_COUNT];
+    int64_t mark_offset, mark_time_ms; /* of the last transaction; -1: none */
+};
+
+struct plan {
+    int nth; /* counts down; 0: nothing planned */
+    enum ss_status status;
+    bool late;
+};
+
+struct memory_bus {
+    struct ss_bus bus;
+    struct part *parts;
+    struct plan plans[MEMORY_OP_COUNT];
+    int calls[MEMORY_OP_COUNT];
+    bool in_transaction;
+    size_t record_max, poll_max;
+    int64_t now_ms;
+    struct ss_record *records;
+    size_t record_capacity;
+    int32_t *told;
+};
+
+static struct memory_bus *memory_of(struct ss_bus *bus)
+{
+    return (struct memory_bus *)bus;
+}
+
+/* --- logs --- */
+
+static struct ss_bytes copy(struct ss_bytes bytes)
+{
+    if (!bytes.data)
+        return bytes;
+    char *data = malloc(bytes.size + 1);
+    if (bytes.size)
+        memcpy(data, bytes.data, bytes.size);
+    return (struct ss_bytes){data, bytes.size};
+}
+
+static struct memory_record *record_new(struct ss_bytes key, struct ss_bytes value,
+                                        const struct ss_header *headers, size_t header_count)
+{
+    struct memory_record *record = calloc(1, sizeof *record);
+    cr_assert_leq(header_count, MEMORY_HEADERS_MAX);
+    record->key = copy(key);
+    record->value = copy(value);
+    for (size_t i = 0; i < header_count; i++)
+        record->headers[i] = (struct ss_header){strdup(headers[i].name), copy(headers[i].value)};
+    record->header_count = header_count;
+    return record;
+}
+
+static void record_free(struct memory_record *record)
+{
+    free((void *)record->key.data);
+    free((void *)record->value.data);
+    for (size_t i = 0; i < record->header_count; i++) {
+        free((void *)record->headers[i].name);
+        free((void *)record->headers[i].value.data);
+    }
+    free(record);
+}
+
+static int64_t log_append(struct memory_log *log, struct memory_record *record)
+{
+    if ((size_t)log->end == log->capacity) {
+        log->capacity = log->capacity ? log->capacity * 2 : 16;
+        log->records = realloc(log->records, log->capacity * sizeof(struct memory_record *));
+    }
+    log->records[log->end] = record;
+    return log->end++;
+}
+
+static void log_append_marker(struct memory_log *log)
+{
+    struct memory_record *marker = calloc(1, sizeof *marker);
+    marker->marker = true;
+    log_append(log, marker);
+}
+
+static void log_reset(struct memory_log *log)
+{
+    for (int64_t i = 0; i < log->end; i++)
+        record_free(log->records[i]);
+    free(log->records);
+    *log = (struct memory_log){0};
+}
+
+const struct memory_record *memory_log_next(const struct memory_log *log, int64_t *offset)
+{
+    while (*offset < log->end) {
+        const struct memory_record *record = log->records[(*offset)++];
+        if (!record->marker && !record->aborted)
+            return record;
+    }
+    return NULL;
+}
+
+struct ss_bytes memory_record_header(const struct memory_record *record, const char *name)
+{
+    struct ss_bytes found = {"", 0};
+    int count = 0;
+    for (size_t i = 0; i < record->header_count; i++) {
+        if (strcmp(record->headers[i].name, name) != 0)
+            continue;
+        found = record->headers[i].value;
+        cr_assert_eq(++count, 1, "header %s is there twice", name);
+    }
+    return found;
+}
+
+/* --- the cluster --- */
+
+static const struct ss_bus_ops memory_ops;
+
+static void session_begin(struct memory_bus *memory)
+{
+    memory->in_transaction = false;
+    for (int32_t p = 0; p < memory->bus.partition_count; p++) {
+        struct part *part = &memory->parts[p];
+        part->owned = part->open = part->revoke_pending = part->lost = false;
+        part->assign_pending = true;
+        part->mark_offset = -1;
+        memset(part->flows, 0, sizeof part->flows);
+    }
+}
+
+struct memory_bus *memory_bus_new(int32_t partition_count)
+{
+    struct memory_bus *memory = calloc(1, sizeof *memory);
+    memory->bus.ops = &memory_ops;
+    memory->bus.partition_count = partition_count;
+    strcpy(memory->bus.cluster_id, "memory");
+    memory->parts = calloc((size_t)partition_count, sizeof *memory->parts);
+    memory->told = calloc((size_t)partition_count, sizeof *memory->told);
+    memory->record_max = SIZE_MAX;
+    for (int32_t p = 0; p < partition_count; p++)
+        for (int input = 0; input < SS_INPUT_COUNT; input++)
+            memory->parts[p].committed[input] = -1;
+    session_begin(memory);
+    return memory;
+}
+
+void memory_bus_free(struct memory_bus *memory)
+{
+    for (int32_t p = 0; p < memory->bus.partition_count; p++) {
+        for (int input = 0; input < SS_INPUT_COUNT; input++)
+            log_reset(&memory->parts[p].inputs[input]);
+        for (int target = 0; target < SS_TARGET_COUNT; target++)
+            log_reset(&memory->parts[p].targets[target]);
+    }
+    free(memory->parts);
+    free(memory->told);
+    free(memory->records);
+    free(memory);
+}
+
+struct ss_bus *memory_bus_handle(struct memory_bus *memory)
+{
+    return &memory->bus;
+}
+
+int64_t memory_bus_append(struct memory_bus *memory, enum ss_input input, int32_t partition,
+                          struct ss_bytes key, struct ss_bytes value, int64_t timestamp_ms,
+                          const struct ss_header *headers, size_t header_count)
+{
+    struct memory_record *record = record_new(key, value, headers, header_count);
+    record->timestamp_ms = timestamp_ms;
+    return log_append(&memory->parts[partition].inputs[input], record);
+}
+
+void memory_bus_append_gap(struct memory_bus *memory, enum ss_input input, int32_t partition)
+{
+    struct memory_log *log = &memory->parts[partition].inputs[input];
+    struct memory_record *record =
+        record_new((struct ss_bytes){"gap", 3}, (struct ss_bytes){"gap", 3}, NULL, 0);
+    record->aborted = true;
+    log_append(log, record);
+    log_append_marker(log);
+}
+
+void memory_bus_append_target(struct memory_bus *memory, enum ss_target target, int32_t partition,
+                              struct ss_bytes key, struct ss_bytes value)
+{
+    log_append(&memory->parts[partition].targets[target], record_new(key, value, NULL, 0));
+}
+
+void memory_bus_truncate(struct memory_bus *memory, enum ss_target target, int32_t partition)
+{
+    log_reset(&memory->parts[partition].targets[target]);
+}
+
+void memory_bus_restart(struct memory_bus *memory)
+{
+    session_begin(memory);
+}
+
+void memory_bus_revoke(struct memory_bus *memory, int32_t partition)
+{
+    struct part *part = &memory->parts[partition];
+    part->open = part->assign_pending = false;
+    part->revoke_pending = part->owned;
+}
+
+void memory_bus_assign(struct memory_bus *memory, int32_t partition)
+{
+    memory->parts[partition].assign_pending = true;
+}
+
+void memory_bus_fail(struct memory_bus *memory, enum memory_op op, int nth, enum ss_status status,
+                     bool late)
+{
+    memory->plans[op] = (struct plan){nth, status, late};
+}
+
+int memory_bus_calls(const struct memory_bus *memory, enum memory_op op)
+{
+    return memory->calls[op];
+}
+
+void memory_bus_set_record_max(struct memory_bus *memory, size_t bytes)
+{
+    memory->record_max = bytes;
+}
+
+void memory_bus_set_poll_max(struct memory_bus *memory, size_t records)
+{
+    memory->poll_max = records;
+}
+
+void memory_bus_set_time(struct memory_bus *memory, int64_t now_ms)
+{
+    memory->now_ms = now_ms;
+}
+
+const struct memory_log *memory_bus_input(const struct memory_bus *memory, enum ss_input input,
+                                          int32_t partition)
+{
+    return &memory->parts[partition].inputs[input];
+}
+
+const struct memory_log *memory_bus_target(const struct memory_bus *memory, enum ss_target target,
+                                           int32_t partition)
+{
+    return &memory->parts[partition].targets[target];
+}
+
+int64_t *memory_bus_committed(struct memory_bus *memory, enum ss_input input, int32_t partition)
+{
+    return &memory->parts[partition].committed[input];
+}
+
+/* --- the bus --- */
+
+/* Whether this call is the one that fails. */
+static bool fails(struct memory_bus *memory, enum memory_op op, struct plan *plan)
+{
+    memory->calls[op]++;
+    *plan = memory->plans[op];
+    if (plan->nth == 0 || --memory->plans[op].nth > 0)
+        return false;
+    return true;
+}
+
+/* For ops that fail before doing anything, or after. */
+#define FAIL_EARLY(op)                       \
+    struct plan plan;                        \
+    bool failing = fails(memory, op, &plan); \
+    if (failing && !plan.late)               \
+    return ss_fail(err, plan.status, "injected failure of " #op)
+#define FAIL_LATE(op) failing ? ss_fail(err, plan.status, "injected late failure of " #op) : SS_OK
+
+static void take_back(struct memory_bus *memory)
+{
+    for (int32_t p = 0; p < memory->bus.partition_count; p++) {
+        struct part *part = &memory->parts[p];
+        part->open = false;
+        if (!part->owned)
+            continue;
+        part->revoke_pending = part->lost = true;
+        part->assign_pending = true;
+    }
+}
+
+static bool tell(struct memory_bus *memory, struct ss_poll *out)
+{
+    size_t count = 0;
+    for (int32_t p = 0; p < memory->bus.partition_count; p++) {
+        struct part *part = &memory->parts[p];
+        if (!part->revoke_pending)
+            continue;
+        out->lost |= part->lost;
+        part->revoke_pending = part->lost = part->owned = part->open = false;
+        memory->told[count++] = p;
+    }
+    out->event = SS_BUS_REVOKED;
+    if (count == 0) {
+        for (int32_t p = 0; p < memory->bus.partition_count; p++) {
+            struct part *part = &memory->parts[p];
+            if (!part->assign_pending)
+                continue;
+            part->assign_pending = false;
+            part->owned = true;
+            memset(part->flows, 0, sizeof part->flows);
+            memory->told[count++] = p;
+        }
+        out->event = SS_BUS_ASSIGNED;
+    }
+    out->partitions = memory->told;
+    out->partition_count = count;
+    if (count == 0)
+        *out = (struct ss_poll){.event = SS_BUS_NOTHING};
+    return count > 0;
+}
+
+/* Of delivery. */
+static const enum ss_input order[SS_INPUT_COUNT] = {
+    SS_PAYMENTS, SS_BILLS, SS_BOOKINGS, SS_SOCIAL, SS_PROFILES, SS_BLACKLIST, SS_CONSENTS};
+
+static enum ss_status memory_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
+                                  struct ss_poll *out, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    size_t count = 0;
+    (void)timeout_ms;
+    cr_assert(!memory->in_transaction, "polled with a transaction open");
+    *out = (struct ss_poll){.event = SS_BUS_NOTHING};
+    FAIL_EARLY(MEMORY_POLL);
+    if (tell(memory, out))
+        return SS_OK;
+    if (memory->poll_max && memory->poll_max < records_max)
+        records_max = memory->poll_max;
+    if (records_max > memory->record_capacity) {
+        memory->records = realloc(memory->records, records_max * sizeof *memory->records);
+        memory->record_capacity = records_max;
+    }
+    for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        enum ss_input input = order[i];
+        for (int32_t p = 0; p < bus->partition_count; p++) {
+            struct part *part = &memory->parts[p];
+            struct flow *flow = &part->flows[input];
+            struct memory_log *log = &part->inputs[input];
+            while (part->open && !flow->held && count < records_max) {
+                struct memory_record *record =
+                    (struct memory_record *)memory_log_next(log, &flow->next);
+                if (!record)
+                    break;
+                memory->records[count++] = (struct ss_record){.input = input,
+                                                              .partition = p,
+                                                              .offset = flow->next - 1,
+                                                              .timestamp_ms = record->timestamp_ms,
+                                                              .key = record->key,
+                                                              .value = record->value,
+                                                              .message = record};
+            }
+        }
+    }
+    if (count)
+        *out = (struct ss_poll){
+            .event = SS_BUS_RECORDS, .records = memory->records, .record_count = count};
+    return SS_OK;
+}
+
+static enum ss_status memory_start(struct ss_bus *bus, int32_t partition,
+                                   struct ss_partition_start *out, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    const struct part *part = &memory->parts[partition];
+    FAIL_EARLY(MEMORY_START);
+    cr_assert(part->owned, "started partition %d, which is not owned", partition);
+    *out = (struct ss_partition_start){.changelog_end = part->targets[SS_TO_CHANGELOG].end};
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        out->committed |= part->committed[input] >= 0;
+        out->positions[input] = part->committed[input] >= 0 ? part->committed[input] : 0;
+        out->ends[input] = part->inputs[input].end;
+    }
+    return SS_OK;
+}
+
+static enum ss_status memory_restore(struct ss_bus *bus, int32_t partition, int64_t from,
+                                     int64_t to, ss_restore_sink *sink, void *arg,
+                                     struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    const struct memory_log *log = &memory->parts[partition].targets[SS_TO_CHANGELOG];
+    FAIL_EARLY(MEMORY_RESTORE);
+    for (int64_t offset = from; offset < to; offset++) {
+        const struct memory_record *record = log->records[offset];
+        if (record->marker || record->aborted)
+            continue;
+        enum ss_status status =
+            sink(arg, offset, record->timestamp_ms, record->key, record->value, err);
+        if (status != SS_OK)
+            return status;
+    }
+    return FAIL_LATE(MEMORY_RESTORE);
+}
+
+static enum ss_status memory_open(struct ss_bus *bus, int32_t partition,
+                                  const int64_t positions[SS_INPUT_COUNT], struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    struct part *part = &memory->parts[partition];
+    FAIL_EARLY(MEMORY_OPEN);
+    cr_assert(part->owned);
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        part->flows[input].next = positions[input];
+    part->open = true;
+    return SS_OK;
+}
+
+static enum ss_status memory_hold(struct ss_bus *bus, enum ss_input input, int32_t partition,
+                                  bool hold, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    FAIL_EARLY(MEMORY_HOLD);
+    memory->parts[partition].flows[input].held = hold;
+    return SS_OK;
+}
+
+static bool memory_reached(struct ss_bus *bus, enum ss_input input, int32_t partition,
+                           int64_t offset)
+{
+    const struct part *part = &memory_of(bus)->parts[partition];
+    int64_t next = part->flows[input].next;
+    if (next >= offset)
+        return true;
+    /* only what is never delivered lies between */
+    return !memory_log_next(&part->inputs[input], &next) || next > offset;
+}
+
+static enum ss_status memory_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
+                                    int64_t next_offset, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    FAIL_EARLY(MEMORY_REWIND);
+    cr_assert_leq(next_offset, memory->parts[partition].flows[input].next);
+    memory->parts[partition].flows[input].next = next_offset;
+    return SS_OK;
+}
+
+static enum ss_status memory_begin(struct ss_bus *bus, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    struct plan plan;
+    cr_assert(!memory->in_transaction);
+    if (fails(memory, MEMORY_BEGIN, &plan)) {
+        take_back(memory);
+        return ss_fail(err, plan.status, "injected failure of begin");
+    }
+    memory->in_transaction = true;
+    for (int32_t p = 0; p < bus->partition_count; p++) {
+        memory->parts[p].mark_offset = -1;
+        for (int input = 0; input < SS_INPUT_COUNT; input++)
+            memory->parts[p].pending[input] = -1;
+    }
+    return SS_OK;
+}
+
+/* Records of the open transaction stand in the log as aborted, until a commit says otherwise; so
+ * a transaction that nobody ends is invisible. */
+static enum ss_status memory_produce(struct ss_bus *bus, enum ss_target target, int32_t partition,
+                                     struct ss_bytes key, struct ss_bytes value,
+                                     const struct ss_header *headers, size_t header_count,
+                                     bool mark, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    size_t size = key.size + value.size;
+    FAIL_EARLY(MEMORY_PRODUCE);
+    cr_assert(memory->in_transaction);
+    cr_assert(memory->parts[partition].owned, "produced to partition %d, which is not owned",
+              partition);
+    for (size_t i = 0; i < header_count; i++)
+        size += strlen(headers[i].name) + headers[i].value.size;
+    if (size > memory->record_max)
+        return ss_fail(err, SS_DROP, "a record of %zu bytes", size);
+    struct memory_record *record = record_new(key, value, headers, header_count);
+    record->aborted = true;
+    record->mark = mark;
+    record->timestamp_ms = memory->now_ms;
+    log_append(&memory->parts[partition].targets[target], record);
+    return FAIL_LATE(MEMORY_PRODUCE);
+}
+
+/* The records since the last marker are the transaction's. */
+static void end_log(struct memory_log *log, bool commit, struct part *part)
+{
+    int64_t first = log->end;
+    while (first > 0 && !log->records[first - 1]->marker && log->records[first - 1]->aborted)
+        first--;
+    if (first == log->end)
+        return;
+    for (int64_t i = first; commit && i < log->end; i++) {
+        log->records[i]->aborted = false;
+        if (log->records[i]->mark) {
+            part->mark_offset = i;
+            part->mark_time_ms = log->records[i]->timestamp_ms;
+        }
+    }
+    log_append_marker(log);
+}
+
+static void end_transaction(struct memory_bus *memory, bool commit)
+{
+    memory->in_transaction = false;
+    for (int32_t p = 0; p < memory->bus.partition_count; p++) {
+        struct part *part = &memory->parts[p];
+        for (int target = 0; target < SS_TARGET_COUNT; target++)
+            end_log(&part->targets[target], commit, part);
+        for (int input = 0; commit && input < SS_INPUT_COUNT; input++)
+            if (part->pending[input] >= 0)
+                part->committed[input] = part->pending[input];
+    }
+}
+
+static enum ss_status memory_commit(struct ss_bus *bus, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    struct plan plan;
+    bool failing = fails(memory, MEMORY_COMMIT, &plan);
+    cr_assert(memory->in_transaction);
+    end_transaction(memory, !failing || plan.late);
+    if (!failing)
+        return SS_OK;
+    take_back(memory);
+    return ss_fail(err, plan.status, "injected failure of commit");
+}
+
+static enum ss_status memory_abort(struct ss_bus *bus, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    cr_assert(memory->in_transaction);
+    end_transaction(memory, false);
+    take_back(memory);
+    FAIL_EARLY(MEMORY_ABORT);
+    return SS_OK;
+}
+
+static enum ss_status memory_offset(struct ss_bus *bus, enum ss_input input, int32_t partition,
+                                    int64_t next_offset, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    FAIL_EARLY(MEMORY_OFFSET);
+    cr_assert(memory->in_transaction);
+    cr_assert_leq(next_offset, memory->parts[partition].inputs[input].end);
+    memory->parts[partition].pending[input] = next_offset;
+    return SS_OK;
+}
+
+static enum ss_status memory_mark(struct ss_bus *bus, int32_t partition, int64_t *offset,
+                                  int64_t *broker_time_ms, struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    const struct part *part = &memory->parts[partition];
+    FAIL_EARLY(MEMORY_MARK);
+    if (part->mark_offset < 0)
+        return ss_fail(err, SS_GIVE_UP, "no mark");
+    *offset = part->mark_offset;
+    *broker_time_ms = part->mark_time_ms;
+    return SS_OK;
+}
+
+static bool memory_header(struct ss_bus *bus, const struct ss_record *record, size_t i,
+                          struct ss_header *out)
+{
+    const struct memory_record *message = record->message;
+    (void)bus;
+    if (i >= message->header_count)
+        return false;
+    *out = message->headers[i];
+    return true;
+}
+
+static void memory_close(struct ss_bus *bus)
+{
+    (void)bus; /* the cluster stays; memory_bus_free */
+}
+
+static const struct ss_bus_ops memory_ops = {
+    .poll = memory_poll,
+    .start = memory_start,
+    .restore = memory_restore,
+    .open_partition = memory_open,
+    .hold = memory_hold,
+    .reached = memory_reached,
+    .rewind = memory_rewind,
+    .begin = memory_begin,
+    .produce = memory_produce,
+    .commit = memory_commit,
+    .abort = memory_abort,
+    .offset = memory_offset,
+    .mark = memory_mark,
+    .header = memory_header,
+    .close = memory_close,
+};

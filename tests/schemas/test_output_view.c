@@ -1,0 +1,161 @@
+/* What the encoder writes, the view reads; what is damaged, it refuses. */
+#include "schemas/output_view.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static struct ss_text text(const char *literal)
+{
+    return (struct ss_text){literal, (uint32_t)strlen(literal)};
+}
+
+static bool is(struct ss_text got, const char *wanted)
+{
+    return got.size == strlen(wanted) && memcmp(got.data, wanted, got.size) == 0;
+}
+
+static struct ss_score_record full_record(void)
+{
+    struct ss_score_record record = {
+        .user_id = text("u-000042"),
+        .kind = SS_KIND_BLACKLIST_DROP,
+        .standing = SS_STANDING_LISTED,
+        .sequence = 300,
+        .has_score = true,
+        .has_previous = true,
+        .previous_score = 712,
+        .score = {.score = 350, .reason_count = 2},
+        .tier_name = "poor",
+        .case_id = text("case-7"),
+        .cause = {SS_BLACKLIST, 3, 1234567890123, text("e-1")},
+        .positions = {1, 2, 3, 4, 5, 6, 7000000000},
+        .consent_position = 99,
+        .as_of_ms = 1767225600000,
+        .model_version = "default-0123456789abcdef",
+    };
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        record.score.factors[f] = (struct ss_factor_result){1000 * f, 10 + f, -100 * f};
+    record.score.reasons[0] = (struct ss_reason){"LISTED", SS_FACTOR_COUNT, 36200};
+    record.score.reasons[1] = (struct ss_reason){"HIGH_DEBT", SS_FACTOR_HISTORY, 815};
+    return record;
+}
+
+static struct ss_bytes body_of(const struct ss_buffer *buffer)
+{
+    return (struct ss_bytes){buffer->data + SS_WIRE_HEADER_SIZE,
+                             buffer->size - SS_WIRE_HEADER_SIZE};
+}
+
+Test(output_view, reads_a_full_score_record)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    cr_assert_eq(ss_encode_score(5, &record, &buffer, &err), SS_OK);
+    cr_assert_eq(ss_score_view_decode(body_of(&buffer), &view, &err), SS_OK, "%s", err.detail);
+    cr_assert(is(view.user_id, "u-000042") && is(view.tier, "poor") && is(view.case_id, "case-7"));
+    cr_assert_eq(view.sequence, 300);
+    cr_assert_eq(view.kind, SS_KIND_BLACKLIST_DROP);
+    cr_assert_eq(view.standing, SS_STANDING_LISTED);
+    cr_assert(view.has_score && view.score == 350 && view.has_previous &&
+              view.previous_score == 712);
+    cr_assert(view.has_factors);
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+        cr_assert_eq(view.factors[f].value, 1000 * f);
+        cr_assert_eq(view.factors[f].weight, 10 + f);
+        cr_assert_eq(view.factors[f].points_centi, -100 * f);
+    }
+    cr_assert_eq(view.reason_count, 2);
+    cr_assert(is(view.reasons[0].code, "LISTED") && view.reasons[0].factor == SS_FACTOR_COUNT);
+    cr_assert(is(view.reasons[1].code, "HIGH_DEBT") &&
+              view.reasons[1].factor == SS_FACTOR_HISTORY && view.reasons[1].points_centi == 815);
+    cr_assert(is(view.cause.topic, "blacklist") && is(view.cause.event_id, "e-1"));
+    cr_assert(view.cause.partition == 3 && view.cause.offset == 1234567890123);
+    cr_assert_eq(view.positions[SS_BLACKLIST], 7000000000);
+    cr_assert_eq(view.consent_position, 99);
+    cr_assert_eq(view.as_of_ms, 1767225600000);
+    cr_assert(is(view.model_version, "default-0123456789abcdef"));
+    ss_buffer_reset(&buffer);
+}
+
+Test(output_view, reads_an_opt_out_which_has_no_score)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    record.kind = SS_KIND_OPT_OUT;
+    record.standing = SS_STANDING_OPTED_OUT;
+    record.has_score = false;
+    record.tier_name = NULL;
+    record.case_id = (struct ss_text){0};
+    ss_buffer_init(&buffer, 4096);
+    cr_assert_eq(ss_encode_score(5, &record, &buffer, &err), SS_OK);
+    cr_assert_eq(ss_score_view_decode(body_of(&buffer), &view, &err), SS_OK, "%s", err.detail);
+    cr_assert(!view.has_score && !view.has_factors && view.reason_count == 0 &&
+              view.tier.size == 0 && view.case_id.size == 0);
+    cr_assert_eq(view.previous_score, 712);
+    ss_buffer_reset(&buffer);
+}
+
+Test(output_view, reads_an_entitlement)
+{
+    struct ss_benefit benefit = {.id = "cash-loan", .title = "Cash loan", .threshold = 666};
+    struct ss_entitlement entitlement = {.user_id = text("u-1"),
+                                         .action = SS_ENTITLEMENT_REVOKED,
+                                         .benefit = &benefit,
+                                         .has_score = true,
+                                         .score = 665,
+                                         .sequence = 9,
+                                         .as_of_ms = 5,
+                                         .cause = {SS_BILLS, 1, 2, text("e-2")},
+                                         .model_version = "m-1"};
+    struct ss_entitlement_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    cr_assert_eq(ss_encode_entitlement(6, &entitlement, &buffer, &err), SS_OK);
+    cr_assert_eq(ss_entitlement_view_decode(body_of(&buffer), &view, &err), SS_OK, "%s",
+                 err.detail);
+    cr_assert(is(view.user_id, "u-1") && is(view.benefit_id, "cash-loan") &&
+              is(view.title, "Cash loan") && view.threshold == 666);
+    cr_assert_eq(view.action, SS_ENTITLEMENT_REVOKED);
+    cr_assert(view.has_score && view.score == 665 && view.sequence == 9 && view.as_of_ms == 5);
+    cr_assert(is(view.cause.topic, "bills") && view.cause.partition == 1 && view.cause.offset == 2);
+    cr_assert(is(view.model_version, "m-1"));
+    ss_buffer_reset(&buffer);
+}
+
+/* Every cut, and every byte set to each of a few values: refused or read, never beyond the end.
+ * Each body lies in memory of exactly its size, so that the sanitizers see a step too far. */
+Test(output_view, survives_damage)
+{
+    static const uint8_t values[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    cr_assert_eq(ss_encode_score(5, &record, &buffer, &err), SS_OK);
+    struct ss_bytes body = body_of(&buffer);
+    for (size_t size = 0; size < body.size; size++) {
+        uint8_t *cut = malloc(size ? size : 1);
+        cr_assert_not_null(cut);
+        memcpy(cut, body.data, size);
+        cr_assert_eq(ss_score_view_decode((struct ss_bytes){cut, size}, &view, &err), SS_DROP);
+        free(cut);
+    }
+    for (size_t at = 0; at < body.size; at++)
+        for (size_t v = 0; v < sizeof values; v++) {
+            uint8_t *damaged = malloc(body.size);
+            cr_assert_not_null(damaged);
+            memcpy(damaged, body.data, body.size);
+            damaged[at] = values[v];
+            (void)!ss_score_view_decode((struct ss_bytes){damaged, body.size}, &view, &err);
+            cr_assert(view.reason_count >= 0 && view.reason_count <= SS_REASONS_MAX);
+            free(damaged);
+        }
+    ss_buffer_reset(&buffer);
+}
