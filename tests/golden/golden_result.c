@@ -6,7 +6,7 @@ static const char *const kinds[] = {"UPDATE", "BLACKLIST_DROP", "BLACKLIST_RESTO
                                     "AGED",   "NEIGHBOUR",      "RESCORE"};
 static const char *const standings[] = {"NONE", "SCORED", "LISTED", "OPTED_OUT"};
 static const char *const reason_factors[] = {"HISTORY",         "BEHAVIOUR",     "FULFILMENT",
-                                             "CHARACTERISTICS", "RELATIONSHIPS", "OTHER"};
+                                             "CHARACTERISTICS", "RELATIONSHIPS", "NONE"};
 
 static void set(json_t *object, const char *key, json_t *value)
 {
