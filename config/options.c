@@ -43,7 +43,8 @@ const struct ss_option ss_options[] = {
     NAME("instance", instance, 64, NULL,
         "Name of this process, unique within the group and the same after a restart: it is what "
         "recognises its own unfinished transactions and makes a restart quiet. Two processes with "
-        "the same name do not run at the same time: the second exits with an error. By default the host name."),
+        "the same name do not run at the same time: the newer takes over, the older exits with an error. "
+        "By default the host name."),
     INTEGER("workers", workers, 1, 64, "1",
         "Worker threads. Each owns some of the partitions, with a consumer, a transactional producer "
         "and a Redis connection of its own. More than there are partitions stay idle."),

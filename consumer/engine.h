@@ -44,7 +44,7 @@ bool ss_engine_caught_up(struct ss_engine *engine);
 const struct ss_model *ss_engine_model(const struct ss_engine *engine);
 
 /* How the config says to reach Kafka. The lists point into *properties, which has room for
- * config->property_count entries in each of three thirds. */
+ * config->property_count entries. */
 struct ss_kafka_access ss_engine_access(const struct ss_config *config,
                                         struct ss_kafka_property *properties);
 

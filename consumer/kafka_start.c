@@ -82,6 +82,18 @@ static enum ss_status check_position(struct ss_kafka_bus *k, const char *topic, 
     return SS_OK;
 }
 
+/* Who was paused since reading the offsets may find the log cut behind those of a successor. */
+static enum ss_status check_still(struct ss_kafka_bus *k, int32_t partition, int input,
+                                  int64_t position, struct ss_error *err)
+{
+    int64_t offsets[SS_INPUT_COUNT];
+    enum ss_status status = committed_offsets(k, partition, offsets, err);
+    if (!status && offsets[input] != position)
+        status = ss_fail(err, SS_RETRY, "%s [%d]: the committed offset has moved on",
+                         k->config.inputs[input], partition);
+    return status;
+}
+
 enum ss_status ss_kafka_start(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                               struct ss_error *err)
 {
@@ -108,6 +120,10 @@ enum ss_status ss_kafka_start(struct ss_bus *bus, int32_t partition, struct ss_p
             continue;
         }
         out->committed = true;
+        if (out->positions[i] < low)
+            status = check_still(k, partition, i, out->positions[i], err);
+        if (status)
+            break;
         status =
             check_position(k, k->config.inputs[i], partition, out->positions[i], low, high, err);
     }

@@ -35,6 +35,7 @@ enum ss_status ss_partition_save(const struct ss_worker_config *config,
     partition->saved = partition->next;
     partition->has_saved = true;
     partition->unsaved = false;
+    partition->looked_at_ms = config->clock.now_ms(config->clock.arg);
     ss_cache_saved(partition->cache);
     return SS_OK;
 }
@@ -91,8 +92,14 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
                 restore->config->index, restore->partition->number, (long long)restore->records);
     if (ss_bytes_equal(key, ss_mark_key))
         return on_mark(restore, offset, broker_time_ms, value, err);
-    if (value.size > SS_PACKED_MAX)
-        return ss_fail(err, SS_STOP, "changelog partition %d offset %lld: not a state",
+    /* Checked here once: a state that this version cannot read would else be fetched, found bad and
+     * restored again for ever. */
+    struct ss_user_state state;
+    struct ss_error unreadable;
+    if (value.size > SS_PACKED_MAX || ss_state_unpack(value, &state, &unreadable) != SS_OK)
+        return ss_fail(err, SS_STOP,
+                       "changelog partition %d offset %lld holds no state that this version can "
+                       "read; was it written by a newer one?",
                        restore->partition->number, (long long)offset);
     if (!ss_cache_put(restore->partition->cache, key, value))
         return ss_fail(err, SS_STOP, "out of memory while restoring");
@@ -207,6 +214,26 @@ static enum ss_status draw_incarnation(const struct ss_worker_config *config,
     return SS_OK;
 }
 
+/* The changelog contradicts the committed offsets. Who was paused since reading them finds a
+ * successor's marks there, or what compaction left of them: read again, the offsets have moved on.
+ * Only where they have not is something wrong. */
+static bool disputed_again(struct ss_partition *partition, const struct ss_partition_start *start)
+{
+    bool again = partition->disputed && memcmp(partition->disputed_positions, start->positions,
+                                               sizeof start->positions) == 0;
+    partition->disputed = true;
+    memcpy(partition->disputed_positions, start->positions, sizeof start->positions);
+    return again;
+}
+
+static enum ss_status read_again(const struct ss_partition *partition, struct ss_error *err)
+{
+    return ss_fail(err, SS_RETRY,
+                   "partition %d: the changelog is not that of the committed offsets; reading both "
+                   "again",
+                   partition->number);
+}
+
 enum ss_status ss_partition_begin(const struct ss_worker_config *config,
                                   struct ss_partition *partition, struct ss_error *err)
 {
@@ -221,6 +248,8 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         return status;
 
     if (!any_mark) {
+        if (start.committed && !disputed_again(partition, &start))
+            return read_again(partition, err);
         if (start.committed)
             return ss_fail(
                 err, SS_STOP,
@@ -233,6 +262,8 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
             return status;
     } else if (start.committed &&
                memcmp(start.positions, partition->mark.positions, sizeof start.positions) != 0) {
+        if (!disputed_again(partition, &start))
+            return read_again(partition, err);
         return ss_fail(
             err, SS_STOP,
             "partition %d: the group's committed offsets are not those that were committed "
@@ -240,6 +271,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
             "group and the state topic together; else put the offsets back",
             partition->number);
     }
+    partition->disputed = false;
     if (any_mark)
         memcpy(start.positions, partition->mark.positions, sizeof start.positions);
     memcpy(partition->mark.positions, start.positions, sizeof start.positions);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { STORE_LOOK_MS = 1000 }; /* how long the store of an idle partition goes unseen */
+
 /* One record of the batch in hand. */
 struct item {
     const struct ss_record *record;
@@ -597,6 +599,33 @@ static enum ss_status save_outstanding(struct ss_worker *worker, struct ss_error
     return status;
 }
 
+/* Promise 2: what the store lost is noticed without an event that asks for it. One partition a
+ * turn, each at intervals; a save counts as a look. */
+static enum ss_status watch_store(struct ss_worker *worker, struct ss_error *err)
+{
+    struct ss_store *store = worker->config.store;
+    int64_t now_ms = worker->config.clock.now_ms(worker->config.clock.arg);
+    for (int32_t p = 0; p < worker->config.bus->partition_count; p++) {
+        struct ss_partition *partition = worker->partitions[p];
+        struct ss_checkpoint shown;
+        bool found;
+        if (!partition || partition->broken || partition->unsaved || !partition->has_saved ||
+            now_ms - partition->looked_at_ms < STORE_LOOK_MS)
+            continue;
+        partition->looked_at_ms = now_ms;
+        enum ss_status status = store->ops->checkpoint(store, p, &shown, &found, err);
+        if (status == SS_OK && (!found || !ss_checkpoint_equal(&shown, &partition->saved))) {
+            ss_warn("worker",
+                    "worker %d partition %d: the store no longer holds what was left there; "
+                    "restoring it from the changelog",
+                    worker->config.index, p);
+            partition->broken = true;
+        }
+        return status;
+    }
+    return SS_OK;
+}
+
 /* Every turn and for all: a log of consents that ends in markers is passed without a record. */
 static enum ss_status drain_partitions(struct ss_worker *worker, struct ss_error *err)
 {
@@ -641,6 +670,8 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
             break;
         }
     }
+    if (status == SS_OK)
+        status = watch_store(worker, &poll_err);
     if (status == SS_OK)
         status = drain_partitions(worker, &poll_err);
     if (status == SS_OK)

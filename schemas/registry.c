@@ -24,7 +24,7 @@ enum { PATH_SIZE = 1024, REGISTRY_TIMEOUT_MS = 5000 };
 struct ss_registry {
     struct ss_http *http; /* NULL: embedded */
     pthread_mutex_t http_lock, cache_lock;
-    struct ss_cache cache;
+    struct ss_registry_cache cache;
 };
 
 enum ss_status ss_registry_open(const struct ss_registry_config *config, struct ss_registry **out,

@@ -41,7 +41,7 @@ struct ss_cached_refusal {
     char detail[200];
 };
 
-struct ss_cache {
+struct ss_registry_cache {
     _Atomic(struct ss_cached_plan *) plans[SS_CACHE_PLAN_SLOTS];
     struct ss_cached_text texts[SS_CACHE_SLOTS];
     struct ss_cached_refusal refusals[SS_CACHE_SLOTS];
@@ -49,19 +49,20 @@ struct ss_cache {
 };
 
 /* *cache must be zeroed memory; ss_cache_reset frees what it holds. */
-void ss_cache_reset(struct ss_cache *cache);
+void ss_cache_reset(struct ss_registry_cache *cache);
 
-const struct ss_plan *ss_cache_plan(struct ss_cache *cache, enum ss_input input, uint32_t id);
+const struct ss_plan *ss_cache_plan(struct ss_registry_cache *cache, enum ss_input input,
+                                    uint32_t id);
 /* Keeps the plan and owns it from then on; false: a bound is reached, and the caller keeps it. */
-SS_MUST_USE bool ss_cache_add_plan(struct ss_cache *cache, enum ss_input input, uint32_t id,
-                                   struct ss_plan *plan, size_t text_size);
+SS_MUST_USE bool ss_cache_add_plan(struct ss_registry_cache *cache, enum ss_input input,
+                                   uint32_t id, struct ss_plan *plan, size_t text_size);
 
-const char *ss_cache_text(const struct ss_cache *cache, uint32_t id);
-void ss_cache_add_text(struct ss_cache *cache, uint32_t id, const char *json);
+const char *ss_cache_text(const struct ss_registry_cache *cache, uint32_t id);
+void ss_cache_add_text(struct ss_registry_cache *cache, uint32_t id, const char *json);
 
 /* Why an id was refused not long ago; NULL if it was not. `input` may be SS_CACHE_ANY_INPUT. */
-const char *ss_cache_refusal(const struct ss_cache *cache, int input, uint32_t id);
-void ss_cache_add_refusal(struct ss_cache *cache, int input, uint32_t id, int64_t for_ms,
+const char *ss_cache_refusal(const struct ss_registry_cache *cache, int input, uint32_t id);
+void ss_cache_add_refusal(struct ss_registry_cache *cache, int input, uint32_t id, int64_t for_ms,
                           const char *detail);
 
 #endif

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 struct flow {
-    int64_t next;
+    int64_t next;   /* to be delivered, or later: what is never delivered may come before */
+    int64_t passed; /* the end, once a poll has found nothing before it */
     bool held;
 };
 
@@ -225,6 +226,11 @@ void memory_bus_assign(struct memory_bus *memory, int32_t partition)
     memory->parts[partition].assign_pending = true;
 }
 
+void memory_bus_redeliver(struct memory_bus *memory, enum ss_input input, int32_t partition)
+{
+    memory->parts[partition].flows[input].next = 0;
+}
+
 void memory_bus_fail(struct memory_bus *memory, enum memory_op op, int nth, enum ss_status status,
                      bool late)
 {
@@ -335,6 +341,19 @@ static bool tell(struct memory_bus *memory, struct ss_poll *out)
 static const enum ss_input order[SS_INPUT_COUNT] = {
     SS_PAYMENTS, SS_BILLS, SS_BOOKINGS, SS_SOCIAL, SS_PROFILES, SS_BLACKLIST, SS_CONSENTS};
 
+/* As a consumer learns of the end of a log, by polling it. */
+static void find_ends(struct memory_bus *memory)
+{
+    for (int32_t p = 0; p < memory->bus.partition_count; p++) {
+        struct part *part = &memory->parts[p];
+        for (int input = 0; part->open && input < SS_INPUT_COUNT; input++) {
+            int64_t next = part->flows[input].next;
+            if (!part->flows[input].held && !memory_log_next(&part->inputs[input], &next))
+                part->flows[input].passed = part->inputs[input].end;
+        }
+    }
+}
+
 static enum ss_status memory_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
                                   struct ss_poll *out, struct ss_error *err)
 {
@@ -373,6 +392,7 @@ static enum ss_status memory_poll(struct ss_bus *bus, size_t records_max, int ti
             }
         }
     }
+    find_ends(memory);
     if (count)
         *out = (struct ss_poll){
             .event = SS_BUS_RECORDS, .records = memory->records, .record_count = count};
@@ -422,7 +442,7 @@ static enum ss_status memory_open(struct ss_bus *bus, int32_t partition,
     FAIL_EARLY(MEMORY_OPEN);
     cr_assert(part->owned);
     for (int input = 0; input < SS_INPUT_COUNT; input++)
-        part->flows[input].next = positions[input];
+        part->flows[input].next = part->flows[input].passed = positions[input];
     part->open = true;
     return SS_OK;
 }
@@ -439,12 +459,8 @@ static enum ss_status memory_hold(struct ss_bus *bus, enum ss_input input, int32
 static bool memory_reached(struct ss_bus *bus, enum ss_input input, int32_t partition,
                            int64_t offset)
 {
-    const struct part *part = &memory_of(bus)->parts[partition];
-    int64_t next = part->flows[input].next;
-    if (next >= offset)
-        return true;
-    /* only what is never delivered lies between */
-    return !memory_log_next(&part->inputs[input], &next) || next > offset;
+    const struct flow *flow = &memory_of(bus)->parts[partition].flows[input];
+    return flow->next >= offset || flow->passed >= offset;
 }
 
 static enum ss_status memory_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
@@ -454,6 +470,7 @@ static enum ss_status memory_rewind(struct ss_bus *bus, enum ss_input input, int
     FAIL_EARLY(MEMORY_REWIND);
     cr_assert_leq(next_offset, memory->parts[partition].flows[input].next);
     memory->parts[partition].flows[input].next = next_offset;
+    memory->parts[partition].flows[input].passed = next_offset;
     return SS_OK;
 }
 

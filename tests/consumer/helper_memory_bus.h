@@ -68,6 +68,9 @@ void memory_bus_restart(struct memory_bus *memory);
 void memory_bus_revoke(struct memory_bus *memory, int32_t partition);
 void memory_bus_assign(struct memory_bus *memory, int32_t partition);
 
+/* Delivers an input again from its beginning, as a rewound consumer may. */
+void memory_bus_redeliver(struct memory_bus *memory, enum ss_input input, int32_t partition);
+
 /* The nth call of an op from now on (1: the next one) fails with `status` and does nothing; with
  * `late` it does its work and fails after it. Replaces an earlier plan for the same op. */
 void memory_bus_fail(struct memory_bus *memory, enum memory_op op, int nth, enum ss_status status,

@@ -37,6 +37,7 @@ class Bus:
         self.registry = SchemaRegistryClient({"url": stack.registry_url})
         self.admin = AdminClient({"bootstrap.servers": self.bootstrap})
         self._serializers = {}
+        self._deserializer = AvroDeserializer(self.registry)
 
     # -- topics and schemas
 
@@ -125,7 +126,11 @@ class Bus:
     # -- consuming
 
     def read(self, topic, decode=True, isolation="read_committed", seconds=60):
-        """All records of a topic up to its end, in order within each partition."""
+        """All records of a topic up to its end, in order within each partition.
+
+        The end is that of the log: a transaction whose markers are still on their way when its
+        commit returns is waited for, although a committed reader would be told of an end before it.
+        """
         settings = {
             "bootstrap.servers": self.bootstrap,
             "group.id": "e2e-reader",  # required, never joined
@@ -135,13 +140,11 @@ class Bus:
             "isolation.level": isolation,
             "fetch.wait.max.ms": 10,
         }
-        decoder = AvroDeserializer(self.registry) if decode else None
         consumer = confluent_kafka.Consumer(settings)
         records = []
         try:
-            known = consumer.list_topics(topic, timeout=30).topics[topic]
-            assert known.error is None, known.error
-            open_partitions = set(known.partitions)
+            ends = self.ends(topic)
+            open_partitions = set(ends)
             consumer.assign(
                 [
                     confluent_kafka.TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING)
@@ -154,18 +157,17 @@ class Bus:
                 if message.error():
                     eof = confluent_kafka.KafkaError._PARTITION_EOF
                     assert message.error().code() == eof, message.error()
-                    open_partitions.discard(message.partition())
+                    if message.offset() >= ends[message.partition()]:
+                        open_partitions.discard(message.partition())
                 else:
-                    records.append(self._record(message, decoder))
+                    record = self._record(message)
+                    records.append(self.decode(record) if decode else record)
         finally:
             consumer.close()
         return records
 
     @staticmethod
-    def _record(message, decoder):
-        value = message.value()
-        if value is not None and decoder:
-            value = decoder(value, SerializationContext(message.topic(), MessageField.VALUE))
+    def _record(message):
         key = message.key()
         return Record(
             message.topic(),
@@ -173,9 +175,16 @@ class Bus:
             message.offset(),
             message.timestamp()[1],
             None if key is None else key.decode("utf-8", "surrogateescape"),
-            value,
+            message.value(),
             dict(message.headers() or []),
         )
+
+    def decode(self, record):
+        """A record that was read with decode=False, its value decoded by their deserializer."""
+        if record.value is None:
+            return record
+        context = SerializationContext(record.topic, MessageField.VALUE)
+        return record._replace(value=self._deserializer(record.value, context))
 
     def ends(self, topic):
         """End offset (the next one to be written, markers included) of each partition."""

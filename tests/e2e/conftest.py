@@ -12,6 +12,7 @@ import pytest
 
 import engine as engine_module
 from bus import INPUTS, Bus
+from redis_view import redis_delete
 from stack import Stack
 
 SKIPPED_ALL = 77  # for ctest's SKIP_RETURN_CODE
@@ -44,8 +45,8 @@ def prefix():
 
 
 @pytest.fixture
-def engine(stack, prefix, tmp_path):
-    """Runs the binary with a config for this test's names alone."""
+def engine(stack, bus, prefix, tmp_path):
+    """Runs the binary with a config for this test's names alone; deletes its topics in the end."""
     assert engine_module.BINARY.exists(), f"{engine_module.BINARY} is not built"
     config = {
         "group": prefix + "engine",
@@ -64,6 +65,11 @@ def engine(stack, prefix, tmp_path):
     runner = engine_module.Engine(config, tmp_path)
     yield runner
     runner.close()
+    # A broker with thousands of partitions is slow to start, and a test restarts it.
+    own = [name for name in bus.topics() if name.startswith(prefix)]
+    if own:
+        bus.delete_topics(own)
+    redis_delete(stack, prefix + "*")
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -21,5 +21,5 @@ def redis_users(stack, prefix):
 
 
 def redis_delete(stack, prefix):
-    """Deletes one test's keys, as FLUSHALL would for all; returns how many there were."""
+    """Deletes the keys of a prefix (which may be a pattern), as FLUSHALL would all; returns how many."""
     return int(stack.redis("EVAL", DELETE, 0, f"{prefix}:*"))
