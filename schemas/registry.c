@@ -56,7 +56,7 @@ void ss_registry_close(struct ss_registry *registry)
     if (!registry)
         return;
     ss_http_close(registry->http);
-    ss_cache_reset(&registry->cache);
+    ss_registry_cache_reset(&registry->cache);
     pthread_mutex_destroy(&registry->http_lock);
     pthread_mutex_destroy(&registry->cache_lock);
     free(registry);
@@ -175,8 +175,9 @@ static bool schema_cached(struct ss_registry *registry, uint32_t id, char **json
                           enum ss_status *status, struct ss_error *err)
 {
     pthread_mutex_lock(&registry->cache_lock);
-    const char *text = ss_cache_text(&registry->cache, id);
-    const char *refusal = text ? NULL : ss_cache_refusal(&registry->cache, SS_CACHE_ANY_INPUT, id);
+    const char *text = ss_registry_cache_text(&registry->cache, id);
+    const char *refusal =
+        text ? NULL : ss_registry_cache_refusal(&registry->cache, SS_CACHE_ANY_INPUT, id);
     if (text) {
         *json = strdup(text);
         *status = *json ? SS_OK : ss_fail(err, SS_STOP, "out of memory for a schema");
@@ -208,10 +209,10 @@ enum ss_status ss_registry_schema(struct ss_registry *registry, uint32_t id, cha
         status = request_schema(registry, id, json, err);
         pthread_mutex_lock(&registry->cache_lock);
         if (status == SS_OK)
-            ss_cache_add_text(&registry->cache, id, *json);
+            ss_registry_cache_add_text(&registry->cache, id, *json);
         else if (status == SS_DROP)
-            ss_cache_add_refusal(&registry->cache, SS_CACHE_ANY_INPUT, id, SS_CACHE_UNKNOWN_MS,
-                                 err->detail);
+            ss_registry_cache_add_refusal(&registry->cache, SS_CACHE_ANY_INPUT, id,
+                                          SS_CACHE_UNKNOWN_MS, err->detail);
         pthread_mutex_unlock(&registry->cache_lock);
     }
     pthread_mutex_unlock(&registry->http_lock);
@@ -226,11 +227,11 @@ enum ss_status ss_registry_plan(struct ss_registry *registry, enum ss_input inpu
     char *json;
 
     err = err ? err : &own;
-    *out = ss_cache_plan(&registry->cache, input, id);
+    *out = ss_registry_cache_plan(&registry->cache, input, id);
     if (*out)
         return SS_OK;
     pthread_mutex_lock(&registry->cache_lock);
-    const char *refusal = ss_cache_refusal(&registry->cache, (int)input, id);
+    const char *refusal = ss_registry_cache_refusal(&registry->cache, (int)input, id);
     if (refusal)
         (void)ss_fail(err, SS_DROP, "%s", refusal);
     pthread_mutex_unlock(&registry->cache_lock);
@@ -246,10 +247,10 @@ enum ss_status ss_registry_plan(struct ss_registry *registry, enum ss_input inpu
 
     pthread_mutex_lock(&registry->cache_lock);
     if (status == SS_OK) {
-        *out = ss_cache_plan(&registry->cache, input, id);
+        *out = ss_registry_cache_plan(&registry->cache, input, id);
         if (*out) { /* another thread was faster */
             ss_plan_close(plan);
-        } else if (ss_cache_add_plan(&registry->cache, input, id, plan, text_size)) {
+        } else if (ss_registry_cache_add_plan(&registry->cache, input, id, plan, text_size)) {
             *out = plan;
         } else {
             ss_plan_close(plan);
@@ -260,7 +261,8 @@ enum ss_status ss_registry_plan(struct ss_registry *registry, enum ss_input inpu
         }
     }
     if (status == SS_DROP)
-        ss_cache_add_refusal(&registry->cache, (int)input, id, SS_CACHE_REFUSED_MS, err->detail);
+        ss_registry_cache_add_refusal(&registry->cache, (int)input, id, SS_CACHE_REFUSED_MS,
+                                      err->detail);
     pthread_mutex_unlock(&registry->cache_lock);
     return status;
 }

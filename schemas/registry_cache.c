@@ -21,13 +21,14 @@ static size_t slot_of(uint64_t key, size_t slots)
     return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (slots - 1);
 }
 
-const struct ss_plan *ss_cache_plan(struct ss_registry_cache *cache, enum ss_input input,
-                                    uint32_t id)
+const struct ss_plan *ss_registry_cache_plan(struct ss_registry_cache *cache, enum ss_input input,
+                                             uint32_t id)
 {
     uint64_t key = key_of(input, id);
     for (size_t slot = slot_of(key, SS_CACHE_PLAN_SLOTS);;
          slot = (slot + 1) & (SS_CACHE_PLAN_SLOTS - 1)) {
-        /* Pairs with the release in ss_cache_add_plan: who sees the entry sees the whole plan. */
+        /* Pairs with the release in ss_registry_cache_add_plan: who sees the entry sees the whole
+         * plan. */
         const struct ss_cached_plan *entry =
             atomic_load_explicit(&cache->plans[slot], memory_order_acquire);
         if (!entry)
@@ -37,8 +38,8 @@ const struct ss_plan *ss_cache_plan(struct ss_registry_cache *cache, enum ss_inp
     }
 }
 
-bool ss_cache_add_plan(struct ss_registry_cache *cache, enum ss_input input, uint32_t id,
-                       struct ss_plan *plan, size_t text_size)
+bool ss_registry_cache_add_plan(struct ss_registry_cache *cache, enum ss_input input, uint32_t id,
+                                struct ss_plan *plan, size_t text_size)
 {
     uint64_t key = key_of(input, id);
     size_t slot = slot_of(key, SS_CACHE_PLAN_SLOTS);
@@ -65,13 +66,13 @@ static void drop_text(struct ss_registry_cache *cache, struct ss_cached_text *te
     text->json = NULL;
 }
 
-const char *ss_cache_text(const struct ss_registry_cache *cache, uint32_t id)
+const char *ss_registry_cache_text(const struct ss_registry_cache *cache, uint32_t id)
 {
     const struct ss_cached_text *text = &cache->texts[slot_of(id, SS_CACHE_SLOTS)];
     return text->json && text->id == id ? text->json : NULL;
 }
 
-void ss_cache_add_text(struct ss_registry_cache *cache, uint32_t id, const char *json)
+void ss_registry_cache_add_text(struct ss_registry_cache *cache, uint32_t id, const char *json)
 {
     struct ss_cached_text *text = &cache->texts[slot_of(id, SS_CACHE_SLOTS)];
     size_t size = strlen(json);
@@ -85,15 +86,15 @@ void ss_cache_add_text(struct ss_registry_cache *cache, uint32_t id, const char 
         cache->text_bytes += size;
 }
 
-const char *ss_cache_refusal(const struct ss_registry_cache *cache, int input, uint32_t id)
+const char *ss_registry_cache_refusal(const struct ss_registry_cache *cache, int input, uint32_t id)
 {
     uint64_t key = key_of(input, id);
     const struct ss_cached_refusal *refusal = &cache->refusals[slot_of(key, SS_CACHE_SLOTS)];
     return refusal->key == key && refusal->until_ms > now_ms() ? refusal->detail : NULL;
 }
 
-void ss_cache_add_refusal(struct ss_registry_cache *cache, int input, uint32_t id, int64_t for_ms,
-                          const char *detail)
+void ss_registry_cache_add_refusal(struct ss_registry_cache *cache, int input, uint32_t id,
+                                   int64_t for_ms, const char *detail)
 {
     uint64_t key = key_of(input, id);
     struct ss_cached_refusal *refusal = &cache->refusals[slot_of(key, SS_CACHE_SLOTS)];
@@ -102,7 +103,7 @@ void ss_cache_add_refusal(struct ss_registry_cache *cache, int input, uint32_t i
     snprintf(refusal->detail, sizeof refusal->detail, "%s", detail);
 }
 
-void ss_cache_reset(struct ss_registry_cache *cache)
+void ss_registry_cache_reset(struct ss_registry_cache *cache)
 {
     for (size_t i = 0; i < SS_CACHE_PLAN_SLOTS; i++) {
         struct ss_cached_plan *entry = atomic_load(&cache->plans[i]);

@@ -5,7 +5,8 @@
  * 2. Texts of schemas, and refusals with a deadline: direct-mapped, so that a newer one simply
  * takes the place of an older one.
  *
- * ss_cache_plan may be called by any thread at any time; the others under one lock of the caller's.
+ * ss_registry_cache_plan may be called by any thread at any time; the others under one lock of the
+ * caller's.
  */
 #ifndef SS_SCHEMAS_REGISTRY_CACHE_H
 #define SS_SCHEMAS_REGISTRY_CACHE_H
@@ -48,21 +49,22 @@ struct ss_registry_cache {
     size_t plan_count, plan_bytes, text_bytes;
 };
 
-/* *cache must be zeroed memory; ss_cache_reset frees what it holds. */
-void ss_cache_reset(struct ss_registry_cache *cache);
+/* *cache must be zeroed memory; ss_registry_cache_reset frees what it holds. */
+void ss_registry_cache_reset(struct ss_registry_cache *cache);
 
-const struct ss_plan *ss_cache_plan(struct ss_registry_cache *cache, enum ss_input input,
-                                    uint32_t id);
+const struct ss_plan *ss_registry_cache_plan(struct ss_registry_cache *cache, enum ss_input input,
+                                             uint32_t id);
 /* Keeps the plan and owns it from then on; false: a bound is reached, and the caller keeps it. */
-SS_MUST_USE bool ss_cache_add_plan(struct ss_registry_cache *cache, enum ss_input input,
-                                   uint32_t id, struct ss_plan *plan, size_t text_size);
+SS_MUST_USE bool ss_registry_cache_add_plan(struct ss_registry_cache *cache, enum ss_input input,
+                                            uint32_t id, struct ss_plan *plan, size_t text_size);
 
-const char *ss_cache_text(const struct ss_registry_cache *cache, uint32_t id);
-void ss_cache_add_text(struct ss_registry_cache *cache, uint32_t id, const char *json);
+const char *ss_registry_cache_text(const struct ss_registry_cache *cache, uint32_t id);
+void ss_registry_cache_add_text(struct ss_registry_cache *cache, uint32_t id, const char *json);
 
 /* Why an id was refused not long ago; NULL if it was not. `input` may be SS_CACHE_ANY_INPUT. */
-const char *ss_cache_refusal(const struct ss_registry_cache *cache, int input, uint32_t id);
-void ss_cache_add_refusal(struct ss_registry_cache *cache, int input, uint32_t id, int64_t for_ms,
-                          const char *detail);
+const char *ss_registry_cache_refusal(const struct ss_registry_cache *cache, int input,
+                                      uint32_t id);
+void ss_registry_cache_add_refusal(struct ss_registry_cache *cache, int input, uint32_t id,
+                                   int64_t for_ms, const char *detail);
 
 #endif
