@@ -50,6 +50,12 @@ struct restore {
     int64_t records;
 };
 
+static size_t save_records(const struct restore *restore)
+{
+    size_t records = restore->config->limits.restore_save_records;
+    return records ? records : RESTORE_SAVE_RECORDS;
+}
+
 static enum ss_status on_mark(struct restore *restore, int64_t offset, int64_t broker_time_ms,
                               struct ss_bytes value, struct ss_error *err)
 {
@@ -77,7 +83,7 @@ static enum ss_status on_mark(struct restore *restore, int64_t offset, int64_t b
     partition->next.broker_time_ms = broker_time_ms;
     partition->unsaved =
         !partition->has_saved || !ss_checkpoint_equal(&partition->saved, &partition->next);
-    if (partition->unsaved && ss_cache_pinned_count(partition->cache) >= RESTORE_SAVE_RECORDS)
+    if (partition->unsaved && ss_cache_pinned_count(partition->cache) >= save_records(restore))
         return ss_partition_save(restore->config, partition, err);
     return SS_OK;
 }

@@ -39,6 +39,7 @@ struct ss_worker_limits {
     int64_t future_tolerance_ms;
     int64_t delete_retention_ms; /* of the changelog: how old a checkpoint may be (half of it) */
     int retry_ms;                /* pause after SS_RETRY */
+    size_t restore_save_records; /* states a restore gathers before it saves; 0: 20,000 */
 };
 
 /* Counts of one run. Written by the worker after each commit, read by any thread. */

@@ -1,0 +1,385 @@
+/* oracle.c - a partition's transactions, one after the other. oracle.h says how and why. */
+#include "oracle.h"
+
+#include "schemas/output_view.h"
+#include "state/pack.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Everything between the last cut and `to` takes effect; cause (input, offset), if any, last. */
+static void advance(struct oracle *oracle, const int64_t to[SS_INPUT_COUNT], int cause_input,
+                    int64_t cause_offset, struct oracle_effect *caused)
+{
+    struct sim_world *world = oracle->world;
+    struct oracle_effect effect;
+    const struct sim_record *cause = NULL, *record;
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        const struct sim_log *log = &world->inputs[input][oracle->partition];
+        int64_t at = oracle->positions[input];
+        if (to[input] < at) {
+            sim_differ(world, "%s [%d]: the position goes back from %lld to %lld in txn %d",
+                       ss_input_name((enum ss_input)input), oracle->partition, (long long)at,
+                       (long long)to[input], oracle->txn->number);
+            return;
+        }
+        while ((record = sim_log_next(log, &at, to[input], true))) {
+            oracle->counts[input].consumed++;
+            if (input == cause_input && at - 1 == cause_offset) {
+                cause = record;
+                continue;
+            }
+            oracle_apply(oracle, record, (enum ss_input)input, at - 1, to, false, &effect);
+            oracle->counts[input].outcomes[effect.outcome]++;
+            if (effect.outcome == SS_REFUSED)
+                oracle_letter(oracle, record, (enum ss_input)input, at - 1, effect.reason);
+        }
+        oracle->positions[input] = to[input];
+    }
+    oracle_cut(oracle);
+    if (cause_input < 0)
+        return;
+    if (!cause || to[cause_input] != cause_offset + 1) {
+        sim_differ(world, "a score record's cause %s [%d] %lld is not the newest at its positions",
+                   ss_input_name((enum ss_input)cause_input), oracle->partition,
+                   (long long)cause_offset);
+        return;
+    }
+    oracle_apply(oracle, cause, (enum ss_input)cause_input, cause_offset, to, true, caused);
+    oracle->counts[cause_input].outcomes[caused->outcome]++;
+    if (caused->outcome == SS_REFUSED)
+        oracle_letter(oracle, cause, (enum ss_input)cause_input, cause_offset, caused->reason);
+}
+
+static void expect_bytes(struct oracle *oracle, const struct sim_record *record, const char *what)
+{
+    struct ss_bytes expected = {oracle->encoded.data, oracle->encoded.size};
+    if (!ss_bytes_equal(record->value, expected))
+        sim_differ(oracle->world, "partition %d: %s in txn %d is not what the logs give",
+                   oracle->partition, what, oracle->txn->number);
+}
+
+static void expect_entitlements(struct oracle *oracle, struct oracle_effect *effect)
+{
+    struct sim_world *world = oracle->world;
+    const struct ss_model *model = world->model;
+    const struct sim_log *log = &world->targets[SS_TO_ENTITLEMENTS][oracle->partition];
+    const struct ss_score_record *record = &effect->record;
+    struct ss_error err;
+    for (int b = 0; b < model->benefit_count && !world->failed; b++) {
+        if (!((effect->granted | effect->revoked) >> b & 1))
+            continue;
+        const struct sim_record *sent = sim_log_next(log, &oracle->entitlements_at, log->end, true);
+        if (!sent || sent->txn != oracle->txn) {
+            sim_differ(world, "partition %d: an entitlement is missing in txn %d",
+                       oracle->partition, oracle->txn->number);
+            return;
+        }
+        struct ss_entitlement entitlement = {
+            .user_id = record->user_id,
+            .action = effect->granted >> b & 1 ? SS_ENTITLEMENT_GRANTED : SS_ENTITLEMENT_REVOKED,
+            .benefit = &model->benefits[b],
+            .has_score = record->has_score,
+            .score = record->score.score,
+            .sequence = record->sequence,
+            .as_of_ms = record->as_of_ms,
+            .cause = record->cause,
+            .model_version = record->model_version,
+        };
+        oracle->encoded.size = 0;
+        if (ss_encode_entitlement(world->output_ids[SS_ENTITLEMENTS], &entitlement,
+                                  &oracle->encoded, &err) == SS_OK)
+            expect_bytes(oracle, sent, "an entitlement");
+    }
+}
+
+static void check_score(struct oracle *oracle, const struct sim_record *sent)
+{
+    struct sim_world *world = oracle->world;
+    struct oracle_effect effect = {0};
+    struct ss_score_view view;
+    struct ss_bytes body;
+    struct ss_error err;
+    uint32_t id;
+    int input = 0;
+    if (ss_wire_open(sent->value, &id, &body, &err) != SS_OK ||
+        ss_score_view_decode(body, &view, &err) != SS_OK) {
+        sim_differ(world, "partition %d: a score record cannot be read", oracle->partition);
+        return;
+    }
+    while (input < SS_INPUT_COUNT &&
+           (view.cause.topic.size != strlen(ss_input_name((enum ss_input)input)) ||
+            memcmp(view.cause.topic.data, ss_input_name((enum ss_input)input),
+                   view.cause.topic.size) != 0))
+        input++;
+    if (input == SS_INPUT_COUNT || view.cause.partition != oracle->partition) {
+        sim_differ(world, "partition %d: a score record of another cause", oracle->partition);
+        return;
+    }
+    advance(oracle, view.positions, input, view.cause.offset, &effect);
+    if (world->failed)
+        return;
+    if (!effect.has_record) {
+        sim_differ(world, "partition %d: the score record of %s %lld tells nothing new (%s)",
+                   oracle->partition, ss_input_name((enum ss_input)input),
+                   (long long)view.cause.offset, ss_outcome_name(effect.outcome));
+        return;
+    }
+    if (view.sequence != effect.record.sequence)
+        sim_differ(world, "partition %d: %s %lld has sequence %lld, not %lld", oracle->partition,
+                   ss_input_name((enum ss_input)input), (long long)view.cause.offset,
+                   (long long)view.sequence, (long long)effect.record.sequence);
+    oracle->encoded.size = 0;
+    if (ss_encode_score(world->output_ids[SS_SCORES], &effect.record, &oracle->encoded, &err) ==
+        SS_OK)
+        expect_bytes(oracle, sent, "a score record");
+    expect_entitlements(oracle, &effect);
+}
+
+/* Promise 6, and that the consents that were there came first (promise 7). */
+static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool others)
+{
+    struct sim_world *world = oracle->world;
+    for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        int64_t sum = 0;
+        for (int o = 0; o < SS_OUTCOME_COUNT; o++)
+            sum += mark->counts[i].outcomes[o];
+        if (memcmp(&mark->counts[i], &oracle->counts[i], sizeof mark->counts[i]) != 0 ||
+            sum != mark->counts[i].consumed)
+            sim_differ(world,
+                       "%s [%d]: the mark of txn %d counts %lld consumed (%lld counted), the log "
+                       "%lld (%lld)",
+                       ss_input_name((enum ss_input)i), oracle->partition, oracle->txn->number,
+                       (long long)mark->counts[i].consumed,
+                       (long long)mark->counts[i].outcomes[SS_COUNTED],
+                       (long long)oracle->counts[i].consumed,
+                       (long long)oracle->counts[i].outcomes[SS_COUNTED]);
+    }
+    int64_t at = mark->positions[SS_CONSENTS];
+    if (others && sim_log_next(&world->inputs[SS_CONSENTS][oracle->partition], &at,
+                               oracle->txn->drain_end[oracle->partition], true))
+        sim_differ(world,
+                   "partition %d: txn %d has read others before the consents that were there",
+                   oracle->partition, oracle->txn->number);
+}
+
+static int user_of(const struct sim_world *world, struct ss_bytes key)
+{
+    for (int i = 0; i < world->user_count; i++)
+        if (ss_bytes_equal(key,
+                           (struct ss_bytes){world->users[i].id.data, world->users[i].id.size}))
+            return i;
+    return -1;
+}
+
+/* A changelog record of this transaction, once everything in it has been applied. */
+static void check_state(struct oracle *oracle, const struct sim_record *sent)
+{
+    struct sim_world *world = oracle->world;
+    uint8_t packed[SS_PACKED_MAX];
+    int i = user_of(world, sent->key);
+    if (i < 0 || world->users[i].partition != oracle->partition) {
+        sim_differ(world, "partition %d: the changelog has a state of nobody", oracle->partition);
+        return;
+    }
+    struct oracle_user *user = &oracle->users[i];
+    struct ss_bytes expected = {packed, ss_state_pack(&user->state, packed)};
+    if (!ss_bytes_equal(sent->value, expected) || (expected.size == 0 && sent->value.data))
+        sim_differ(world, "partition %d, user %d: the state in txn %d is not what the logs give",
+                   oracle->partition, i, oracle->txn->number);
+    user->counted = false;
+}
+
+/* One transaction: changelog records [from, at of the mark]. */
+static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
+                      const struct sim_record *mark_record)
+{
+    struct sim_world *world = oracle->world;
+    const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][oracle->partition];
+    const struct sim_log *scores = &world->targets[SS_TO_SCORES][oracle->partition];
+    int64_t before[SS_INPUT_COUNT], at = oracle->scores_at;
+    const struct sim_record *record;
+    struct ss_mark mark;
+    struct ss_error err;
+    memcpy(before, oracle->positions, sizeof before);
+    oracle->txn = mark_record->txn;
+    while (!world->failed && (record = sim_log_next(scores, &at, scores->end, true)) &&
+           record->txn == oracle->txn) {
+        oracle->scores_at = at;
+        check_score(oracle, record);
+    }
+    if (ss_mark_unpack(mark_record->value, &mark, &err) != SS_OK) {
+        sim_differ(world, "partition %d: an unreadable mark", oracle->partition);
+        return;
+    }
+    if (!world->failed)
+        advance(oracle, mark.positions, -1, 0, NULL);
+    bool others = false;
+    for (int i = 0; i < SS_CONSENTS; i++)
+        others |= oracle->positions[i] > before[i];
+    if (!world->failed)
+        check_mark(oracle, &mark, others);
+    while (!world->failed && (record = sim_log_next(log, &from, to, true)))
+        check_state(oracle, record);
+    for (int i = 0; i < world->user_count; i++) {
+        if (oracle->users[i].counted)
+            sim_differ(world, "partition %d, user %d: counted in txn %d, not in its changelog",
+                       oracle->partition, i, oracle->txn->number);
+        oracle->users[i].counted = false;
+    }
+}
+
+static void walk(struct oracle *oracle)
+{
+    struct sim_world *world = oracle->world;
+    const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][oracle->partition];
+    const struct sim_log *scores = &world->targets[SS_TO_SCORES][oracle->partition];
+    const struct sim_log *entitlements = &world->targets[SS_TO_ENTITLEMENTS][oracle->partition];
+    const struct sim_record *record, *first = NULL;
+    int64_t at = 0, from = 0;
+    while (!world->failed && (record = sim_log_next(log, &at, log->end, true))) {
+        if (!first) {
+            first = record;
+            from = at - 1;
+        }
+        if (record->txn != first->txn) {
+            sim_differ(world, "partition %d: txn %d ends without its mark", oracle->partition,
+                       first->txn->number);
+            return;
+        }
+        if (!ss_bytes_equal(record->key, ss_mark_key))
+            continue;
+        check_txn(oracle, from, at - 1, record);
+        first = NULL;
+    }
+    if (first)
+        sim_differ(world, "partition %d: txn %d ends without its mark", oracle->partition,
+                   first->txn->number);
+    if (!world->failed &&
+        (sim_log_next(scores, &oracle->scores_at, scores->end, true) ||
+         sim_log_next(entitlements, &oracle->entitlements_at, entitlements->end, true)))
+        sim_differ(world, "partition %d: outputs that no transaction of its changelog accounts for",
+                   oracle->partition);
+    if (!world->failed)
+        oracle_no_letter_left(oracle);
+}
+
+/* Once all is read: the whole of the logs counted, and the store where the changelog is. */
+static void check_end(struct oracle *oracle)
+{
+    struct sim_world *world = oracle->world;
+    int32_t p = oracle->partition;
+    for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        int64_t at = oracle->positions[i];
+        const struct sim_log *log = &world->inputs[i][p];
+        if (sim_log_next(log, &at, log->end, true))
+            sim_differ(world, "%s [%d]: %lld and more never took effect",
+                       ss_input_name((enum ss_input)i), p, (long long)at - 1);
+        int64_t committed = world->group.committed[i][p];
+        if (committed >= 0 ? committed != oracle->positions[i] : oracle->txn != NULL)
+            sim_differ(world, "%s [%d]: the group is at %lld, the last mark at %lld",
+                       ss_input_name((enum ss_input)i), p, (long long)committed,
+                       (long long)oracle->positions[i]);
+    }
+    uint8_t packed[SS_PACKED_MAX];
+    const struct sim_keyspace *space = &world->redis.live[p];
+    size_t kept = 0;
+    for (int i = 0; i < world->user_count; i++) {
+        if (world->users[i].partition != p)
+            continue;
+        struct ss_bytes expected = {packed, ss_state_pack(&oracle->users[i].state, packed)};
+        struct ss_bytes key = {world->users[i].id.data, world->users[i].id.size};
+        kept += expected.size > 0;
+        if (!ss_bytes_equal(sim_redis_get(space, key), expected))
+            sim_differ(world, "partition %d, user %d: redis is not what the logs give", p, i);
+    }
+    if (kept != space->count)
+        sim_differ(world, "partition %d: redis keeps %zu states, the logs give %zu", p,
+                   space->count, kept);
+}
+
+void sim_judge(struct sim_world *world)
+{
+    for (int32_t p = 0; p < world->partition_count && !world->failed; p++) {
+        struct oracle *oracle = sim_alloc(world->arena, sizeof *oracle);
+        oracle->world = world;
+        oracle->partition = p;
+        ss_buffer_init(&oracle->encoded, 65536);
+        oracle_read_letters(oracle);
+        walk(oracle);
+        if (!world->failed)
+            check_end(oracle);
+        ss_buffer_reset(&oracle->encoded);
+    }
+}
+
+/* What compaction has superseded since may be missing: whoever builds upon this checkpoint reads on
+ * from it. */
+void sim_judge_store(struct sim_world *world, int32_t partition)
+{
+    const struct sim_keyspace *space = &world->redis.live[partition];
+    const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][partition];
+    const struct sim_record *newest[SIM_USERS_MAX] = {0}, *record;
+    int64_t at = 0;
+    size_t kept = 0;
+    bool superseded[SIM_USERS_MAX] = {0};
+    while ((record = sim_log_next(log, &at, log->end, true))) {
+        int i = user_of(world, record->key);
+        if (i >= 0 && at <= space->checkpoint.offset)
+            newest[i] = record;
+        else if (i >= 0)
+            superseded[i] = true;
+    }
+    for (int i = 0; i < world->user_count; i++) {
+        struct ss_bytes key = {world->users[i].id.data, world->users[i].id.size};
+        struct ss_bytes expected = newest[i] ? newest[i]->value : (struct ss_bytes){0};
+        struct ss_bytes stored = sim_redis_get(space, key);
+        kept += stored.size > 0;
+        if (!ss_bytes_equal(expected, stored) && !(newest[i] && newest[i]->gone && superseded[i]))
+            sim_differ(world,
+                       "partition %d, user %d: redis differs from the changelog up to its "
+                       "checkpoint %lld",
+                       partition, i, (long long)space->checkpoint.offset);
+    }
+    if (kept != space->count)
+        sim_differ(world, "partition %d: redis keeps states of nobody", partition);
+}
+
+static bool not_yet(char why[160], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool not_yet(char why[160], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, 160, format, args);
+    va_end(args);
+    return false;
+}
+
+bool sim_caught_up(const struct sim_world *world, char why[160])
+{
+    if (!sim_upstream_done(world) || world->marker_count > 0)
+        return not_yet(why, "upstream or markers are under way");
+    for (int32_t p = 0; p < world->partition_count; p++) {
+        int64_t newest = -1, at = 0;
+        const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][p];
+        const struct sim_record *record;
+        while ((record = sim_log_next(log, &at, log->end, true)))
+            if (ss_bytes_equal(record->key, ss_mark_key))
+                newest = at - 1;
+        for (int i = 0; i < SS_INPUT_COUNT; i++) {
+            int64_t next = world->group.committed[i][p] < 0 ? 0 : world->group.committed[i][p];
+            if (sim_log_next(&world->inputs[i][p], &next, world->inputs[i][p].end, true))
+                return not_yet(why, "%s [%d] is read up to %lld", ss_input_name((enum ss_input)i),
+                               p, (long long)next - 1);
+        }
+        const struct sim_keyspace *space = &world->redis.live[p];
+        if (newest >= 0 && (!space->found || space->checkpoint.offset != newest))
+            return not_yet(why, "redis is at %lld of changelog %d, not at %lld",
+                           space->found ? (long long)space->checkpoint.offset : -1, p,
+                           (long long)newest);
+    }
+    for (int i = 0; i < world->slot_count; i++)
+        if (world->producers[i].txn && world->producers[i].txn->state == SIM_TXN_OPEN)
+            return not_yet(why, "slot %d has a transaction open", i);
+    return true;
+}

@@ -1,0 +1,241 @@
+/* oracle_user.c - one event of one user: gates, duplicates, fold, and what has to be told. */
+#include "oracle.h"
+
+#include "scoring/fold.h"
+#include "scoring/hash.h"
+
+static struct ss_recent *window_of(struct ss_user_state *state, enum ss_input input)
+{
+    struct ss_recent *windows[SS_INPUT_COUNT] = {
+        [SS_PAYMENTS] = &state->payments.recent,   [SS_BILLS] = &state->bills.recent,
+        [SS_BOOKINGS] = &state->bookings.recent,   [SS_SOCIAL] = &state->social.recent,
+        [SS_PROFILES] = &state->profiles.recent,   [SS_CONSENTS] = &state->consents.recent,
+        [SS_BLACKLIST] = &state->blacklist.recent,
+    };
+    return windows[input];
+}
+
+static bool known(const struct ss_recent *window, uint32_t hash)
+{
+    bool found = false;
+    for (int i = 0; i < window->count; i++)
+        found |= window->hash[i] == hash;
+    return found;
+}
+
+static void remember(struct ss_recent *window, uint32_t hash, int size)
+{
+    if (window->count == size)
+        for (int i = 1; i < size; i++)
+            window->hash[i - 1] = window->hash[i];
+    else
+        window->count++;
+    window->hash[window->count - 1] = hash;
+}
+
+static bool passes(const struct ss_user_state *state, const struct ss_event *event)
+{
+    bool scoring = event->input == SS_CONSENTS && event->consent.purpose == SS_PURPOSE_SCORING;
+    if (event->input == SS_BLACKLIST || scoring)
+        return true;
+    if (!state->consents.scoring)
+        return false;
+    return event->input == SS_CONSENTS || event->occurred_at_ms >= state->consents.granted_at_ms;
+}
+
+static enum ss_refusal fold(const struct ss_model *model, struct ss_user_state *state,
+                            const struct ss_event *event, int64_t offset)
+{
+    switch (event->input) {
+    case SS_PAYMENTS:
+        return ss_fold_payment(model, &state->payments, event);
+    case SS_BILLS:
+        return ss_fold_bill(model, &state->bills, event);
+    case SS_BOOKINGS:
+        return ss_fold_booking(model, &state->bookings, event);
+    case SS_SOCIAL:
+        return ss_fold_social(&state->social, event);
+    case SS_PROFILES:
+        return ss_fold_profile(model, &state->profiles, event);
+    case SS_CONSENTS:
+        return ss_fold_consent(&state->consents, event, offset);
+    default:
+        return ss_fold_listing(&state->blacklist, event);
+    }
+}
+
+static uint32_t benefits_of(const struct ss_model *model, const struct ss_score *score,
+                            uint32_t held)
+{
+    uint32_t wanted = 0;
+    for (int b = 0; b < model->benefit_count && !score->listed; b++) {
+        bool has = held >> b & 1;
+        if (score->score >= model->benefits[b].threshold - (has ? model->revoke_margin : 0))
+            wanted |= UINT32_C(1) << b;
+    }
+    return wanted;
+}
+
+static enum ss_standing standing_of(const struct ss_user_state *state)
+{
+    return state->blacklist.case_count ? SS_STANDING_LISTED : SS_STANDING_SCORED;
+}
+
+static void begin_record(struct oracle *oracle, struct ss_user_state *state,
+                         const struct ss_event *event, int64_t offset,
+                         const int64_t positions[SS_INPUT_COUNT], struct oracle_effect *effect)
+{
+    effect->has_record = true;
+    effect->record = (struct ss_score_record){
+        .user_id = event->user_id,
+        .sequence = ++state->published.sequence,
+        .cause = {event->input, oracle->partition, offset, event->event_id},
+        .as_of_ms = state->published.as_of_ms,
+        .model_version = oracle->world->model->version,
+    };
+    memcpy(effect->record.positions, positions, sizeof effect->record.positions);
+}
+
+static void move_benefits(struct ss_published *published, uint32_t wanted,
+                          struct oracle_effect *effect)
+{
+    effect->granted = wanted & ~published->benefits;
+    effect->revoked = published->benefits & ~wanted;
+    published->benefits = wanted;
+}
+
+static void publish(struct oracle *oracle, struct ss_user_state *state,
+                    const struct ss_event *event, int64_t offset,
+                    const int64_t positions[SS_INPUT_COUNT], struct oracle_effect *effect)
+{
+    const struct ss_model *model = oracle->world->model;
+    struct ss_published *published = &state->published;
+    struct ss_score score;
+    ss_score_compute(model, state, published->as_of_ms, &score);
+    enum ss_standing standing = standing_of(state), before = published->standing;
+    if (standing == before && score.score == published->score && score.tier == published->tier)
+        return;
+    begin_record(oracle, state, event, offset, positions, effect);
+    struct ss_score_record *record = &effect->record;
+    record->kind = before == SS_STANDING_NONE       ? SS_KIND_OPT_IN
+                   : before == standing             ? SS_KIND_UPDATE
+                   : standing == SS_STANDING_LISTED ? SS_KIND_BLACKLIST_DROP
+                                                    : SS_KIND_BLACKLIST_RESTORE;
+    record->standing = standing;
+    record->has_score = true;
+    record->has_previous = before != SS_STANDING_NONE;
+    record->previous_score = published->score;
+    record->score = score;
+    record->tier_name = model->tiers[score.tier].name;
+    record->consent_position = state->consents.scoring_position;
+    if (record->kind == SS_KIND_BLACKLIST_DROP || record->kind == SS_KIND_BLACKLIST_RESTORE)
+        record->case_id = event->listing.case_id;
+    published->standing = (uint8_t)standing;
+    published->score = (int16_t)score.score;
+    published->tier = (uint8_t)score.tier;
+    move_benefits(published, benefits_of(model, &score, published->benefits), effect);
+}
+
+static void opt_out(struct oracle *oracle, struct ss_user_state *state,
+                    const struct ss_event *event, int64_t offset, int64_t grant,
+                    const int64_t positions[SS_INPUT_COUNT], struct oracle_effect *effect)
+{
+    begin_record(oracle, state, event, offset, positions, effect);
+    effect->record.kind = SS_KIND_OPT_OUT;
+    effect->record.standing = SS_STANDING_OPTED_OUT;
+    effect->record.has_previous = true;
+    effect->record.previous_score = state->published.score;
+    effect->record.consent_position = grant;
+    move_benefits(&state->published, 0, effect);
+}
+
+static void forget(struct ss_user_state *state)
+{
+    struct ss_blacklist_part listed = state->blacklist;
+    *state = (struct ss_user_state){0};
+    if (listed.case_count)
+        state->blacklist = listed;
+}
+
+static void refused(struct oracle_effect *effect, const char *reason)
+{
+    effect->outcome = SS_REFUSED;
+    effect->reason = reason;
+}
+
+void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum ss_input input,
+                  int64_t offset, const int64_t positions[SS_INPUT_COUNT], bool cause,
+                  struct oracle_effect *effect)
+{
+    struct sim_world *world = oracle->world;
+    const struct sim_truth *truth = record->truth;
+    const struct ss_event *event = &truth->event;
+    *effect = (struct oracle_effect){.outcome = SS_REFUSED, .reason = truth->reason};
+    if (truth->reason)
+        return;
+    struct ss_context context = {
+        .partition = oracle->partition,
+        .offset = offset,
+        .record_time_ms = record->timestamp_ms < 0 ? event->occurred_at_ms : record->timestamp_ms,
+        .future_tolerance_ms = SIM_FUTURE_TOLERANCE_MS,
+    };
+    enum ss_refusal refusal = ss_event_check(world->model, event, &context);
+    if (refusal != SS_REFUSAL_NONE) {
+        refused(effect, ss_refusal_name(refusal));
+        return;
+    }
+    struct oracle_user *user = &oracle->users[truth->user];
+    struct ss_user_state *state = &user->state;
+    uint32_t hash = (uint32_t)ss_hash64(event->event_id);
+    effect->outcome = SS_NOT_CONSENTED;
+    if (!passes(state, event))
+        return;
+    effect->outcome = SS_DUPLICATE;
+    if (known(window_of(state, input), hash))
+        return;
+    bool scored = state->consents.scoring;
+    int64_t grant = state->consents.scoring_position;
+    refusal = fold(world->model, state, event, offset);
+    if (refusal != SS_REFUSAL_NONE) {
+        refused(effect, ss_refusal_name(refusal));
+        return;
+    }
+    remember(window_of(state, input), hash, world->model->recent_window);
+    effect->outcome = SS_COUNTED;
+    effect->reason = NULL;
+    user->counted = true;
+    if ((scored || state->consents.scoring) && state->published.as_of_ms < event->occurred_at_ms)
+        state->published.as_of_ms = event->occurred_at_ms;
+    if (scored != state->consents.scoring && !cause)
+        sim_differ(world, "%s [%d] %lld: a consent changed and no score record says so",
+                   ss_input_name(input), oracle->partition, (long long)offset);
+    if (state->consents.scoring && cause)
+        publish(oracle, state, event, offset, positions, effect);
+    else if (state->consents.scoring)
+        user->touched = true;
+    else if (scored && cause)
+        opt_out(oracle, state, event, offset, grant, positions, effect);
+    if (!state->consents.scoring)
+        forget(state);
+}
+
+void oracle_cut(struct oracle *oracle)
+{
+    struct sim_world *world = oracle->world;
+    struct ss_score score;
+    for (int i = 0; i < world->user_count; i++) {
+        struct oracle_user *user = &oracle->users[i];
+        const struct ss_published *published = &user->state.published;
+        if (!user->touched)
+            continue;
+        user->touched = false;
+        if (!user->state.consents.scoring)
+            continue;
+        ss_score_compute(world->model, &user->state, published->as_of_ms, &score);
+        if (score.score != published->score || score.tier != published->tier ||
+            standing_of(&user->state) != published->standing)
+            sim_differ(world,
+                       "partition %d, user %d: stands at %d, published is %d, before txn %d ends",
+                       oracle->partition, i, score.score, published->score, oracle->txn->number);
+    }
+}
