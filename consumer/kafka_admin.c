@@ -168,3 +168,45 @@ enum ss_status ss_kafka_topic_ends(const struct ss_kafka_access *access, const c
     rd_kafka_destroy(handle);
     return status;
 }
+
+enum ss_status ss_kafka_cluster_id(const struct ss_kafka_access *access, char *id, size_t size,
+                                   int timeout_ms, struct ss_error *err)
+{
+    struct ss_kafka_client client = {0};
+    rd_kafka_t *handle;
+    enum ss_status status = admin_open(&client, access, &handle, err);
+    if (status)
+        return status;
+    char *found = rd_kafka_clusterid(handle, timeout_ms);
+    if (found)
+        snprintf(id, size, "%s", found);
+    else
+        status = ss_fail(err, SS_RETRY, "Kafka does not tell its cluster id");
+    if (found)
+        rd_kafka_mem_free(handle, found);
+    rd_kafka_destroy(handle);
+    return status;
+}
+
+enum ss_status ss_kafka_group_members(const struct ss_kafka_access *access, const char *group,
+                                      int *members, int timeout_ms, struct ss_error *err)
+{
+    struct ss_kafka_client client = {0};
+    const struct rd_kafka_group_list *list = NULL;
+    rd_kafka_t *handle;
+    *members = 0;
+    enum ss_status status = admin_open(&client, access, &handle, err);
+    if (status)
+        return status;
+    rd_kafka_resp_err_t code = rd_kafka_list_groups(handle, group, &list, timeout_ms);
+    for (int i = 0; !code && i < list->group_cnt; i++) {
+        code = list->groups[i].err;
+        *members += list->groups[i].member_cnt;
+    }
+    if (code)
+        status = ss_fail(err, SS_RETRY, "members of group %s: %s", group, rd_kafka_err2str(code));
+    if (list)
+        rd_kafka_group_list_destroy(list);
+    rd_kafka_destroy(handle);
+    return status;
+}

@@ -31,4 +31,14 @@ SS_MUST_USE enum ss_status ss_kafka_topic_ends(const struct ss_kafka_access *acc
                                                struct ss_kafka_end *ends, int32_t *partition_count,
                                                int timeout_ms, struct ss_error *err);
 
+/* The cluster's id, as text of less than `size` bytes. SS_RETRY: no answer. */
+SS_MUST_USE enum ss_status ss_kafka_cluster_id(const struct ss_kafka_access *access, char *id,
+                                               size_t size, int timeout_ms, struct ss_error *err);
+
+/* How many members a consumer group has, or had until a session timeout ago: 0 for a group that is
+ * not there. SS_RETRY: no answer. */
+SS_MUST_USE enum ss_status ss_kafka_group_members(const struct ss_kafka_access *access,
+                                                  const char *group, int *members, int timeout_ms,
+                                                  struct ss_error *err);
+
 #endif

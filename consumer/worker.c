@@ -1,36 +1,12 @@
 #include "consumer/worker.h"
 
 #include "base/log.h"
-#include "consumer/dead_letter.h"
-#include "consumer/partition.h"
-#include "consumer/partitioner.h"
-#include "state/pack.h"
+#include "consumer/batch.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { STORE_LOOK_MS = 1000 }; /* how long the store of an idle partition goes unseen */
-
-/* One record of the batch in hand. */
-struct item {
-    const struct ss_record *record;
-    struct ss_partition *partition;
-    struct ss_event event;
-    struct ss_dead_letter letter; /* reason NULL: event is good */
-};
-
-struct ss_worker {
-    struct ss_worker_config config;
-    struct ss_partition **partitions; /* by number; NULL: not ours */
-    struct item *items;
-    struct ss_bytes *missing; /* scratch of fetch */
-    struct ss_buffer encoded;
-    struct ss_worker_stats delta; /* of the transaction in hand; its lock is unused */
-    int32_t mend_next;            /* where mend_partitions goes on, so that all get their turn */
-    bool retrying;                /* the last turn ended in SS_RETRY: said once */
-};
 
 enum ss_status ss_worker_open(const struct ss_worker_config *config, struct ss_worker **out,
                               struct ss_error *err)
@@ -154,115 +130,6 @@ static enum ss_status mend_partitions(struct ss_worker *worker, bool *mended, st
     return SS_OK;
 }
 
-/* --- intake: records to events --- */
-
-static void reject(struct item *item, const char *reason, const char *detail)
-{
-    item->letter.reason = reason;
-    snprintf(item->letter.detail, sizeof item->letter.detail, "%.*s",
-             (int)sizeof item->letter.detail - 1, detail);
-}
-
-/* SS_RETRY where the registry is away; everything else that is wrong becomes a dead letter. */
-static enum ss_status read_record(struct ss_worker *worker, struct item *item, struct ss_error *err)
-{
-    const struct ss_record *record = item->record;
-    const struct ss_plan *plan;
-    struct ss_bytes body;
-    uint32_t schema_id;
-
-    item->letter.reason = NULL;
-    if (!record->key.data || record->key.size == 0) {
-        reject(item, "NO_KEY", "the record has no key; it must be the user id");
-        return SS_OK;
-    }
-    if (record->key.size > SS_USER_ID_MAX) { /* before anybody asks the store for it */
-        reject(item, ss_refusal_name(SS_REFUSAL_BAD_USER_ID), "the key is longer than a user id");
-        return SS_OK;
-    }
-    if (!record->value.data) {
-        reject(item, "NO_VALUE", "the record has no value");
-        return SS_OK;
-    }
-    if (ss_partition_of(record->key, worker->config.bus->partition_count) != record->partition) {
-        reject(item, "MISROUTED",
-               "the key does not hash to this partition with Kafka's murmur2; librdkafka producers "
-               "must set partitioner=murmur2_random");
-        return SS_OK;
-    }
-    if (record->value.size > worker->config.limits.event_bytes_max) {
-        reject(item, "TOO_LARGE", "the value is larger than events.value_bytes_max");
-        return SS_OK;
-    }
-    if (ss_wire_open(record->value, &schema_id, &body, err) != SS_OK) {
-        reject(item, "BAD_WIRE_FORMAT", err->detail);
-        return SS_OK;
-    }
-    enum ss_status status =
-        ss_registry_plan(worker->config.registry, record->input, schema_id, &plan, err);
-    if (status == SS_DROP) {
-        reject(item, "BAD_SCHEMA", err->detail);
-        return SS_OK;
-    }
-    if (status != SS_OK)
-        return status;
-    if (ss_plan_decode(plan, body, &item->event, err) != SS_OK) {
-        reject(item, "UNREADABLE", err->detail);
-        return SS_OK;
-    }
-    struct ss_text user_id = item->event.user_id;
-    if (!ss_bytes_equal(record->key, (struct ss_bytes){user_id.data, user_id.size}))
-        reject(item, "KEY_MISMATCH", "the key is not the record's user_id");
-    return SS_OK;
-}
-
-/* Puts records[from..] back: the bus delivers them again. A partition that cannot be rewound is
- * begun anew, for what comes next of it would leave a gap. */
-static enum ss_status put_back(struct ss_worker *worker, const struct ss_poll *poll, size_t from,
-                               struct ss_error *err)
-{
-    for (size_t i = from; i < poll->record_count; i++) {
-        const struct ss_record *record = &poll->records[i];
-        struct ss_partition *partition = worker->partitions[record->partition];
-        /* in offset order within an input and partition: the first one is the one to return to */
-        bool first = partition != NULL;
-        for (size_t j = from; first && j < i; j++)
-            first = poll->records[j].input != record->input ||
-                    poll->records[j].partition != record->partition;
-        if (!first || partition->broken)
-            continue;
-        enum ss_status status = worker->config.bus->ops->rewind(
-            worker->config.bus, record->input, record->partition, record->offset, err);
-        if (status == SS_STOP)
-            return status;
-        partition->broken = status != SS_OK;
-    }
-    return SS_OK;
-}
-
-/* Fills items with what can be processed now; *taken records of the poll are covered by them. */
-static enum ss_status intake(struct ss_worker *worker, const struct ss_poll *poll, size_t *count,
-                             size_t *taken, struct ss_error *err)
-{
-    *count = 0;
-    for (*taken = 0; *taken < poll->record_count; ++*taken) {
-        const struct ss_record *record = &poll->records[*taken];
-        struct ss_partition *partition = worker->partitions[record->partition];
-        if (!partition || partition->broken)
-            continue; /* begin_partition returns to it */
-        if (record->offset < partition->mark.positions[record->input])
-            continue; /* delivered again although it is committed */
-        struct item *item = &worker->items[*count];
-        item->record = record;
-        item->partition = partition;
-        enum ss_status status = read_record(worker, item, err);
-        if (status != SS_OK)
-            return status;
-        ++*count;
-    }
-    return SS_OK;
-}
-
 /* --- fetch: the states of the batch --- */
 
 struct fill {
@@ -285,7 +152,7 @@ static size_t list_missing(struct ss_worker *worker, const struct ss_partition *
     size_t missing = 0;
     struct ss_bytes packed;
     for (size_t i = 0; i < count; i++) {
-        const struct item *item = &worker->items[i];
+        const struct ss_item *item = &worker->items[i];
         if (item->partition != partition || item->letter.reason)
             continue;
         if (ss_cache_get(partition->cache, item->record->key, &packed))
@@ -334,146 +201,6 @@ static enum ss_status fetch(struct ss_worker *worker, size_t count, struct ss_er
         }
     }
     return SS_OK;
-}
-
-/* --- apply: one transaction --- */
-
-static struct ss_bytes whole(const struct ss_buffer *buffer)
-{
-    return (struct ss_bytes){buffer->data, buffer->size};
-}
-
-static enum ss_status send_effects(struct ss_worker *worker, const struct item *item,
-                                   const struct ss_effects *effects, struct ss_error *err)
-{
-    struct ss_bus *bus = worker->config.bus;
-    const struct ss_record *record = item->record;
-    struct ss_buffer *encoded = &worker->encoded;
-    enum ss_status status = SS_OK;
-
-    if (effects->has_record) {
-        encoded->size = 0;
-        status =
-            ss_encode_score(worker->config.schema_ids[SS_SCORES], &effects->record, encoded, err);
-        if (status == SS_OK)
-            status = bus->ops->produce(bus, SS_TO_SCORES, record->partition, record->key,
-                                       whole(encoded), NULL, 0, false, err);
-        worker->delta.score_records++;
-    }
-    for (int i = 0; status == SS_OK && i < effects->entitlement_count; i++) {
-        encoded->size = 0;
-        status = ss_encode_entitlement(worker->config.schema_ids[SS_ENTITLEMENTS],
-                                       &effects->entitlements[i], encoded, err);
-        if (status == SS_OK)
-            status = bus->ops->produce(bus, SS_TO_ENTITLEMENTS, record->partition, record->key,
-                                       whole(encoded), NULL, 0, false, err);
-        worker->delta.entitlements++;
-    }
-    return status;
-}
-
-static enum ss_status apply_event(struct ss_worker *worker, struct item *item,
-                                  enum ss_outcome *outcome, struct ss_error *err)
-{
-    struct ss_partition *partition = item->partition;
-    const struct ss_record *record = item->record;
-    struct ss_user_state state;
-    struct ss_effects effects;
-    enum ss_refusal refusal;
-    struct ss_bytes packed;
-    uint8_t bytes[SS_PACKED_MAX];
-    struct ss_context context = {
-        .partition = record->partition,
-        .offset = record->offset,
-        .record_time_ms =
-            record->timestamp_ms >= 0 ? record->timestamp_ms : item->event.occurred_at_ms,
-        .future_tolerance_ms = worker->config.limits.future_tolerance_ms,
-    };
-    memcpy(context.positions, partition->mark.positions, sizeof context.positions);
-
-    bool cached = ss_cache_get(partition->cache, record->key, &packed);
-    assert(cached && "fetch has brought every state of the batch");
-    enum ss_status status = ss_state_unpack(packed, &state, err);
-    if (status != SS_OK) {
-        /* The store holds what nobody wrote there. Wiped, it is restored from the changelog when
-         * the aborted transaction's partitions come back. */
-        struct ss_error ignored;
-        (void)worker->config.store->ops->wipe(worker->config.store, record->partition, &ignored);
-        return status;
-    }
-    *outcome = ss_apply(worker->config.model, &state, &item->event, &context, &effects, &refusal);
-    if (*outcome == SS_REFUSED)
-        reject(item, ss_refusal_name(refusal), "refused by the rules of docs/model.md");
-    if (*outcome != SS_COUNTED)
-        return SS_OK;
-    size_t size = ss_state_pack(&state, bytes);
-    if (!ss_cache_put(partition->cache, record->key, (struct ss_bytes){bytes, size}))
-        return ss_fail(err, SS_STOP, "out of memory for states");
-    return send_effects(worker, item, &effects, err);
-}
-
-static enum ss_status apply_item(struct ss_worker *worker, struct item *item, struct ss_error *err)
-{
-    struct ss_partition *partition = item->partition;
-    const struct ss_record *record = item->record;
-    enum ss_outcome outcome = SS_REFUSED;
-    enum ss_status status = SS_OK;
-
-    partition->touched = true;
-    partition->mark.positions[record->input] = record->offset + 1;
-    if (!item->letter.reason)
-        status = apply_event(worker, item, &outcome, err);
-    if (status == SS_OK && outcome == SS_REFUSED)
-        status = ss_dead_letter_send(&worker->config, record, &item->letter, err);
-    partition->mark.counts[record->input].outcomes[outcome]++; /* promise 6 */
-    worker->delta.counts[record->input].outcomes[outcome]++;
-    return status;
-}
-
-/* The changelog of a partition's changed states, its mark last, and the offsets. */
-static enum ss_status send_changelog(struct ss_worker *worker, struct ss_partition *partition,
-                                     struct ss_error *err)
-{
-    struct ss_bus *bus = worker->config.bus;
-    uint8_t packed[SS_MARK_PACKED_MAX];
-    enum ss_status status = SS_OK;
-
-    for (size_t i = 0; status == SS_OK && i < ss_cache_pinned_count(partition->cache); i++) {
-        struct ss_put put;
-        ss_cache_pinned(partition->cache, i, &put);
-        if (put.packed.size == 0)
-            put.packed.data = NULL; /* a tombstone */
-        status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, put.user_id, put.packed,
-                                   NULL, 0, false, err);
-    }
-    size_t size = ss_mark_pack(&partition->mark, packed);
-    if (status == SS_OK)
-        status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, ss_mark_key,
-                                   (struct ss_bytes){packed, size}, NULL, 0, true, err);
-    for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
-        status = bus->ops->offset(bus, (enum ss_input)input, partition->number,
-                                  partition->mark.positions[input], err);
-    return status;
-}
-
-static enum ss_status transact(struct ss_worker *worker, size_t count, struct ss_error *err)
-{
-    struct ss_bus *bus = worker->config.bus;
-    enum ss_status status = bus->ops->begin(bus, err);
-    if (status != SS_OK)
-        return status;
-    for (size_t i = 0; status == SS_OK && i < count; i++)
-        if (!worker->items[i].partition->broken)
-            status = apply_item(worker, &worker->items[i], err);
-    for (int32_t p = 0; status == SS_OK && p < bus->partition_count; p++)
-        if (worker->partitions[p] && worker->partitions[p]->touched)
-            status = send_changelog(worker, worker->partitions[p], err);
-    if (status != SS_OK) {
-        struct ss_error ignored;
-        enum ss_status aborted = bus->ops->abort(bus, &ignored);
-        return aborted == SS_STOP ? aborted : status;
-    }
-    return bus->ops->commit(bus, err);
 }
 
 /* --- after the commit --- */
@@ -528,7 +255,7 @@ static size_t count_consumed(struct ss_worker *worker, size_t count)
 {
     size_t live = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct item *item = &worker->items[i];
+        const struct ss_item *item = &worker->items[i];
         if (item->partition->broken)
             continue;
         item->partition->mark.counts[item->record->input].consumed++;
@@ -543,7 +270,7 @@ static enum ss_status process(struct ss_worker *worker, const struct ss_poll *po
 {
     struct ss_error back_err;
     size_t count, taken;
-    enum ss_status wait = intake(worker, poll, &count, &taken, err);
+    enum ss_status wait = ss_batch_intake(worker, poll, &count, &taken, err);
     if (wait == SS_OK || wait == SS_RETRY) {
         enum ss_status status = fetch(worker, count, err);
         if (status != SS_OK) {
@@ -554,7 +281,7 @@ static enum ss_status process(struct ss_worker *worker, const struct ss_poll *po
     if (wait != SS_OK) {
         if (wait != SS_RETRY)
             return wait;
-        enum ss_status status = put_back(worker, poll, taken, &back_err);
+        enum ss_status status = ss_batch_put_back(worker, poll, taken, &back_err);
         if (status == SS_STOP) {
             *err = back_err;
             return status;
@@ -563,7 +290,7 @@ static enum ss_status process(struct ss_worker *worker, const struct ss_poll *po
     memset(&worker->delta, 0, sizeof worker->delta);
     if (count_consumed(worker, count) == 0)
         return wait;
-    enum ss_status status = transact(worker, count, err);
+    enum ss_status status = ss_batch_transact(worker, count, err);
     if (status != SS_OK) {
         drop_all(worker);
         return status == SS_STOP ? status : SS_RETRY;

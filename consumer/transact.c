@@ -1,0 +1,144 @@
+/* transact.c - one transaction: effects, changelog with its marks, offsets (promise 1). */
+#include "consumer/batch.h"
+#include "state/pack.h"
+
+#include <assert.h>
+
+static struct ss_bytes whole(const struct ss_buffer *buffer)
+{
+    return (struct ss_bytes){buffer->data, buffer->size};
+}
+
+static enum ss_status send_effects(struct ss_worker *worker, const struct ss_item *item,
+                                   const struct ss_effects *effects, struct ss_error *err)
+{
+    struct ss_bus *bus = worker->config.bus;
+    const struct ss_record *record = item->record;
+    struct ss_buffer *encoded = &worker->encoded;
+    enum ss_status status = SS_OK;
+
+    if (effects->has_record) {
+        encoded->size = 0;
+        status =
+            ss_encode_score(worker->config.schema_ids[SS_SCORES], &effects->record, encoded, err);
+        if (status == SS_OK)
+            status = bus->ops->produce(bus, SS_TO_SCORES, record->partition, record->key,
+                                       whole(encoded), NULL, 0, false, err);
+        worker->delta.score_records++;
+    }
+    for (int i = 0; status == SS_OK && i < effects->entitlement_count; i++) {
+        encoded->size = 0;
+        status = ss_encode_entitlement(worker->config.schema_ids[SS_ENTITLEMENTS],
+                                       &effects->entitlements[i], encoded, err);
+        if (status == SS_OK)
+            status = bus->ops->produce(bus, SS_TO_ENTITLEMENTS, record->partition, record->key,
+                                       whole(encoded), NULL, 0, false, err);
+        worker->delta.entitlements++;
+    }
+    return status;
+}
+
+static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item,
+                                  enum ss_outcome *outcome, struct ss_error *err)
+{
+    struct ss_partition *partition = item->partition;
+    const struct ss_record *record = item->record;
+    struct ss_user_state state;
+    struct ss_effects effects;
+    enum ss_refusal refusal;
+    struct ss_bytes packed;
+    uint8_t bytes[SS_PACKED_MAX];
+    struct ss_context context = {
+        .partition = record->partition,
+        .offset = record->offset,
+        .record_time_ms =
+            record->timestamp_ms >= 0 ? record->timestamp_ms : item->event.occurred_at_ms,
+        .future_tolerance_ms = worker->config.limits.future_tolerance_ms,
+    };
+    memcpy(context.positions, partition->mark.positions, sizeof context.positions);
+
+    bool cached = ss_cache_get(partition->cache, record->key, &packed);
+    assert(cached && "fetch has brought every state of the batch");
+    enum ss_status status = ss_state_unpack(packed, &state, err);
+    if (status != SS_OK) {
+        /* The store holds what nobody wrote there. Wiped, it is restored from the changelog when
+         * the aborted transaction's partitions come back. */
+        struct ss_error ignored;
+        (void)worker->config.store->ops->wipe(worker->config.store, record->partition, &ignored);
+        return status;
+    }
+    *outcome = ss_apply(worker->config.model, &state, &item->event, &context, &effects, &refusal);
+    if (*outcome == SS_REFUSED)
+        ss_item_reject(item, ss_refusal_name(refusal), "refused by the rules of docs/model.md");
+    if (*outcome != SS_COUNTED)
+        return SS_OK;
+    size_t size = ss_state_pack(&state, bytes);
+    if (!ss_cache_put(partition->cache, record->key, (struct ss_bytes){bytes, size}))
+        return ss_fail(err, SS_STOP, "out of memory for states");
+    return send_effects(worker, item, &effects, err);
+}
+
+static enum ss_status apply_item(struct ss_worker *worker, struct ss_item *item,
+                                 struct ss_error *err)
+{
+    struct ss_partition *partition = item->partition;
+    const struct ss_record *record = item->record;
+    enum ss_outcome outcome = SS_REFUSED;
+    enum ss_status status = SS_OK;
+
+    partition->touched = true;
+    partition->mark.positions[record->input] = record->offset + 1;
+    if (!item->letter.reason)
+        status = apply_event(worker, item, &outcome, err);
+    if (status == SS_OK && outcome == SS_REFUSED)
+        status = ss_dead_letter_send(&worker->config, record, &item->letter, err);
+    partition->mark.counts[record->input].outcomes[outcome]++; /* promise 6 */
+    worker->delta.counts[record->input].outcomes[outcome]++;
+    return status;
+}
+
+/* The changelog of a partition's changed states, its mark last, and the offsets. */
+static enum ss_status send_changelog(struct ss_worker *worker, struct ss_partition *partition,
+                                     struct ss_error *err)
+{
+    struct ss_bus *bus = worker->config.bus;
+    uint8_t packed[SS_MARK_PACKED_MAX];
+    enum ss_status status = SS_OK;
+
+    for (size_t i = 0; status == SS_OK && i < ss_cache_pinned_count(partition->cache); i++) {
+        struct ss_put put;
+        ss_cache_pinned(partition->cache, i, &put);
+        if (put.packed.size == 0)
+            put.packed.data = NULL; /* a tombstone */
+        status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, put.user_id, put.packed,
+                                   NULL, 0, false, err);
+    }
+    size_t size = ss_mark_pack(&partition->mark, packed);
+    if (status == SS_OK)
+        status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, ss_mark_key,
+                                   (struct ss_bytes){packed, size}, NULL, 0, true, err);
+    for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
+        status = bus->ops->offset(bus, (enum ss_input)input, partition->number,
+                                  partition->mark.positions[input], err);
+    return status;
+}
+
+enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count, struct ss_error *err)
+{
+    struct ss_bus *bus = worker->config.bus;
+    enum ss_status status = bus->ops->begin(bus, err);
+    if (status != SS_OK)
+        return status;
+    for (size_t i = 0; status == SS_OK && i < count; i++)
+        if (!worker->items[i].partition->broken)
+            status = apply_item(worker, &worker->items[i], err);
+    for (int32_t p = 0; status == SS_OK && p < bus->partition_count; p++)
+        if (worker->partitions[p] && worker->partitions[p]->touched)
+            status = send_changelog(worker, worker->partitions[p], err);
+    if (status != SS_OK) {
+        struct ss_error ignored;
+        enum ss_status aborted = bus->ops->abort(bus, &ignored);
+        return aborted == SS_STOP ? aborted : status;
+    }
+    return bus->ops->commit(bus, err);
+}
