@@ -61,9 +61,11 @@ const struct ss_option ss_options[] = {
         "How long one request to the registry may take. While the registry does not answer, records "
         "with schemas not seen before wait; they are not lost."),
 
-    URL("redis.url", redis_url, "redis:// rediss:// unix://",
-        "`redis://[user:password@]host:port[/db]`, `rediss://…` for TLS where the Redis client has it, "
-        "or `unix:///path/to/socket`. `run` needs it."),
+    URL("redis.url", redis_url, "redis:// rediss:// redis-cluster:// rediss-cluster:// unix://",
+        "`redis://[user:password@]host:port[/db]`, `unix:///path/to/socket`, or for a Redis Cluster "
+        "`redis-cluster://[user:password@]host:port[,host:port…]` with some of its nodes; the others are "
+        "found. `rediss://…` and `rediss-cluster://…` for TLS where the Redis client has it. `run` "
+        "needs it."),
     NAME("redis.prefix", redis_prefix, 64, "sesame",
         "What all keys begin with. Two groups may share a Redis with different prefixes."),
     INTEGER("redis.buckets", redis_buckets, 1, 1048576, "16384",

@@ -8,19 +8,21 @@
 /* The compact form holds while no packed state is longer and no bucket has more users. */
 enum { LISTPACK_VALUE_MIN = 512, LISTPACK_ENTRIES_MIN = 256 };
 
-static const struct {
+struct meaning {
     const char *prefix; /* of the server's text */
     enum ss_status status;
     const char *advice;
-} meanings[] = {
+};
+
+static const struct meaning meanings[] = {
     {"NOAUTH", SS_STOP, "it wants a password in the URL"},
     {"WRONGPASS", SS_STOP, "user or password are wrong"},
     {"NOPERM", SS_STOP, "the user lacks a permission"},
     {"DENIED", SS_STOP, "it is in protected mode"},
     {"WRONGTYPE", SS_STOP, "another program's keys have our prefix: give us one of our own"},
-    {"MOVED", SS_STOP, "it is a cluster node, and cluster routing is not supported"},
-    {"ASK", SS_STOP, "it is a cluster node, and cluster routing is not supported"},
-    {"CROSSSLOT", SS_STOP, "it is a cluster node, and cluster routing is not supported"},
+    {"MOVED", SS_STOP, "it is a cluster node: begin the URL with redis-cluster://"},
+    {"ASK", SS_STOP, "it is a cluster node: begin the URL with redis-cluster://"},
+    {"CROSSSLOT", SS_STOP, "it is a cluster node: begin the URL with redis-cluster://"},
     {"LOADING", SS_RETRY, "it is loading its data"},
     {"READONLY", SS_RETRY, "it is a replica"},
     {"MASTERDOWN", SS_RETRY, "it is a replica without a master"},
@@ -34,14 +36,61 @@ static const struct {
     {"ERR", SS_STOP, "it does not take a command of ours: it must be Redis 6 or newer, or Valkey"},
 };
 
-enum ss_status ss_redis_error(const struct ss_redis_connection *c, const redisReply *reply,
+/* What a node of a cluster says beyond these. */
+static const struct meaning cluster_meanings[] = {
+    {"MOVED", SS_RETRY, "another node has the slot"},
+    {"ASK", SS_RETRY, "the slot is being moved, its partition waits until that is done"},
+    {"TRYAGAIN", SS_RETRY, "the slot is being moved, its partition waits until that is done"},
+    {"CLUSTERDOWN", SS_RETRY, "the cluster, or the part that has the slot, is down"},
+    {"CROSSSLOT", SS_STOP, "keys of one partition are not in one slot"},
+    {"ERR This instance has cluster support disabled", SS_STOP,
+     "it is no cluster's node: begin the URL with redis://"},
+};
+
+static const struct meaning *find_meaning(const struct meaning *list, size_t count,
+                                          const char *text)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(text, list[i].prefix, strlen(list[i].prefix)) == 0)
+            return &list[i];
+    return NULL;
+}
+
+/* MOVED 1584 10.0.0.3:7002; the host may be empty or an IPv6 address. */
+static void note_redirect(struct ss_redis_redirect *redirect, const char *text)
+{
+    const char *last_space = strrchr(text, ' '), *last_colon = strrchr(text, ':');
+    if (redirect->kind != SS_REDIS_HERE)
+        return;
+    if (strncmp(text, "ASK ", 4) == 0 || strncmp(text, "TRYAGAIN", 8) == 0)
+        redirect->kind = SS_REDIS_MOVING;
+    if (strncmp(text, "MOVED ", 6) != 0 || !last_colon || last_colon < last_space)
+        return;
+    size_t size = (size_t)(last_colon - last_space) - 1;
+    long port = strtol(last_colon + 1, NULL, 10);
+    if (size >= sizeof redirect->host || port < 1 || port > 65535)
+        return;
+    memcpy(redirect->host, last_space + 1, size);
+    redirect->host[size] = '\0';
+    redirect->port = (int)port;
+    redirect->kind = SS_REDIS_MOVED;
+}
+
+enum ss_status ss_redis_error(struct ss_redis_connection *c, const redisReply *reply,
                               struct ss_error *err)
 {
     int word = (int)strcspn(reply->str, " ");
-    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
-        if (strncmp(reply->str, meanings[i].prefix, strlen(meanings[i].prefix)) == 0)
-            return ss_fail(err, meanings[i].status, "redis %s answers %.*s: %s", c->name, word,
-                           reply->str, meanings[i].advice);
+    const struct meaning *meaning = NULL;
+    if (c->url.cluster) {
+        note_redirect(&c->redirect, reply->str);
+        meaning = find_meaning(cluster_meanings,
+                               sizeof cluster_meanings / sizeof cluster_meanings[0], reply->str);
+    }
+    if (!meaning)
+        meaning = find_meaning(meanings, sizeof meanings / sizeof meanings[0], reply->str);
+    if (meaning)
+        return ss_fail(err, meaning->status, "redis %s answers %.*s: %s", c->name, word, reply->str,
+                       meaning->advice);
     return ss_fail(err, SS_RETRY, "redis %s answers %.*s", c->name, word < 24 ? word : 24,
                    reply->str);
 }

@@ -13,8 +13,8 @@ SS_MUST_USE enum ss_status ss_redis_log_in(struct ss_redis_connection *c, struct
 SS_MUST_USE enum ss_status ss_redis_check(struct ss_redis_connection *c, struct ss_error *err);
 
 /* The status that an error reply stands for, with advice; of the server's text only the first word
- * is repeated. */
-enum ss_status ss_redis_error(const struct ss_redis_connection *c, const redisReply *reply,
+ * is repeated. A cluster's redirect is noted in the connection, the first one counts. */
+enum ss_status ss_redis_error(struct ss_redis_connection *c, const redisReply *reply,
                               struct ss_error *err);
 
 #endif

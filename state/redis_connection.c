@@ -9,15 +9,14 @@
 /* A chunk is sent once it has this many bytes; a single command stays below COMMAND_MAX. */
 enum { CHUNK = 256 * 1024, COMMAND_MAX = 1024 * 1024, HEADER_MAX = 23 };
 
-enum ss_status ss_redis_connection_init(struct ss_redis_connection *c, const char *url,
-                                        int timeout_ms, struct ss_error *err)
+enum ss_status ss_redis_connection_init(struct ss_redis_connection *c,
+                                        const struct ss_redis_url *url, int timeout_ms,
+                                        struct ss_error *err)
 {
     memset(c, 0, sizeof *c);
     ss_buffer_init(&c->out, CHUNK + COMMAND_MAX);
     c->timeout_ms = timeout_ms;
-    enum ss_status status = ss_redis_url_parse(url, &c->url, err);
-    if (status != SS_OK)
-        return status;
+    c->url = *url;
     if (c->url.is_unix)
         snprintf(c->name, sizeof c->name, "%s", c->url.host);
     else

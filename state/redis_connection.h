@@ -20,23 +20,37 @@
 
 struct ss_redis_tls;
 
+/* Where a cluster's node sends us instead of answering. */
+enum ss_redis_elsewhere {
+    SS_REDIS_HERE = 0,
+    SS_REDIS_MOVED,  /* the slot is another node's: host and port say whose */
+    SS_REDIS_MOVING, /* the slot is on its way from one node to another: ASK, TRYAGAIN */
+};
+struct ss_redis_redirect {
+    enum ss_redis_elsewhere kind;
+    char host[SS_REDIS_HOST_MAX]; /* empty: the host that answered */
+    int port;
+};
+
 struct ss_redis_connection {
     struct ss_redis_url url;
     char name[SS_REDIS_HOST_MAX + 16]; /* for messages: host:port or path */
     int timeout_ms;
     struct ss_redis_tls *tls;
-    redisContext *context;  /* NULL: not connected */
-    struct ss_buffer out;   /* commands not yet sent */
-    bool overflow;          /* a command did not fit into out */
-    size_t unsent, due;     /* replies to come: to the commands in out, to those sent */
-    size_t in_multi;        /* commands since MULTI */
-    struct ss_error queued; /* the first error in answer to one of them */
-    bool warned;            /* of what may not be configured: once is enough */
+    redisContext *context;             /* NULL: not connected */
+    struct ss_buffer out;              /* commands not yet sent */
+    bool overflow;                     /* a command did not fit into out */
+    size_t unsent, due;                /* replies to come: to the commands in out, to those sent */
+    size_t in_multi;                   /* commands since MULTI */
+    struct ss_error queued;            /* the first error in answer to one of them */
+    bool warned;                       /* of what may not be configured: once is enough */
+    struct ss_redis_redirect redirect; /* the first since the caller has cleared it */
 };
 
-/* SS_STOP: not a URL, or TLS without hiredis_ssl. Does not connect. */
-SS_MUST_USE enum ss_status ss_redis_connection_init(struct ss_redis_connection *c, const char *url,
-                                                    int timeout_ms, struct ss_error *err);
+/* Copies the URL. SS_STOP: TLS without hiredis_ssl. Does not connect. */
+SS_MUST_USE enum ss_status ss_redis_connection_init(struct ss_redis_connection *c,
+                                                    const struct ss_redis_url *url, int timeout_ms,
+                                                    struct ss_error *err);
 void ss_redis_connection_reset(struct ss_redis_connection *c);
 
 SS_MUST_USE enum ss_status ss_redis_ensure(struct ss_redis_connection *c, struct ss_error *err);

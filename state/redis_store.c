@@ -1,10 +1,11 @@
-/* redis_store.c - one user's way to Redis and back: checkpoint, load and save.
+/* redis_store.c - checkpoint and save, and the handle.
  *
  * load   MULTI; GET checkpoint; HMGET for each bucket; EXEC           one round trip
  * save   WATCH checkpoint; GET checkpoint                             one
  *        MULTI; HSET and HDEL for each bucket; SET checkpoint; EXEC   one
  *
- * The other operations are redis_wipe.c's; a partition's keys are told in redis_partition.h.
+ * The other operations are redis_wipe.c's; a partition's keys are told in redis_partition.h. Each
+ * operation is one attempt after the other until the node that has the partition is found.
  */
 #include "state/redis_store.h"
 
@@ -15,61 +16,22 @@
 #include <signal.h>
 #include <stdlib.h>
 
-size_t ss_redis_value_pack(const struct ss_redis_store *redis,
-                           const struct ss_checkpoint *checkpoint, uint8_t *out)
-{
-    ss_put_u32(out, redis->buckets);
-    return 4 + ss_checkpoint_pack(checkpoint, out + 4);
-}
-
-void ss_redis_keyed(struct ss_redis_store *redis, const char *command,
-                    const struct ss_redis_key *key, size_t arguments)
-{
-    ss_redis_command(&redis->connection, 2 + arguments);
-    ss_redis_arg(&redis->connection, command, strlen(command));
-    ss_redis_arg(&redis->connection, key->text, key->size);
-}
-
-enum ss_status ss_redis_watch(struct ss_redis_store *redis, const struct ss_redis_key *key,
-                              redisReply **value, struct ss_error *err)
-{
-    redisReply *watched = NULL;
-    ss_redis_keyed(redis, "WATCH", key, 0);
-    ss_redis_keyed(redis, "GET", key, 0);
-    enum ss_status status = ss_redis_reply(&redis->connection, &watched, err);
-    if (status != SS_OK)
-        return status;
-    freeReplyObject(watched);
-    return ss_redis_reply(&redis->connection, value, err);
-}
-
-enum ss_status ss_redis_unwatch(struct ss_redis_store *redis, struct ss_error *err)
-{
-    redisReply *reply = NULL;
-    ss_redis_texts(&redis->connection, "UNWATCH", NULL);
-    enum ss_status status = ss_redis_reply(&redis->connection, &reply, err);
-    if (status == SS_OK)
-        freeReplyObject(reply);
-    return status;
-}
-
 /* ---- checkpoint ---- */
 
-static enum ss_status redis_checkpoint(struct ss_store *store, int32_t partition,
-                                       struct ss_checkpoint *out, bool *found, struct ss_error *err)
+static enum ss_status get_checkpoint(struct ss_redis_store *redis, int32_t partition,
+                                     struct ss_checkpoint *out, bool *found, struct ss_error *err)
 {
-    struct ss_redis_store *redis = ss_redis_store_of(store);
     struct ss_redis_key key;
     redisReply *reply = NULL;
     memset(out, 0, sizeof *out);
     *found = false;
-    enum ss_status status = ss_redis_ensure(&redis->connection, err);
+    enum ss_status status = ss_redis_route(redis, partition, err);
     if (status != SS_OK)
         return status;
     ss_redis_key_init(&key, redis->prefix, partition);
     ss_redis_key_checkpoint(&key);
     ss_redis_keyed(redis, "GET", &key, 0);
-    status = ss_redis_reply(&redis->connection, &reply, err);
+    status = ss_redis_reply(redis->connection, &reply, err);
     if (status != SS_OK)
         return status;
     /* Anything that is not a checkpoint of ours under this number of buckets is none. */
@@ -82,101 +44,14 @@ static enum ss_status redis_checkpoint(struct ss_store *store, int32_t partition
     return SS_OK;
 }
 
-static enum ss_status fail_memory(struct ss_error *err)
-{
-    return ss_fail(err, SS_STOP, "out of memory");
-}
-
-static enum ss_status fail_other(int32_t partition, struct ss_error *err)
-{
-    return ss_fail(err, SS_GIVE_UP,
-                   "redis holds another checkpoint of partition %d than the one expected",
-                   partition);
-}
-
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* ---- load ---- */
-
-/* Writes the transaction's reads: one HMGET for each SS_REDIS_FIELDS_MAX users of a bucket. */
-static enum ss_status ask_states(struct ss_redis_store *redis, struct ss_redis_key *key,
-                                 const struct ss_bytes *user_ids, struct ss_error *err)
-{
-    const struct ss_redis_batch *batch = &redis->batch;
-    enum ss_status status = SS_OK;
-    for (size_t c = 0; c < batch->chain_count && status == SS_OK; c++) {
-        uint32_t i = batch->chains[c].first;
-        ss_redis_key_bucket(key, batch->chains[c].bucket);
-        for (uint32_t left = batch->chains[c].count; left > 0 && status == SS_OK;) {
-            uint32_t fields = smaller(left, SS_REDIS_FIELDS_MAX);
-            ss_redis_keyed(redis, "HMGET", key, fields);
-            left -= fields;
-            for (; fields > 0; fields--, i = batch->next[i])
-                ss_redis_arg(&redis->connection, user_ids[i].data, user_ids[i].size);
-            status = ss_redis_flow(&redis->connection, err);
-        }
-    }
-    return status;
-}
-
-/* Walks the answers in the order of ask_states. false: they are not of that form. */
-static bool deliver_states(const struct ss_redis_batch *batch, redisReply **answers,
-                           ss_store_sink *sink, void *arg)
-{
-    for (size_t c = 0; c < batch->chain_count; c++) {
-        uint32_t i = batch->chains[c].first;
-        for (uint32_t left = batch->chains[c].count; left > 0;) {
-            const redisReply *answer = *answers++;
-            uint32_t fields = smaller(left, SS_REDIS_FIELDS_MAX);
-            if (answer->type != REDIS_REPLY_ARRAY || answer->elements != fields)
-                return false;
-            left -= fields;
-            for (uint32_t f = 0; f < fields; f++, i = batch->next[i])
-                sink(arg, i, ss_redis_bytes(answer->element[f]));
-        }
-    }
-    return true;
-}
-
-static enum ss_status redis_load(struct ss_store *store, int32_t partition,
-                                 const struct ss_checkpoint *expect,
-                                 const struct ss_bytes *user_ids, size_t count, ss_store_sink *sink,
-                                 void *arg, struct ss_error *err)
+static enum ss_status redis_checkpoint(struct ss_store *store, int32_t partition,
+                                       struct ss_checkpoint *out, bool *found, struct ss_error *err)
 {
     struct ss_redis_store *redis = ss_redis_store_of(store);
-    struct ss_redis_key key;
-    uint8_t value[SS_REDIS_VALUE_MAX];
-    size_t value_size = ss_redis_value_pack(redis, expect, value);
-    enum ss_status status = ss_redis_ensure(&redis->connection, err);
-    if (status != SS_OK)
-        return status;
-    if (!ss_redis_batch_begin(&redis->batch, count))
-        return fail_memory(err);
-    for (size_t i = 0; i < count; i++)
-        ss_redis_batch_add(&redis->batch, (uint32_t)i,
-                           ss_redis_bucket(user_ids[i], redis->buckets));
-
-    redisReply *reply = NULL;
-    ss_redis_key_init(&key, redis->prefix, partition);
-    ss_redis_key_checkpoint(&key);
-    ss_redis_multi(&redis->connection);
-    ss_redis_keyed(redis, "GET", &key, 0);
-    status = ask_states(redis, &key, user_ids, err);
-    if (status == SS_OK)
-        status = ss_redis_exec(&redis->connection, &reply, NULL, err);
-    if (status != SS_OK)
-        return status;
-    if (reply->type != REDIS_REPLY_ARRAY ||
-        !ss_bytes_equal(ss_redis_bytes(reply->element[0]), (struct ss_bytes){value, value_size})) {
-        status = fail_other(partition, err);
-    } else if (!deliver_states(&redis->batch, reply->element + 1, sink, arg)) {
-        ss_redis_drop(&redis->connection);
-        status = ss_fail(err, SS_RETRY, "redis %s answers out of step", redis->connection.name);
-    }
-    freeReplyObject(reply);
+    enum ss_status status;
+    do
+        status = get_checkpoint(redis, partition, out, found, err);
+    while (ss_redis_reroute(redis, partition, status));
     return status;
 }
 
@@ -190,19 +65,19 @@ static enum ss_status write_chain(struct ss_redis_store *redis, const struct ss_
     enum ss_status status = SS_OK;
     uint32_t i = chain->first;
     while (left > 0 && status == SS_OK) {
-        uint32_t fields = smaller(left, SS_REDIS_FIELDS_MAX);
+        uint32_t fields = ss_redis_smaller(left, SS_REDIS_FIELDS_MAX);
         ss_redis_keyed(redis, deletions ? "HDEL" : "HSET", key, deletions ? fields : fields * 2);
         left -= fields;
         for (; fields > 0; i = redis->batch.next[i]) {
             const struct ss_put *put = &puts[i];
             if ((put->packed.size == 0) != deletions)
                 continue;
-            ss_redis_arg(&redis->connection, put->user_id.data, put->user_id.size);
+            ss_redis_arg(redis->connection, put->user_id.data, put->user_id.size);
             if (!deletions)
-                ss_redis_arg(&redis->connection, put->packed.data, put->packed.size);
+                ss_redis_arg(redis->connection, put->packed.data, put->packed.size);
             fields--;
         }
-        status = ss_redis_flow(&redis->connection, err);
+        status = ss_redis_flow(redis->connection, err);
     }
     return status;
 }
@@ -230,30 +105,40 @@ static void distrust(struct ss_redis_store *redis, const struct ss_redis_key *ke
 {
     redisReply *reply = NULL;
     ss_redis_keyed(redis, "DEL", key, 0);
-    if (ss_redis_reply(&redis->connection, &reply, NULL) == SS_OK)
+    if (ss_redis_reply(redis->connection, &reply, NULL) == SS_OK)
         freeReplyObject(reply);
 }
 
-/* Compares what is there with what is expected; *done: nothing is left to do. */
-static enum ss_status compare(struct ss_redis_store *redis, int32_t partition,
-                              const struct ss_redis_key *key, struct ss_bytes expected,
-                              struct ss_bytes next, bool *done, struct ss_error *err)
+static enum ss_status save_states(struct ss_redis_store *redis, int32_t partition,
+                                  struct ss_bytes expected, struct ss_bytes next,
+                                  const struct ss_put *puts, struct ss_error *err)
 {
+    struct ss_redis_key checkpoint_key, key;
+    ss_redis_key_init(&key, redis->prefix, partition);
+    checkpoint_key = key;
+    ss_redis_key_checkpoint(&checkpoint_key);
+    bool done = false, partial = false;
+    enum ss_status status = ss_redis_route(redis, partition, err);
+    if (status == SS_OK)
+        status = ss_redis_compare(redis, partition, &checkpoint_key, expected, next, &done, err);
+    if (status != SS_OK || done)
+        return status;
     redisReply *reply = NULL;
-    enum ss_status status = ss_redis_watch(redis, key, &reply, err);
+    ss_redis_multi(redis->connection);
+    status = write_states(redis, &key, puts, err);
     if (status != SS_OK)
         return status;
-    struct ss_bytes present = ss_redis_bytes(reply);
-    *done = ss_bytes_equal(present, next);
-    bool matches =
-        expected.data ? ss_bytes_equal(present, expected) : reply->type == REDIS_REPLY_NIL;
-    freeReplyObject(reply);
-    if (matches && !*done)
-        return SS_OK;
-    status = ss_redis_unwatch(redis, err);
-    if (status != SS_OK || *done)
+    ss_redis_keyed(redis, "SET", &checkpoint_key, 1);
+    ss_redis_arg(redis->connection, next.data, next.size);
+    status = ss_redis_exec(redis->connection, &reply, &partial, err);
+    if (partial)
+        distrust(redis, &checkpoint_key);
+    if (status != SS_OK)
         return status;
-    return fail_other(partition, err);
+    if (reply->type == REDIS_REPLY_NIL)
+        status = ss_redis_fail_other(partition, err);
+    freeReplyObject(reply);
+    return status;
 }
 
 static enum ss_status redis_save(struct ss_store *store, int32_t partition,
@@ -262,7 +147,6 @@ static enum ss_status redis_save(struct ss_store *store, int32_t partition,
                                  size_t count, struct ss_error *err)
 {
     struct ss_redis_store *redis = ss_redis_store_of(store);
-    struct ss_redis_key checkpoint_key, key;
     uint8_t expected_value[SS_REDIS_VALUE_MAX], next_value[SS_REDIS_VALUE_MAX];
     struct ss_bytes expected = {0};
     struct ss_bytes written = {next_value, ss_redis_value_pack(redis, next, next_value)};
@@ -270,38 +154,15 @@ static enum ss_status redis_save(struct ss_store *store, int32_t partition,
         expected =
             (struct ss_bytes){expected_value, ss_redis_value_pack(redis, expect, expected_value)};
     assert(!ss_bytes_equal(expected, written)); /* it would pass for a repeated save */
-
-    ss_redis_key_init(&key, redis->prefix, partition);
-    checkpoint_key = key;
-    ss_redis_key_checkpoint(&checkpoint_key);
-    enum ss_status status = ss_redis_ensure(&redis->connection, err);
-    if (status != SS_OK)
-        return status;
     if (!ss_redis_batch_begin(&redis->batch, count))
-        return fail_memory(err);
+        return ss_redis_fail_memory(err);
     for (size_t i = 0; i < count; i++)
         ss_redis_batch_add(&redis->batch, (uint32_t)i,
                            ss_redis_bucket(puts[i].user_id, redis->buckets));
-
-    bool done = false, partial = false;
-    status = compare(redis, partition, &checkpoint_key, expected, written, &done, err);
-    if (status != SS_OK || done)
-        return status;
-    redisReply *reply = NULL;
-    ss_redis_multi(&redis->connection);
-    status = write_states(redis, &key, puts, err);
-    if (status != SS_OK)
-        return status;
-    ss_redis_keyed(redis, "SET", &checkpoint_key, 1);
-    ss_redis_arg(&redis->connection, written.data, written.size);
-    status = ss_redis_exec(&redis->connection, &reply, &partial, err);
-    if (partial)
-        distrust(redis, &checkpoint_key);
-    if (status != SS_OK)
-        return status;
-    if (reply->type == REDIS_REPLY_NIL)
-        status = fail_other(partition, err);
-    freeReplyObject(reply);
+    enum ss_status status;
+    do
+        status = save_states(redis, partition, expected, written, puts, err);
+    while (ss_redis_reroute(redis, partition, status));
     return status;
 }
 
@@ -310,14 +171,15 @@ static enum ss_status redis_save(struct ss_store *store, int32_t partition,
 static void redis_close(struct ss_store *store)
 {
     struct ss_redis_store *redis = ss_redis_store_of(store);
-    ss_redis_connection_reset(&redis->connection);
+    ss_redis_cluster_close(redis->cluster);
+    ss_redis_connection_reset(&redis->single);
     ss_redis_batch_reset(&redis->batch);
     free(redis);
 }
 
 static const struct ss_store_ops redis_ops = {
     .checkpoint = redis_checkpoint,
-    .load = redis_load,
+    .load = ss_redis_load,
     .save = redis_save,
     .wipe = ss_redis_wipe,
     .scan = ss_redis_scan,
@@ -351,6 +213,22 @@ static void ignore_sigpipe(void)
         signal(SIGPIPE, SIG_IGN);
 }
 
+static enum ss_status connect_store(struct ss_redis_store *redis,
+                                    const struct ss_redis_config *config, struct ss_error *err)
+{
+    struct ss_redis_url url;
+    enum ss_status status = ss_redis_url_parse(config->url, &url, err);
+    if (status == SS_OK && url.cluster) {
+        status = ss_redis_cluster_open(config->url, config->timeout_ms, &redis->cluster, err);
+    } else if (status == SS_OK) {
+        status = ss_redis_connection_init(&redis->single, &url, config->timeout_ms, err);
+        if (status == SS_OK)
+            status = ss_redis_ensure(&redis->single, err);
+    }
+    explicit_bzero(&url, sizeof url);
+    return status;
+}
+
 enum ss_status ss_redis_open(const struct ss_redis_config *config, struct ss_store **store,
                              struct ss_error *err)
 {
@@ -361,15 +239,13 @@ enum ss_status ss_redis_open(const struct ss_redis_config *config, struct ss_sto
     ignore_sigpipe();
     struct ss_redis_store *redis = calloc(1, sizeof *redis);
     if (!redis)
-        return fail_memory(err);
+        return ss_redis_fail_memory(err);
     redis->store.ops = &redis_ops;
     redis->buckets = (uint32_t)config->buckets;
     memcpy(redis->prefix, config->prefix, strlen(config->prefix));
-    status = ss_redis_connection_init(&redis->connection, config->url, config->timeout_ms, err);
+    status = connect_store(redis, config, err);
     if (status == SS_OK && !ss_redis_batch_init(&redis->batch, redis->buckets))
-        status = fail_memory(err);
-    if (status == SS_OK)
-        status = ss_redis_ensure(&redis->connection, err);
+        status = ss_redis_fail_memory(err);
     if (status != SS_OK) {
         redis_close(&redis->store);
         return status;

@@ -6,8 +6,9 @@
 static enum ss_status fail(struct ss_error *err, const char *what)
 {
     return ss_fail(err, SS_STOP,
-                   "the Redis URL %s; it is redis://[user:password@]host:port[/db] or "
-                   "unix:///path/to/socket[?db=N]",
+                   "the Redis URL %s; it is redis://[user:password@]host:port[/db], "
+                   "unix:///path/to/socket[?db=N] or "
+                   "redis-cluster://[user:password@]host:port[,host:port...]",
                    what);
 }
 
@@ -88,27 +89,28 @@ static enum ss_status parse_unix(const char *at, struct ss_redis_url *url, struc
     return SS_OK;
 }
 
-static enum ss_status parse_tcp(const char *at, struct ss_redis_url *url, struct ss_error *err)
+/* The first such character of [from, to); NULL if there is none. */
+static const char *find(const char *from, const char *to, char c)
 {
-    const char *end = at + strcspn(at, "/?#");
-    if (!take_login(&at, end, url))
-        return fail(err, "has an unreadable user:password");
-    if (end[0] == '/' && end[1] != '\0') {
-        if (!number(end + 1, end + strlen(end), 1 << 20, &url->db))
-            return fail(err, "has no database number behind the slash");
-    } else if (end[0] != '\0' && end[0] != '/') {
-        return fail(err, "has options that are not known");
-    }
+    for (; from < to; from++)
+        if (*from == c)
+            return from;
+    return NULL;
+}
 
+/* host, host:port, [v6::address] or [v6::address]:port, and nothing else. */
+static enum ss_status parse_host(const char *at, const char *end, struct ss_redis_url *url,
+                                 struct ss_error *err)
+{
     const char *host_end, *rest;
-    if (*at == '[') {
+    if (at < end && *at == '[') {
         at++;
-        host_end = memchr(at, ']', (size_t)(end - at));
+        host_end = find(at, end, ']');
         if (!host_end)
             return fail(err, "has an unclosed [address]");
         rest = host_end + 1;
     } else {
-        host_end = memchr(at, ':', (size_t)(end - at));
+        host_end = find(at, end, ':');
         if (!host_end)
             host_end = end;
         rest = host_end;
@@ -121,16 +123,73 @@ static enum ss_status parse_tcp(const char *at, struct ss_redis_url *url, struct
     return SS_OK;
 }
 
-enum ss_status ss_redis_url_parse(const char *text, struct ss_redis_url *url, struct ss_error *err)
+static enum ss_status parse_tcp(const char *at, struct ss_redis_url *url, struct ss_error *err)
 {
+    const char *end = at + strcspn(at, "/?#");
+    if (!take_login(&at, end, url))
+        return fail(err, "has an unreadable user:password");
+    if (end[0] == '/' && end[1] != '\0') {
+        if (!number(end + 1, end + strlen(end), 1 << 20, &url->db))
+            return fail(err, "has no database number behind the slash");
+    } else if (end[0] != '\0' && end[0] != '/') {
+        return fail(err, "has options that are not known");
+    }
+    return parse_host(at, end, url, err);
+}
+
+/* Reads all nodes, so that each is checked, and keeps the one that is asked for. */
+static enum ss_status parse_cluster(const char *at, size_t index, struct ss_redis_url *url,
+                                    size_t *count, struct ss_error *err)
+{
+    const char *end = at + strcspn(at, "/?#");
+    struct ss_redis_url node;
+    bool found = false;
+    url->cluster = true;
+    if (!take_login(&at, end, url))
+        return fail(err, "has an unreadable user:password");
+    if (end[0] != '\0' && strcmp(end, "/") != 0)
+        return fail(err, "has something behind the nodes; a cluster has only database 0");
+    for (*count = 0;; ++*count) {
+        const char *comma = find(at, end, ',');
+        enum ss_status status = parse_host(at, comma ? comma : end, &node, err);
+        if (status != SS_OK)
+            return status;
+        if (*count == index) {
+            memcpy(url->host, node.host, sizeof url->host);
+            url->port = node.port;
+            found = true;
+        }
+        if (!comma)
+            break;
+        at = comma + 1;
+    }
+    ++*count;
+    return found ? SS_OK : fail(err, "has fewer nodes");
+}
+
+enum ss_status ss_redis_url_parse_node(const char *text, size_t index, struct ss_redis_url *url,
+                                       size_t *count, struct ss_error *err)
+{
+    size_t nodes;
+    if (!count)
+        count = &nodes;
+    *count = 1;
     memset(url, 0, sizeof *url);
     if (strncmp(text, "unix://", 7) == 0)
         return parse_unix(text + 7, url, err);
     if (strncmp(text, "redis://", 8) == 0)
         return parse_tcp(text + 8, url, err);
-    if (strncmp(text, "rediss://", 9) == 0) {
-        url->tls = true;
+    if (strncmp(text, "redis-cluster://", 16) == 0)
+        return parse_cluster(text + 16, index, url, count, err);
+    url->tls = true;
+    if (strncmp(text, "rediss://", 9) == 0)
         return parse_tcp(text + 9, url, err);
-    }
+    if (strncmp(text, "rediss-cluster://", 17) == 0)
+        return parse_cluster(text + 17, index, url, count, err);
     return fail(err, "is of an unknown kind");
+}
+
+enum ss_status ss_redis_url_parse(const char *text, struct ss_redis_url *url, struct ss_error *err)
+{
+    return ss_redis_url_parse_node(text, 0, url, NULL, err);
 }

@@ -29,7 +29,7 @@ static enum ss_status mark_wipe(struct ss_redis_store *redis, const struct ss_re
     if (getrandom(mark->value + 5, TOKEN_SIZE, 0) != TOKEN_SIZE)
         return ss_fail(err, SS_STOP, "the system gives no random numbers");
     ss_redis_keyed(redis, "GET", key, 0);
-    enum ss_status status = ss_redis_reply(&redis->connection, &reply, err);
+    enum ss_status status = ss_redis_reply(redis->connection, &reply, err);
     if (status != SS_OK)
         return status;
     uint32_t present = buckets_of(reply);
@@ -37,11 +37,19 @@ static enum ss_status mark_wipe(struct ss_redis_store *redis, const struct ss_re
     mark->buckets = present > redis->buckets ? present : redis->buckets;
     ss_put_u32(mark->value, mark->buckets);
     ss_redis_keyed(redis, "SET", key, 1);
-    ss_redis_arg(&redis->connection, mark->value, sizeof mark->value);
-    status = ss_redis_reply(&redis->connection, &reply, err);
+    ss_redis_arg(redis->connection, mark->value, sizeof mark->value);
+    status = ss_redis_reply(redis->connection, &reply, err);
     if (status == SS_OK)
         freeReplyObject(reply);
     return status;
+}
+
+/* A bucket's own field, under the name that no user has (redis_partition.h). */
+static void put_own_field(struct ss_redis_store *redis, const struct ss_redis_key *key)
+{
+    ss_redis_keyed(redis, "HSET", key, 2);
+    ss_redis_arg(redis->connection, "", 0);
+    ss_redis_arg(redis->connection, "", 0);
 }
 
 /* Removes buckets [from, to), and with the last ones the mark, if the mark still is ours. */
@@ -63,16 +71,21 @@ static enum ss_status unlink_buckets(struct ss_redis_store *redis, int32_t parti
     if (!ours) {
         status = ss_redis_unwatch(redis, err);
     } else {
-        ss_redis_multi(&redis->connection);
-        ss_redis_command(&redis->connection, 1 + (to - from));
-        ss_redis_arg(&redis->connection, "UNLINK", 6);
+        ss_redis_multi(redis->connection);
+        ss_redis_command(redis->connection, 1 + (to - from));
+        ss_redis_arg(redis->connection, "UNLINK", 6);
         for (uint32_t bucket = from; bucket < to; bucket++) {
             ss_redis_key_bucket(&key, bucket);
-            ss_redis_arg(&redis->connection, key.text, key.size);
+            ss_redis_arg(redis->connection, key.text, key.size);
         }
+        for (uint32_t bucket = from; redis->cluster && bucket < to; bucket++)
+            if (bucket < redis->buckets) {
+                ss_redis_key_bucket(&key, bucket);
+                put_own_field(redis, &key);
+            }
         if (to == mark->buckets)
             ss_redis_keyed(redis, "DEL", &mark_key, 0);
-        status = ss_redis_exec(&redis->connection, &reply, NULL, err);
+        status = ss_redis_exec(redis->connection, &reply, NULL, err);
         if (status == SS_OK) {
             ours = reply->type != REDIS_REPLY_NIL;
             freeReplyObject(reply);
@@ -84,12 +97,12 @@ static enum ss_status unlink_buckets(struct ss_redis_store *redis, int32_t parti
                    partition);
 }
 
-enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+static enum ss_status wipe_once(struct ss_redis_store *redis, int32_t partition,
+                                struct ss_error *err)
 {
-    struct ss_redis_store *redis = ss_redis_store_of(store);
     struct ss_redis_key key;
     struct wipe_mark mark = {0};
-    enum ss_status status = ss_redis_ensure(&redis->connection, err);
+    enum ss_status status = ss_redis_route(redis, partition, err);
     if (status != SS_OK)
         return status;
     ss_redis_key_init(&key, redis->prefix, partition);
@@ -102,27 +115,55 @@ enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition, struct s
     return status;
 }
 
+enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+{
+    struct ss_redis_store *redis = ss_redis_store_of(store);
+    enum ss_status status;
+    do
+        status = wipe_once(redis, partition, err);
+    while (ss_redis_reroute(redis, partition, status));
+    return status;
+}
+
+/* Reads the buckets [from, from + count) before any of them is delivered: an attempt that ends at
+ * the wrong node has then told nothing. */
+static enum ss_status scan_buckets(struct ss_redis_store *redis, int32_t partition, uint32_t from,
+                                   uint32_t count, redisReply **replies, struct ss_error *err)
+{
+    struct ss_redis_key key;
+    enum ss_status status = ss_redis_route(redis, partition, err);
+    if (status != SS_OK)
+        return status;
+    ss_redis_key_init(&key, redis->prefix, partition);
+    for (uint32_t b = 0; b < count; b++) {
+        ss_redis_key_bucket(&key, from + b);
+        ss_redis_keyed(redis, "HGETALL", &key, 0);
+    }
+    for (uint32_t b = 0; b < count && status == SS_OK; b++) {
+        status = ss_redis_reply(redis->connection, &replies[b], err);
+        while (status != SS_OK && b > 0)
+            freeReplyObject(replies[--b]);
+    }
+    return status;
+}
+
 enum ss_status ss_redis_scan(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
                              void *arg, struct ss_error *err)
 {
     struct ss_redis_store *redis = ss_redis_store_of(store);
-    struct ss_redis_key key;
-    enum ss_status status = ss_redis_ensure(&redis->connection, err);
-    ss_redis_key_init(&key, redis->prefix, partition);
+    enum ss_status status = SS_OK;
     for (uint32_t from = 0; from < redis->buckets && status == SS_OK; from += SCAN_BATCH) {
-        uint32_t asked = redis->buckets - from < SCAN_BATCH ? redis->buckets - from : SCAN_BATCH;
-        for (uint32_t b = 0; b < asked; b++) {
-            ss_redis_key_bucket(&key, from + b);
-            ss_redis_keyed(redis, "HGETALL", &key, 0);
-        }
-        for (uint32_t b = 0; b < asked && status == SS_OK; b++) {
-            redisReply *reply = NULL;
-            status = ss_redis_reply(&redis->connection, &reply, err);
-            if (status != SS_OK)
-                break;
-            for (size_t i = 0; i + 1 < reply->elements; i += 2)
-                sink(arg, ss_redis_bytes(reply->element[i]), ss_redis_bytes(reply->element[i + 1]));
-            freeReplyObject(reply);
+        uint32_t count = redis->buckets - from < SCAN_BATCH ? redis->buckets - from : SCAN_BATCH;
+        redisReply *replies[SCAN_BATCH];
+        do
+            status = scan_buckets(redis, partition, from, count, replies, err);
+        while (ss_redis_reroute(redis, partition, status));
+        for (uint32_t b = 0; b < count && status == SS_OK; b++) {
+            for (size_t i = 0; i + 1 < replies[b]->elements; i += 2)
+                if (replies[b]->element[i]->len > 0) /* not the bucket's own field */
+                    sink(arg, ss_redis_bytes(replies[b]->element[i]),
+                         ss_redis_bytes(replies[b]->element[i + 1]));
+            freeReplyObject(replies[b]);
         }
     }
     return status;

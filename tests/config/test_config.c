@@ -193,8 +193,9 @@ static const struct {
     {"group: a b\n", "group: 'a b' is not allowed"},
     {"topics: {scores: a/b}\n", "topics.scores: 'a/b' is not allowed; must be: 1 to 249 of"},
     {"topics: {scores: ..}\n", "topics.scores: '..' is not allowed"},
-    {"redis: {url: localhost}\n", "redis.url: 'localhost' is not allowed; must be: begins with one "
-                                  "of redis://, rediss://, unix://"},
+    {"redis: {url: localhost}\n",
+     "redis.url: 'localhost' is not allowed; must be: begins with one "
+     "of redis://, rediss://, redis-cluster://, rediss-cluster://, unix://"},
     {"redis: {url: 'redis://'}\n", "redis.url: 'redis://' is not allowed"},
     {"registry: {url: 'embedded:x'}\n", "registry.url: 'embedded:x' is not allowed"},
     {"registry: {basic_auth: nocolon}\n",

@@ -21,8 +21,7 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* A port that was free a moment ago. */
-static int free_port(void)
+int redis_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -126,7 +125,7 @@ void redis_server_start(struct redis_server *server, const char *const *options)
 
 void redis_server_start_tcp(struct redis_server *server, const char *const *options)
 {
-    start(server, free_port(), options);
+    start(server, redis_free_port(), options);
 }
 
 void redis_server_kill(struct redis_server *server)

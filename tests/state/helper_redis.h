@@ -20,6 +20,8 @@ struct redis_server {
 void redis_server_start(struct redis_server *server, const char *const *options);
 /* As above with a free TCP port as well. */
 void redis_server_start_tcp(struct redis_server *server, const char *const *options);
+/* A port that was free a moment ago. */
+int redis_free_port(void);
 /* SIGKILL, and reaped. */
 void redis_server_kill(struct redis_server *server);
 /* Again in the same place, empty, with these options. */

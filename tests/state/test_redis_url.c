@@ -53,6 +53,30 @@ Test(redis_url, reads_unix_sockets)
     cr_assert_eq(url.db, 0);
 }
 
+Test(redis_url, reads_the_nodes_of_a_cluster)
+{
+    static const char text[] = "redis-cluster://u:p%40@a:7000,10.0.0.2,[::1]:7002";
+    static const char *const hosts[] = {"a", "10.0.0.2", "::1"};
+    static const int ports[] = {7000, 6379, 7002};
+    struct ss_redis_url url;
+    struct ss_error err;
+    for (size_t i = 0; i < 3; i++) {
+        size_t count = 0;
+        cr_assert_eq(ss_redis_url_parse_node(text, i, &url, &count, &err), SS_OK, "%s", err.detail);
+        cr_assert_eq(count, 3);
+        cr_assert_str_eq(url.host, hosts[i]);
+        cr_assert_eq(url.port, ports[i]);
+        cr_assert_str_eq(url.user, "u");
+        cr_assert_str_eq(url.password, "p@");
+        cr_assert(url.cluster && !url.tls && !url.is_unix);
+    }
+    cr_assert_eq(ss_redis_url_parse_node(text, 3, &url, NULL, &err), SS_STOP);
+    url = parse("rediss-cluster://a:1,b:2/");
+    cr_assert(url.cluster && url.tls);
+    cr_assert_str_eq(url.host, "a");
+    cr_assert(!parse("redis://a:1").cluster);
+}
+
 Test(redis_url, refuses_the_rest_without_repeating_it)
 {
     static const char *const bad[] = {
@@ -75,6 +99,13 @@ Test(redis_url, refuses_the_rest_without_repeating_it)
         "redis://:hunter2%00@host",
         "redis://[::1:6379",
         "redis://[::1]6379",
+        "redis://:hunter2@a,b:2,c",
+        "redis-cluster://",
+        "redis-cluster://:hunter2@a:1,",
+        "redis-cluster://:hunter2@,a:1",
+        "redis-cluster://:hunter2@a:1,b:x",
+        "redis-cluster://:hunter2@a:1/1",
+        "redis-cluster://:hunter2@a:1?x",
         "unix://hunter2/path",
         "unix:///hunter2?database=1",
         "unix:///hunter2?db=",

@@ -2,6 +2,7 @@
 #include "state/memory_store.h"
 #include "state/redis_store.h"
 
+#include "helper_cluster.h"
 #include "helper_redis.h"
 #include "helper_state.h"
 
@@ -13,11 +14,13 @@
 enum kind { MEMORY, REDIS, KIND_COUNT };
 
 static struct redis_server server;
+static struct cluster cluster;
 static struct ss_store *store;
 
 static void remove_server(void)
 {
     redis_server_remove(&server); /* also behind a test that failed; harmless without one */
+    cluster_remove(&cluster);
 }
 
 TestSuite(store, .fini = remove_server);
@@ -41,9 +44,21 @@ static void close_store(enum kind kind)
         redis_server_remove(&server);
 }
 
+/* All of the checks, for one test that starts a cluster and holds it against them one by one. */
+static struct {
+    const char *title;
+    void (*check)(void);
+} checks[32];
+static size_t check_count;
+
 /* A test that is run once against each kind of store. */
 #define STORE_TEST(name)                                          \
     static void check_##name(void);                               \
+    __attribute__((constructor)) static void list_##name(void)    \
+    {                                                             \
+        checks[check_count].title = #name;                        \
+        checks[check_count++].check = check_##name;               \
+    }                                                             \
     ParameterizedTestParameters(store, name)                      \
     {                                                             \
         static enum kind kinds[KIND_COUNT] = {MEMORY, REDIS};     \
@@ -345,4 +360,22 @@ STORE_TEST(wipe_leaves_nothing)
     cr_assert_str_eq(value_of(0, 1, "alice"), "one");
     cr_assert_str_eq(value_of(0, 1, "user-1"), "");
     free(many);
+}
+
+Test(store, a_cluster_does_all_of_that)
+{
+    struct ss_error err = {0};
+    cluster_start(&cluster, 3, false);
+    for (size_t i = 0; i < check_count; i++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "test%zu", i);
+        struct ss_redis_config config = {cluster.url, prefix, 16, 10000};
+        cr_log_info("%s", checks[i].title);
+        cr_assert_eq(ss_redis_open(&config, &store, &err), SS_OK, "%s", err.detail);
+        for (int32_t p = 0; p < 10; p++) /* lays out the buckets */
+            cr_assert_eq(store->ops->wipe(store, p, &err), SS_OK, "%s", err.detail);
+        checks[i].check();
+        store->ops->close(store);
+    }
+    cr_assert_geq(check_count, 12);
 }
