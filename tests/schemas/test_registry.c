@@ -57,7 +57,7 @@ static enum ss_status look_up(struct reply reply, bool types, struct ss_error *e
 {
     struct script script = {.reply = reply, .types = types};
     struct server *server = server_start(play, &script);
-    struct ss_registry *registry = client(server_url(server), 2000);
+    struct ss_registry *registry = client(server_url(server), 60000);
     char *json;
     enum ss_status status = ss_registry_schema(registry, 7, &json, err);
     cr_expect((status == SS_OK) == (json != NULL));
