@@ -6,6 +6,7 @@ from bus import INPUTS
 from feed import check_sequences, last_by_user
 from waiting import wait_until
 
+MARK_KEY = "\x01"
 OUTCOMES = ("counted", "duplicate", "not_consented", "dead_lettered")
 
 
@@ -34,7 +35,7 @@ def ends_total(bus, engine):
     return sum(sum(bus.ends(engine.config["topics"][name]).values()) for name in INPUTS)
 
 
-def _numbers(data, at, count):
+def parse_numbers(data, at, count):
     """Varints of zig-zag."""
     numbers = []
     for _ in range(count):
@@ -50,28 +51,31 @@ def _numbers(data, at, count):
     return numbers, at
 
 
-def marks(bus, topic):
-    """partition -> {input: {"consumed": …, the outcomes, "position"}} of its last mark.
+def parse_mark(data):
+    """input -> {"consumed": …, the outcomes, "position"} of a mark's value.
 
     The format is that of state/changelog.c: what the engine itself goes on counting from.
     """
-    found = {}
-    for record in bus.read(topic, decode=False):
-        if record.key != "\x01":
-            continue
-        data = record.value
-        assert data[0] == 1
-        _, at = _numbers(data, 17, 2)
-        at += 1 + data[at]
-        assert (data[at], data[at + 1]) == (len(INPUTS), len(OUTCOMES))
-        at += 2
-        inputs = {}
-        for name in INPUTS:
-            numbers, at = _numbers(data, at, 2 + len(OUTCOMES))
-            inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
-        assert at == len(data)
-        found[record.partition] = inputs
-    return found
+    assert data[0] == 1
+    _, at = parse_numbers(data, 17, 2)
+    at += 1 + data[at]
+    assert (data[at], data[at + 1]) == (len(INPUTS), len(OUTCOMES))
+    at += 2
+    inputs = {}
+    for name in INPUTS:
+        numbers, at = parse_numbers(data, at, 2 + len(OUTCOMES))
+        inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
+    assert at == len(data)
+    return inputs
+
+
+def marks(bus, topic):
+    """partition -> its last mark, parsed."""
+    return {
+        record.partition: parse_mark(record.value)
+        for record in bus.read(topic, decode=False)
+        if record.key == MARK_KEY
+    }
 
 
 def check_marks(bus, topics):

@@ -1,0 +1,40 @@
+#include "audit/repair_state.h"
+
+#include <time.h>
+
+enum { LOOK_MS = 50 };
+
+enum ss_status ss_repair_invalidate(struct ss_store *store, int32_t partition, struct ss_error *err)
+{
+    enum ss_status status = store->ops->wipe(store, partition, err);
+    return status == SS_GIVE_UP ? SS_OK : status; /* the owner is at it already */
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+enum ss_status ss_repair_await(const struct ss_repair_wait *wait, int32_t partition,
+                               int64_t mark_offset, bool *back, struct ss_error *err)
+{
+    const int64_t deadline = now_ms() + wait->wait_ms;
+    int64_t ask_at = 0;
+    for (;;) {
+        struct ss_checkpoint checkpoint;
+        bool found;
+        enum ss_status status =
+            wait->store->ops->checkpoint(wait->store, partition, &checkpoint, &found, err);
+        *back = status == SS_OK && found && checkpoint.offset >= mark_offset;
+        if (status != SS_OK || *back || now_ms() >= deadline)
+            return status;
+        if (now_ms() >= ask_at) {
+            if (!wait->live(wait->arg))
+                return SS_OK;
+            ask_at = now_ms() + wait->live_every_ms;
+        }
+        nanosleep(&(struct timespec){0, LOOK_MS * 1000000L}, NULL);
+    }
+}

@@ -1,0 +1,448 @@
+/* Redis against the changelog, on a log and a store in memory, with an engine that moves on at the
+ * worst moments. */
+#include "audit/repair_state.h"
+#include "audit/verify_state.h"
+#include "helper_state_log.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MIB = 1 << 20 };
+
+/* A store that lets things happen between the calls of whoever reads it. */
+struct meddler {
+    struct ss_store store;
+    struct engine *engine;
+    void (*before_scan)(struct meddler *self);
+    void (*before_load)(struct meddler *self);
+    void (*before_checkpoint)(struct meddler *self);
+    void (*after_scan)(struct meddler *self, ss_store_scan_sink *sink, void *arg);
+    int scans, loads, checkpoints;
+    enum ss_status wipe_status;
+};
+
+static void call(struct meddler *self, void (*hook)(struct meddler *self), int *count)
+{
+    ++*count;
+    if (hook)
+        hook(self);
+}
+
+static enum ss_status checkpoint(struct ss_store *store, int32_t partition,
+                                 struct ss_checkpoint *out, bool *found, struct ss_error *err)
+{
+    struct meddler *self = (struct meddler *)store;
+    call(self, self->before_checkpoint, &self->checkpoints);
+    store = self->engine->store;
+    return store->ops->checkpoint(store, partition, out, found, err);
+}
+
+static enum ss_status load(struct ss_store *store, int32_t partition,
+                           const struct ss_checkpoint *expect, const struct ss_bytes *user_ids,
+                           size_t count, ss_store_sink *sink, void *arg, struct ss_error *err)
+{
+    struct meddler *self = (struct meddler *)store;
+    call(self, self->before_load, &self->loads);
+    store = self->engine->store;
+    return store->ops->load(store, partition, expect, user_ids, count, sink, arg, err);
+}
+
+static enum ss_status scan(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
+                           void *arg, struct ss_error *err)
+{
+    struct meddler *self = (struct meddler *)store;
+    call(self, self->before_scan, &self->scans);
+    store = self->engine->store;
+    enum ss_status status = store->ops->scan(store, partition, sink, arg, err);
+    if (self->after_scan)
+        self->after_scan(self, sink, arg);
+    return status;
+}
+
+static enum ss_status wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+{
+    struct meddler *self = (struct meddler *)store;
+    if (self->wipe_status != SS_OK)
+        return ss_fail(err, self->wipe_status, "told to");
+    store = self->engine->store;
+    return store->ops->wipe(store, partition, err);
+}
+
+static const struct ss_store_ops meddler_ops = {
+    .checkpoint = checkpoint, .load = load, .scan = scan, .wipe = wipe};
+
+static struct engine *engine;
+static struct meddler meddler;
+static struct ss_verify_result result;
+static struct ss_verify_difference last;
+static char last_user[64];
+static int reported;
+
+static void setup(void)
+{
+    engine = engine_open();
+    meddler = (struct meddler){.store = {&meddler_ops}, .engine = engine};
+    reported = 0;
+}
+
+static void teardown(void)
+{
+    engine_close(engine);
+}
+
+static void on_difference(void *arg, const struct ss_verify_difference *difference)
+{
+    (void)arg;
+    last = *difference;
+    snprintf(last_user, sizeof last_user, "%.*s", (int)difference->user_id.size,
+             (const char *)difference->user_id.data);
+    reported++;
+}
+
+static enum ss_status try_verify(size_t memory, int settle_ms, struct ss_error *err)
+{
+    struct ss_verify_options options = {.store = &meddler.store,
+                                        .log = &engine->log,
+                                        .memory_bytes_max = memory,
+                                        .settle_ms = settle_ms,
+                                        .difference = on_difference};
+    reported = 0;
+    return ss_verify_partition(&options, LOG_PARTITION, &result, err);
+}
+
+static int64_t verify(void)
+{
+    struct ss_error err;
+    cr_assert_eq(try_verify(MIB, 0, &err), SS_OK, "%s", err.detail);
+    return ss_verify_differences(&result);
+}
+
+TestSuite(verify_state, .init = setup, .fini = teardown);
+
+Test(verify_state, equal_copies_have_no_difference)
+{
+    cr_assert_eq(verify(), 0);
+    cr_assert_eq(result.checkpoint, SS_VERIFY_NONE_NEEDED);
+    engine_commit_many(engine, 100);
+    engine_commit(engine, "u3", "newer");
+    engine_commit(engine, "u4", NULL);
+    engine_save(engine);
+    cr_assert_eq(verify(), 0);
+    cr_assert_eq(result.checkpoint, SS_VERIFY_USABLE);
+    cr_assert_eq(result.states, 99);
+    cr_assert_eq(result.equal, 99);
+    cr_assert_eq(result.mark_offset, engine->saved.offset);
+    cr_assert_eq(meddler.loads, 0);
+}
+
+Test(verify_state, what_the_store_has_not_taken_yet_is_no_difference)
+{
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    engine_commit(engine, "u3", "newer");
+    engine_commit(engine, "new", "new");
+    cr_assert_eq(verify(), 0);
+    cr_assert_eq(result.states, 10);
+}
+
+Test(verify_state, each_kind_is_found_with_its_coordinates)
+{
+    engine_commit_many(engine, 10);
+    engine_commit(engine, "gone", "gone");
+    engine_commit(engine, "gone", NULL);
+    engine_save(engine);
+
+    tamper(engine, "u3", "s4");
+    cr_assert_eq(verify(), 1);
+    cr_assert_eq(result.differing, 1);
+    cr_assert_eq(last.kind, SS_VERIFY_DIFFERING);
+    cr_assert_eq(last.offset, 3);
+    cr_assert_eq(last.mark_offset, engine->saved.offset);
+    cr_assert_str_eq(last_user, "u3");
+
+    tamper(engine, "u5", NULL);
+    cr_assert_eq(verify(), 2);
+    cr_assert_eq(result.missing, 1);
+
+    tamper(engine, "ghost", "s1");
+    tamper(engine, "gone", "gone");
+    cr_assert_eq(verify(), 4);
+    cr_assert_eq(result.extra, 2);
+    cr_assert_eq(result.states, 12);
+    cr_assert_eq(result.equal, 8);
+    cr_assert_eq(reported, 4);
+}
+
+static void move_on(struct meddler *self)
+{
+    char user[16], state[32];
+    int number = self->scans + self->loads;
+    snprintf(user, sizeof user, "u%d", number % 10);
+    snprintf(state, sizeof state, "at %d", number);
+    engine_commit(self->engine, user, state);
+    engine_commit(self->engine, "u9", number % 2 ? NULL : state);
+    snprintf(user, sizeof user, "new%d", number);
+    engine_commit(self->engine, user, state);
+    engine_save(self->engine);
+}
+
+static void move_on_five_times(struct meddler *self)
+{
+    if (self->loads < 5)
+        move_on(self);
+}
+
+Test(verify_state, an_engine_that_moves_on_makes_no_difference)
+{
+    engine_commit_many(engine, 20);
+    engine_save(engine);
+    meddler.before_scan = move_on;
+    cr_assert_eq(verify(), 0);
+    cr_assert_geq(result.rechecked, 3);
+    cr_assert_eq(result.undecided, 0);
+    meddler.before_load = move_on_five_times;
+    meddler.loads = 0;
+    cr_assert_eq(verify(), 0);
+    cr_assert_geq(meddler.loads, 5);
+    tamper(engine, "u17", "wrong"); /* and yet what is wrong is found */
+    meddler.loads = 0;
+    cr_assert_eq(verify(), 1);
+    cr_assert_str_eq(last_user, "u17");
+}
+
+Test(verify_state, a_checkpoint_that_never_holds_still_is_no_verdict)
+{
+    struct ss_error err;
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    meddler.before_scan = meddler.before_load = move_on;
+    cr_assert_eq(try_verify(MIB, 0, &err), SS_RETRY);
+}
+
+static void wipe_and_restore(struct meddler *self)
+{
+    struct ss_error err;
+    if (self->loads > 1 && self->scans > 1)
+        return;
+    cr_assert_eq(self->engine->store->ops->wipe(self->engine->store, LOG_PARTITION, &err), SS_OK);
+    self->engine->saved_any = false;
+    if (self->scans > 1)
+        engine_save(self->engine);
+}
+
+static void restore(struct meddler *self)
+{
+    if (!self->engine->saved_any && self->engine->record_count > 0 && self->scans > 0 &&
+        self->checkpoints > 3)
+        engine_save(self->engine);
+}
+
+Test(verify_state, a_store_that_is_wiped_meanwhile_is_compared_again)
+{
+    struct ss_error err;
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    meddler.before_scan = wipe_and_restore;
+    meddler.before_checkpoint = restore;
+    cr_assert_eq(try_verify(MIB, 5000, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(ss_verify_differences(&result), 0);
+    cr_assert_eq(result.states, 10);
+    cr_assert_geq(meddler.scans, 2);
+}
+
+Test(verify_state, a_commit_that_is_not_visible_yet_is_waited_for)
+{
+    struct ss_error err;
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    engine->hidden = 4;
+    cr_assert_eq(try_verify(MIB, 5000, &err), SS_OK);
+    cr_assert_eq(ss_verify_differences(&result), 0);
+    cr_assert_eq(engine->reads, 2);
+}
+
+static void catch_up(struct meddler *self)
+{
+    if (self->loads == 1 && self->engine->saved.offset < self->engine->next_offset - 2)
+        engine_save(self->engine);
+}
+
+Test(verify_state, what_compaction_took_is_undecided_until_the_store_moves_on)
+{
+    struct ss_error err;
+    engine_commit_many(engine, 10);
+    engine_commit(engine, "u9", "older");
+    engine_save(engine);
+    engine_commit(engine, "u9", "newest");
+    engine_compact(engine, 1000);
+    cr_assert_eq(verify(), 0);
+    cr_assert_eq(result.undecided, 1);
+    cr_assert_eq(result.equal, 9);
+    tamper(engine, "u8", "wrong");
+    cr_assert_eq(verify(), 1);
+    meddler.loads = 0;
+    meddler.before_checkpoint = catch_up;
+    cr_assert_eq(try_verify(MIB, 5000, &err), SS_OK);
+    cr_assert_eq(ss_verify_differences(&result), 1);
+    cr_assert_eq(result.undecided, 0);
+    cr_assert_eq(result.equal, 9);
+}
+
+static void twice(struct meddler *self, ss_store_scan_sink *sink, void *arg)
+{
+    (void)self;
+    sink(arg, text_bytes("u1"), text_bytes("s1"));
+    sink(arg, text_bytes("nobody"), text_bytes("s1"));
+    sink(arg, text_bytes(""), text_bytes("s1"));
+}
+
+static void twice_at_first(struct meddler *self, ss_store_scan_sink *sink, void *arg)
+{
+    if (self->scans == 1)
+        twice(self, sink, arg);
+}
+
+Test(verify_state, states_where_no_reader_looks_are_extra)
+{
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    meddler.after_scan = twice;
+    cr_assert_eq(verify(), 3);
+    cr_assert_eq(result.extra, 3);
+    cr_assert_eq(result.states, 12);
+    cr_assert_eq(result.equal, 9);
+    meddler.scans = 0;
+    meddler.after_scan = twice_at_first; /* seen in the middle of a restore */
+    cr_assert_eq(verify(), 0);
+}
+
+Test(verify_state, little_memory_means_more_passes_with_the_same_result)
+{
+    struct ss_error err;
+    engine_commit_many(engine, 5000);
+    engine_save(engine);
+    tamper(engine, "u17", "wrong");
+    tamper(engine, "u4321", NULL);
+    tamper(engine, "ghost", "s1");
+    cr_assert_eq(verify(), 3);
+    cr_assert_eq(result.passes, 1);
+    cr_assert_eq(try_verify(64 << 10, 0, &err), SS_OK);
+    cr_assert_gt(result.passes, 5);
+    cr_assert_eq(result.states, 5001);
+    cr_assert_eq(result.equal, 4998);
+    cr_assert_eq(result.differing, 1);
+    cr_assert_eq(result.missing, 1);
+    cr_assert_eq(result.extra, 1);
+    cr_assert_eq(reported, 3);
+    cr_assert_eq(try_verify(1, 0, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(result.states, 5001);
+}
+
+static enum ss_verify_checkpoint judged(const struct ss_checkpoint *checkpoint)
+{
+    set_checkpoint(engine, checkpoint);
+    cr_assert_eq(verify(), 11); /* ten missing states, and the checkpoint */
+    cr_assert_eq(result.missing, 10);
+    cr_assert_eq(reported, 0);
+    cr_assert_eq(result.mark_offset, 12); /* the newest, to which it must come back */
+    return result.checkpoint;
+}
+
+Test(verify_state, each_unusable_checkpoint_has_its_name)
+{
+    struct ss_error err;
+    engine_commit_many(engine, 10);    /* offsets 0 to 9, mark 10, marker 11 */
+    engine_commit(engine, "u1", "s1"); /* 12, mark 13, marker 14 */
+    engine->records[11].offset = 11;   /* as if there was no marker */
+    engine->records[12].offset = 12;
+    engine->next_offset = 13;
+    cr_assert_eq(verify(), 11);
+    cr_assert_eq(result.checkpoint, SS_VERIFY_MISSING);
+    engine_save(engine);
+    cr_assert_eq(verify(), 0);
+
+    const struct ss_checkpoint good = engine->saved;
+    struct ss_checkpoint bad = good;
+    strcpy(bad.cluster_id, "another");
+    cr_assert_eq(judged(&bad), SS_VERIFY_OTHER_CLUSTER);
+    bad = good;
+    bad.partition_count++;
+    cr_assert_eq(judged(&bad), SS_VERIFY_OTHER_PARTITION_COUNT);
+    bad = good;
+    bad.incarnation[3]++;
+    cr_assert_eq(judged(&bad), SS_VERIFY_OTHER_INCARNATION);
+    bad = good;
+    bad.offset = 11; /* a user's record */
+    cr_assert_eq(judged(&bad), SS_VERIFY_UNKNOWN_MARK);
+    bad.offset = 500; /* the log is not that long */
+    cr_assert_eq(judged(&bad), SS_VERIFY_UNKNOWN_MARK);
+    set_checkpoint(engine, &good);
+    cr_assert_eq(verify(), 0);
+
+    /* the mark itself may be compacted away: the next one tells whose log it is */
+    engine_commit(engine, "later", "later");
+    engine_compact(engine, 13);
+    cr_assert_eq(verify(), 0);
+    cr_assert_eq(try_verify(MIB, 0, &err), SS_OK);
+    cr_assert_eq(result.states, 10);
+}
+
+/* --- repair --- */
+
+static bool lives(void *arg)
+{
+    return (*(int *)arg)-- > 0;
+}
+
+static void owner_restores(struct meddler *self)
+{
+    if (self->checkpoints == 3)
+        engine_save(self->engine);
+}
+
+Test(verify_state, an_owner_brings_an_invalidated_partition_back)
+{
+    struct ss_error err;
+    int alive = 1000;
+    bool back;
+    struct ss_repair_wait wait = {
+        .store = &meddler.store, .wait_ms = 5000, .live = lives, .arg = &alive};
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    tamper(engine, "u1", "wrong");
+    cr_assert_eq(verify(), 1);
+    int64_t mark = result.mark_offset;
+    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK);
+    cr_assert_eq(verify(), 11);
+    engine->saved_any = false;
+    meddler.checkpoints = 0;
+    meddler.before_checkpoint = owner_restores;
+    cr_assert_eq(ss_repair_await(&wait, LOG_PARTITION, mark, &back, &err), SS_OK);
+    cr_assert(back);
+    cr_assert_eq(verify(), 0);
+}
+
+Test(verify_state, without_an_owner_nobody_is_waited_for)
+{
+    struct ss_error err;
+    int alive = 2;
+    bool back = true;
+    struct ss_repair_wait wait = {
+        .store = &meddler.store, .wait_ms = 60000, .live = lives, .arg = &alive};
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK);
+    cr_assert_eq(ss_repair_await(&wait, LOG_PARTITION, 10, &back, &err), SS_OK);
+    cr_assert_not(back);
+    cr_assert_eq(alive, -1);
+}
+
+Test(verify_state, an_owner_that_wipes_too_is_no_failure)
+{
+    struct ss_error err;
+    meddler.wipe_status = SS_GIVE_UP;
+    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK);
+    meddler.wipe_status = SS_RETRY;
+    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_RETRY);
+}
