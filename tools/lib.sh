@@ -18,3 +18,5 @@ venv_dir() {
     version="$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
     printf '%s/venv-%s-%s\n' "$cache" "$version" "$(fingerprint "$tree/tests/e2e/requirements.txt")"
 }
+toxiproxy_version=v2.5.0
+toxiproxy() { printf '%s/toxiproxy-%s/server\n' "$cache" "$toxiproxy_version"; }

@@ -23,9 +23,11 @@ class Stack:
             raise RuntimeError(f"tools/stack {verb} failed:\n{done.stdout}{done.stderr}")
         return done
 
-    def up(self, *parts):
-        """Starts what is not running and waits until it answers; on the same ports as before."""
-        self._call("up", *parts)
+    def up(self, *parts, via=None):
+        """Starts what is not running and waits until it answers; on the same ports as before.
+
+        `via`, at Kafka's first start: the port of a proxy before `via_listener`."""
+        self._call("up", *(["--via", str(via)] if via else []), *parts)
 
     def down(self, *parts):
         self._call("down", *parts)
@@ -54,6 +56,10 @@ class Stack:
     @property
     def bootstrap(self):
         return self._env("SESAME_BOOTSTRAP")
+
+    @property
+    def via_listener(self):
+        return self._env("SESAME_VIA_LISTENER")
 
     @property
     def registry_url(self):

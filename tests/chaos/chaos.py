@@ -1,0 +1,307 @@
+"""tools/chaos: real parts, real faults, and a verdict from outside. See tools/chaos for its options."""
+
+import argparse
+import datetime
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+
+warnings.showwarning = lambda *_args, **_kwargs: None  # those of the clients' packages say nothing here
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+# pylint: disable=wrong-import-position
+import confluent_kafka  # noqa: E402
+from confluent_kafka.admin import AdminClient  # noqa: E402
+from bus import INPUTS, Bus  # noqa: E402
+from engine import BINARY, Engine  # noqa: E402
+from faults import Faults  # noqa: E402
+from fleet import Fleet  # noqa: E402
+from judge import checkpoint_offset, judge, redis_partition  # noqa: E402
+from load import Load  # noqa: E402
+from parts import RedisPair, Toxiproxy, lasting_port  # noqa: E402
+from stack import TREE, Stack  # noqa: E402
+from waiting import wait_until  # noqa: E402
+
+INSTANCES = ("one", "two", "three")
+WORKERS = 2
+PARTITIONS = 8
+PREFIX = "chaos"
+GROUP = "chaos"
+DRAIN_SECONDS = 300
+PROGRESS_SECONDS = 10
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def config_for(bootstrap, registry, redis):
+    """Small batches, so that faults meet many transactions; small caches, so that what Redis holds
+    matters; a changelog that is compacted, and old checkpoints that may have missed deletions, within
+    minutes."""
+    return {
+        "group": GROUP,
+        "workers": WORKERS,
+        "kafka": {"bootstrap.servers": bootstrap},
+        "registry": {"url": registry},
+        "redis": {"url": redis, "prefix": PREFIX, "buckets": 64},
+        "topics": {"partitions": PARTITIONS},
+        "state": {"segment_ms": 30000, "max_compaction_lag_ms": 20000, "delete_retention_ms": 120000},
+        "batch": {"records_max": 1000},
+        "cache": {"bytes_max": 131072},
+    }
+
+
+class Lag:
+    """How many events there are and how many are consumed. A plain consumer asks: the broker may be
+    gone at any time, and the admin client's answers that come too late have been seen to crash."""
+
+    def __init__(self, bootstrap):
+        self.text = "?"
+        self._consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": bootstrap, "group.id": GROUP, "log_level": 0})
+        self._parts = [confluent_kafka.TopicPartition(name, p)
+                       for name in INPUTS for p in range(PARTITIONS)]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.wait(3):
+            try:
+                ends = self.ends()
+                self.text = f"{ends} events, lag {ends - self.committed()}"
+            except confluent_kafka.KafkaException:
+                if not self.text.endswith("?"):
+                    self.text += " a while ago, now ?"
+
+    def ends(self):
+        return sum(self._consumer.get_watermark_offsets(part, 5)[1] for part in self._parts)
+
+    def committed(self):
+        return sum(max(part.offset, 0) for part in self._consumer.committed(self._parts, 5))
+
+    def close(self):
+        self._stop.set()
+        self._thread.join()
+        self._consumer.close()
+
+
+class Run:
+    """One chaos run in one directory."""
+
+    def __init__(self, options, directory):
+        self.options, self.directory = options, directory
+        self.differences = []
+        self.closers = []
+        self.verdicts = []
+        self.drain_seconds = 0.0
+
+    def set_up(self):
+        kafka_port, redis_port, registry_port = (lasting_port() for _ in range(3))
+        self.stack = Stack(self.directory / "stack")
+        self.closers.append(self.stack.wipe)
+        self.stack.up("kafka", "registry", via=kafka_port)
+        self.toxiproxy = Toxiproxy(os.environ["SESAME_TOXIPROXY"], self.directory)
+        self.closers.append(self.toxiproxy.close)
+        self.toxiproxy.add("kafka", kafka_port, self.stack.via_listener)
+        registry = self.stack.registry_url
+        host, path = registry.removeprefix("http://").split("/", 1)
+        self.toxiproxy.add("registry", registry_port, host)
+        self.redis = RedisPair(self.toxiproxy, self.directory)
+        self.closers.append(self.redis.close)
+        self.toxiproxy.add("redis", redis_port, f"127.0.0.1:{self.redis.primary.port}")
+
+        direct = config_for(self.stack.bootstrap, registry, f"redis://127.0.0.1:{redis_port}")
+        engines = config_for(f"127.0.0.1:{kafka_port}", f"http://127.0.0.1:{registry_port}/{path}",
+                             f"redis://127.0.0.1:{redis_port}")
+        engines["topics"] |= {name: name for name in INPUTS}
+        tool = Engine(direct, self.directory)
+        tool.run("topics", "create")
+        tool.run("schemas", "register")
+        logs = self.directory / "engines"
+        logs.mkdir()
+        self.engine = Engine(engines, logs)
+        self.fleet = Fleet(self.engine, self.differences)
+        self.closers.append(self.fleet.close)
+        for instance in INSTANCES:
+            self.fleet.start(instance)
+        self.load = Load(tool.config_file(), self.options.seed, self.options.rate)
+        self.closers.append(self.load.finish)
+        self.faults = Faults(self.options.seed, self.stack, self.toxiproxy, self.redis, self.fleet)
+        self.lag = Lag(self.stack.bootstrap)
+        self.closers.append(self.lag.close)
+
+    def disturb(self):
+        began = time.monotonic()
+        deadline = began + self.options.minutes * 60
+        self.load.start()
+        self.faults.start()
+        self.closers.append(self.faults.finish)
+        said = began
+        while (now := time.monotonic()) < deadline and not self.faults.errors:
+            time.sleep(0.2)
+            if now - said >= PROGRESS_SECONDS:
+                said = now
+                say(f"{int(now - began):5} s: {self.lag.text}; {self.faults.total()} faults; now "
+                    f"{', '.join(self.faults.now.values()) or 'quiet'}")
+        self.faults.finish()
+        self.load.finish()
+        assert not self.faults.errors, "the tool itself failed:\n" + "\n".join(self.faults.errors)
+
+    def drain(self):
+        """Everything is mended: all must be consumed, and Redis be what the changelog says."""
+        began = time.monotonic()
+        total = self.lag.ends()
+        say(f"the faults are over; draining {total} events")
+        self.bus = Bus(self.stack)
+        # Quiet when the broker goes away in the end.
+        self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})
+        try:
+            wait_until(lambda: self.lag.committed() >= total, DRAIN_SECONDS,
+                       lambda: f"{self.lag.committed()} of {total} consumed")
+            self.drain_seconds = time.monotonic() - began
+            wait_until(self._redis_current, 60, "Redis at the changelog's last marks")
+        except AssertionError as late:
+            tails = "\n".join(f"{i}: {p.tail()}" for i, p in self.fleet.processes.items())
+            self.differences.append(f"not caught up: {late}\n{tails}")
+        self.fleet.stop_all()
+        if self.load.failed or self.load.troubles:
+            say(f"the generator had trouble of its own: {self.load.troubles[:3]}")
+        elif self.load.delivered != total:
+            self.differences.append(f"{self.load.delivered} events delivered, {total} in the topics")
+        return total
+
+    def _redis_current(self):
+        """Each partition's checkpoint names a mark near the changelog's end (marker records follow)."""
+        for p, end in self.bus.ends("sesame-state").items():
+            _, checkpoint = redis_partition(self.redis.primary, PREFIX, p)
+            offset = checkpoint and checkpoint_offset(checkpoint)
+            if end and (offset is None or offset < end - 2):
+                return False
+        return True
+
+    def close(self):
+        while self.closers:
+            try:
+                self.closers.pop()()
+            except Exception as failure:  # pylint: disable=broad-except
+                say(f"while cleaning up: {failure}")
+
+
+def commit():
+    def git(*words):
+        done = subprocess.run(["git", "-C", str(TREE), *words], capture_output=True, text=True,
+                              check=False)
+        return done.stdout.strip()
+
+    head = git("rev-parse", "--short=12", "HEAD") or "unknown"
+    return head + (" with uncommitted changes" if git("status", "--porcelain", "-uno") else "")
+
+
+def write_record(run, total, differences, path):
+    """Adds this run to a file of records."""
+    options, sums = run.options, sums_of(run.verdicts)
+    path = pathlib.Path(path)
+    text = path.read_text() if path.exists() else (
+        "# Chaos on the real parts\n\nRecords of `tools/chaos --record`, newest last. What is run and "
+        "judged: `tests/chaos`.\n")
+    kinds = "\n".join(
+        f"| {lane} | {kind.replace('_', ' ')} | {run.faults.counts[kind]} |"
+        for lane, names in Faults.LANES.items() for kind in names)
+    text += f"""
+## {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC
+
+`tools/chaos --minutes {options.minutes:g} --seed {options.seed} --rate {options.rate}` at commit {commit()},
+on {os.cpu_count()} cores ({platform.machine()}), {len(INSTANCES)} processes of {WORKERS} workers,
+{PARTITIONS} partitions. All caught up {run.drain_seconds:.1f} s after the last fault.
+
+**{total} events, {run.faults.total()} faults, {differences} differences**
+
+Events: {sums['counted']} counted, {sums['duplicate']} duplicate, {sums['not_consented']} not consented,
+{sums['dead_lettered']} dead-lettered. Recounted and found equal: these counts,
+{sum(v.records for v in run.verdicts)} score records, {sum(v.entitlements for v in run.verdicts)} grants and
+revocations, {sum(v.dead_letters for v in run.verdicts)} dead letters; in Redis as in the changelog,
+{sum(v.users for v in run.verdicts)} states.
+
+| lane | fault | times |
+|---|---|---|
+{kinds}
+"""
+    path.write_text(text)
+
+
+def sums_of(verdicts):
+    sums = dict.fromkeys(("counted", "duplicate", "not_consented", "dead_lettered"), 0)
+    for verdict in verdicts:
+        for counts in verdict.counts.values():
+            for outcome, count in counts.items():
+                sums[outcome] += count
+    return sums
+
+
+def stopped(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/chaos")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=int, default=6000)
+    parser.add_argument("--dir")
+    parser.add_argument("--record")
+    options = parser.parse_args()
+    assert BINARY.exists(), f"{BINARY} is not built"
+    signal.signal(signal.SIGTERM, stopped)
+    base = pathlib.Path(options.dir).resolve() if options.dir else None
+    if base:
+        base.mkdir(parents=True, exist_ok=True)
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="sesame-chaos-", dir=base))
+    run = Run(options, directory)
+    total = differences = 0
+    keep = True
+    try:
+        run.set_up()
+        run.disturb()
+        total = run.drain()
+        say("judging")
+        run.verdicts = judge(run.bus, run.redis.primary, PREFIX, PARTITIONS,
+                             min(os.cpu_count() or 1, PARTITIONS), say)
+        for text in run.differences:
+            say(text)
+        differences = len(run.differences) + sum(len(v.differences) for v in run.verdicts)
+        keep = differences > 0
+        for kind, count in run.faults.counts.items():
+            say(f"  {count:4} {kind.replace('_', ' ')}")
+        say("  " + ", ".join(f"{n} {what}" for what, n in sums_of(run.verdicts).items()))
+        if options.record:
+            write_record(run, total, differences, options.record)
+    except KeyboardInterrupt:
+        keep = False
+        raise
+    finally:
+        run.close()
+        if keep:
+            say(f"the engines' logs are kept in {directory}/engines")
+        else:
+            shutil.rmtree(directory)
+    say(f"{total} events, {run.faults.total()} faults, {differences} differences")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,231 @@
+"""The verdict from outside: what a read_committed subscriber sees of every topic, and Redis, against a
+recount of the inputs. Each partition is judged by itself, several at a time."""
+
+import multiprocessing
+import time
+import traceback
+from typing import NamedTuple
+
+import confluent_kafka
+
+from accounts import MARK_KEY, OUTCOMES, parse_mark, parse_numbers
+from bus import INPUTS
+from recount import MODEL_FILE, Recount, decode, plain_schema, published_record
+
+SHOWN_MAX = 5  # differences told in full, for each partition
+
+
+class Case(NamedTuple):
+    """What a judging process needs to know."""
+    bootstrap: str
+    partition: int
+    partitions: int
+    ends: dict  # topic -> end offset of this partition
+    schema_ids: dict
+    states: dict  # what Redis holds of the partition: user -> bytes
+    checkpoint: bytes
+
+
+class Verdict(NamedTuple):
+    partition: int
+    differences: list
+    counts: dict  # input -> outcome -> how many
+    records: int
+    entitlements: int
+    dead_letters: int
+    users: int
+    seconds: float
+
+
+def committed(case, topic):
+    """The messages of the partition's part of a topic, as a read_committed subscriber gets them."""
+    consumer = confluent_kafka.Consumer({
+        "bootstrap.servers": case.bootstrap, "group.id": "judge", "enable.auto.commit": False,
+        "auto.offset.reset": "error", "enable.partition.eof": True,
+        "isolation.level": "read_committed", "queued.max.messages.kbytes": 16384,
+        "fetch.wait.max.ms": 10, "log_level": 0,
+    })
+    start = confluent_kafka.OFFSET_BEGINNING
+    consumer.assign([confluent_kafka.TopicPartition(topic, case.partition, start)])
+    moved = time.monotonic()
+    try:
+        while True:
+            # It waits for all 5,000 or the time, and knows of no end.
+            messages = consumer.consume(5000, 0.1)
+            moved = time.monotonic() if messages else moved
+            assert time.monotonic() - moved < 60, f"{topic} was not read to its end"
+            for message in messages:
+                if not message.error():
+                    yield message
+                    continue
+                code = message.error().code()
+                assert code == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
+                if message.offset() >= case.ends[topic]:
+                    return
+    finally:
+        consumer.close()
+
+
+def read_inputs(case):
+    inputs = {}
+    for name in INPUTS:
+        records = [(m.timestamp()[1], m.key(), m.value()) for m in committed(case, name)]
+        assert len(records) == case.ends[name], f"{name} [{case.partition}] has gaps"
+        inputs[name] = records
+    return inputs
+
+
+def judge_scores(case, recount):
+    schema, last, records = plain_schema("scores"), {}, 0
+    for message in committed(case, "scores"):
+        value = decode(schema, message.value())
+        records += 1
+        user = value["user_id"]
+        assert message.key().decode() == user and value["cause"]["partition"] == case.partition
+        # What any subscriber can check, apart from the recount.
+        before = last.get(user)
+        opens = before is None or before[0] == "OPT_OUT"
+        follows = (1, None) if opens else (before[1] + 1, before[2])
+        if (value["sequence"], value["previous_score"]) != follows or opens != (
+                value["kind"] == "OPT_IN"):
+            recount.differences.append(f"the chain of {user} breaks at {value}, behind {before}")
+        last[user] = value["kind"], value["sequence"], value["score"]
+        positions = value["positions"]
+        recount.take(positions, published_record(value))
+    recount.take({name: case.ends[name] for name in INPUTS})
+    return records
+
+
+def judge_entitlements(case, recount):
+    schema, found, held = plain_schema("entitlements"), [], set()
+    for message in committed(case, "entitlements"):
+        value = decode(schema, message.value())
+        cause, key = value["cause"], (value["user_id"], value["benefit_id"])
+        if (value["action"] == "GRANTED") == (key in held):
+            recount.differences.append(f"{value['action']} of {key} twice")
+        (held.add if value["action"] == "GRANTED" else held.discard)(key)
+        found.append((value["user_id"], value["action"], value["benefit_id"], value["score"],
+                      value["sequence"], cause["topic"], cause["offset"]))
+    if found != recount.entitlements:
+        missing, extra = set(recount.entitlements) - set(found), set(found) - set(recount.entitlements)
+        recount.differences += [f"not granted or revoked: {each}" for each in missing]
+        recount.differences += [f"granted or revoked for nothing: {each}" for each in extra]
+        if not missing and not extra:
+            recount.differences.append("entitlements are not in the order of the scores")
+    return len(found)
+
+
+def judge_dead_letters(case, recount):
+    found = {}
+    for message in committed(case, "dead-letters"):
+        headers = {name: value.decode() for name, value in message.headers()}
+        where = headers["sesame.topic"], int(headers["sesame.offset"])
+        what = headers["sesame.reason"], int(headers["sesame.partition"])
+        if where in found:
+            recount.differences.append(f"dead-lettered twice: {where}")
+        found[where] = what
+        _, key, value = recount.inputs[where[0]][where[1]]
+        if (message.key(), message.value()) != (key, value):
+            recount.differences.append(f"the dead letter of {where} is not the record")
+    expected = {where: (reason, case.partition) for where, reason in recount.dead.items()}
+    for where in found.keys() | expected.keys():
+        if found.get(where) != expected.get(where):
+            recount.differences.append(
+                f"dead letter of {where}: {found.get(where)}, recounted {expected.get(where)}")
+    return len(found)
+
+
+def judge_state(case, recount):
+    """The changelog's marks and states, and that Redis holds the same bytes."""
+    states, mark, mark_offset = {}, None, None
+    for message in committed(case, "sesame-state"):
+        if message.key().decode() == MARK_KEY:
+            mark, mark_offset = parse_mark(message.value()), message.offset()
+        elif message.value() is None:
+            states.pop(message.key().decode(), None)
+        else:
+            states[message.key().decode()] = message.value()
+    for name in INPUTS:
+        expected = {**recount.counts[name], "position": case.ends[name]}
+        expected["consumed"] = sum(recount.counts[name][outcome] for outcome in OUTCOMES)
+        if mark is None or mark[name] != expected or expected["consumed"] != case.ends[name]:
+            recount.differences.append(
+                f"{name} is accounted as {mark and mark[name]}, recounted {expected}")
+    for user in states.keys() ^ recount.holders():
+        recount.differences.append(
+            f"a state of {user} is {'' if user in states else 'not '}kept, against its consent")
+    for user in states.keys() | case.states.keys():
+        if states.get(user) != case.states.get(user):
+            recount.differences.append(
+                f"{user} is {case.states.get(user)} in Redis, {states.get(user)} in the changelog")
+    if case.checkpoint is None or checkpoint_offset(case.checkpoint) != mark_offset:
+        recount.differences.append(
+            f"the checkpoint in Redis is {case.checkpoint}, the last mark at {mark_offset}")
+    return len(states)
+
+
+def checkpoint_offset(value):
+    """The offset in a checkpoint's value (state/redis_partition.h, state/checkpoint.c)."""
+    if len(value) < 6 or value[4] != 1:
+        return None
+    at = 6 + value[5] + 16
+    (_, offset, _), _ = parse_numbers(value, at, 3)
+    return offset
+
+
+def judge_partition(case):
+    """Never raises: not every exception survives the way back to the parent."""
+    try:
+        return _judge_partition(case)
+    except Exception:  # pylint: disable=broad-except
+        text = f"partition {case.partition} could not be judged: {traceback.format_exc()}"
+        return Verdict(case.partition, [text], {}, 0, 0, 0, 0, 0.0)
+
+
+def _judge_partition(case):
+    began = time.monotonic()
+    recount = Recount(case.partition, case.partitions, read_inputs(case), case.schema_ids,
+                      MODEL_FILE)
+    records = judge_scores(case, recount)
+    entitlements = judge_entitlements(case, recount)
+    dead_letters = judge_dead_letters(case, recount)
+    users = judge_state(case, recount)
+    return Verdict(case.partition, recount.differences, recount.counts, records, entitlements,
+                   dead_letters, users, time.monotonic() - began)
+
+
+def redis_partition(server, prefix, partition):
+    """(user -> bytes, checkpoint) of a partition, as a Redis server has them."""
+    states, checkpoint, cursor = {}, None, b"0"
+    while True:
+        cursor, keys = server.call(
+            "SCAN", cursor, "MATCH", f"{prefix}:{{{partition}}}:*", "COUNT", 10000)
+        for key in keys:
+            if key.endswith(b":cp"):
+                checkpoint = server.call("GET", key)
+                continue
+            fields = server.call("HGETALL", key)
+            states.update(zip([user.decode() for user in fields[::2]], fields[1::2]))
+        if cursor == b"0":
+            return states, checkpoint
+
+
+def judge(bus, server, prefix, partitions, processes, say):
+    """All partitions; the verdicts."""
+    topics = (*INPUTS, "scores", "entitlements", "dead-letters", "sesame-state")
+    ends = {name: bus.ends(name) for name in topics}
+    ids = {name: bus.registry.get_latest_version(f"{name}-value").schema_id for name in INPUTS}
+    cases = []
+    for p in range(partitions):
+        states, checkpoint = redis_partition(server, prefix, p)
+        own = {name: found[p] for name, found in ends.items()}
+        cases.append(Case(bus.bootstrap, p, partitions, own, ids, states, checkpoint))
+    verdicts = []
+    with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=1) as pool:
+        for verdict in pool.imap_unordered(judge_partition, cases, chunksize=1):
+            say(f"partition {verdict.partition}: {verdict.records} score records, "
+                f"{len(verdict.differences)} differences, judged in {verdict.seconds:.0f} s")
+            for text in verdict.differences[:SHOWN_MAX]:
+                say(f"  {text[:1500]}")
+            verdicts.append(verdict)
+    return verdicts
