@@ -206,11 +206,16 @@ class Bus:
         return found
 
     def committed(self, group, topic):
-        """The group's committed (next) offset of each partition that has one."""
-        asked = confluent_kafka.ConsumerGroupTopicPartitions(group)
-        [future] = self.admin.list_consumer_group_offsets([asked]).values()
-        return {
-            part.partition: part.offset
-            for part in future.result(30).topic_partitions
-            if part.topic == topic and part.offset >= 0
-        }
+        """The group's committed (next) offset of each partition that has one.
+
+        Asked by a consumer that never joins: the admin client's own call has crashed on a Kafka so new
+        that it has no offsets topic yet."""
+        settings = {"bootstrap.servers": self.bootstrap, "group.id": group}
+        consumer = confluent_kafka.Consumer(settings)
+        try:
+            known = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            asked = [confluent_kafka.TopicPartition(topic, p) for p in known]
+            found = consumer.committed(asked, timeout=30)
+        finally:
+            consumer.close()
+        return {part.partition: part.offset for part in found if part.offset >= 0}
