@@ -2,12 +2,25 @@
 
 #include <time.h>
 
-enum { LOOK_MS = 50 };
+enum { LOOK_MS = 50, TRIES = 100 };
 
 enum ss_status ss_repair_invalidate(struct ss_store *store, int32_t partition, struct ss_error *err)
 {
-    enum ss_status status = store->ops->wipe(store, partition, err);
-    return status == SS_GIVE_UP ? SS_OK : status; /* the owner is at it already */
+    struct ss_checkpoint shown, before;
+    bool found;
+    for (int try = 0; try < TRIES; try++) {
+        enum ss_status status = store->ops->checkpoint(store, partition, &shown, &found, err);
+        if (status != SS_OK || !found)
+            return status; /* nobody trusts what is there: the owner is at it, or the next one */
+        if (try > 0 && ss_checkpoint_equal(&shown, &before))
+            return SS_OK; /* the owner has wiped it, and is back where it was */
+        status = store->ops->wipe(store, partition, &shown, err);
+        if (status != SS_GIVE_UP)
+            return status;
+        before = shown; /* the owner has moved on since the look */
+    }
+    return ss_fail(err, SS_RETRY, "partition %d moves on faster than it can be taken away",
+                   partition);
 }
 
 static int64_t now_ms(void)

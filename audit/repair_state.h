@@ -7,16 +7,18 @@
  * partition from the changelog. Where no engine runs, the next one that starts does.
  *
  * That wipe is safe from outside, whatever the owner does meanwhile (state/redis_partition.h):
- *   - it first replaces the checkpoint by a random token. A save of the owner's compares the
- *     checkpoint under WATCH: begun before, its EXEC fails; begun after, its compare does. Either
- *     way nothing is written and the owner restores. No read uses states under the token either.
+ *   - it first replaces the checkpoint by a random token, if that has not moved since it was read;
+ *     else it reads again. A save of the owner's compares the checkpoint under WATCH: begun
+ *     before, its EXEC fails; begun after, its compare does. Either way nothing is written and the
+ *     owner restores. No read uses states under the token either.
  *   - it deletes only while its own token stands, under WATCH as well. An owner that notices and
- *     wipes by itself puts a token of its own there, and we stop (SS_GIVE_UP, which is success
- *     here). If we are paused in the middle and wake up after the owner has restored, we find its
- *     checkpoint in place of our token and delete nothing.
+ *     wipes by itself puts a token of its own there, and we stop (SS_GIVE_UP; the look that follows
+ *     finds no checkpoint, which is success). If we are paused in the middle and wake up after the
+ *     owner has restored, we delete nothing of that under the old token; the look then finds a
+ *     checkpoint, and takes it away once more, which costs another restore and no more.
  *   - cut short, it leaves the token, which counts as no checkpoint: the same as a finished one.
  *   - the owner may be wiping or restoring just then. Our token ends that with SS_GIVE_UP, and it
- *     begins again; since we put one token only, it cannot go on like that.
+ *     begins again; since we stop as soon as there is none, it cannot go on like that.
  * Kafka is not touched: no transaction is fenced, no offset moves, and no score depends on it.
  */
 #ifndef SS_AUDIT_REPAIR_STATE_H

@@ -49,7 +49,10 @@ static bool on_mark(struct reading *reading, const struct ss_kafka_record *recor
     if (record->offset < reading->to->offset)
         return true;
     reading->proven = true;
-    if (memcmp(mark.incarnation, reading->to->incarnation, SS_INCARNATION_SIZE) != 0)
+    /* A restore under way saves between marks, and before the first one it knows no incarnation. */
+    static const uint8_t unknown[SS_INCARNATION_SIZE];
+    if (memcmp(reading->to->incarnation, unknown, sizeof unknown) != 0 &&
+        memcmp(mark.incarnation, reading->to->incarnation, SS_INCARNATION_SIZE) != 0)
         reading->end = SS_FOLD_OTHER_INCARNATION;
     return false;
 }
@@ -91,10 +94,6 @@ static bool on_record(void *arg, const struct ss_kafka_record *record)
     }
     if (reading->to && record->offset > reading->to->offset)
         return true; /* only the next mark is of interest */
-    if (reading->to && record->offset == reading->to->offset) {
-        reading->end = SS_FOLD_UNKNOWN_MARK;
-        return false;
-    }
     if (record->key.size < 1 || record->key.size > SS_USER_ID_MAX) {
         reading->status =
             ss_fail(reading->err, SS_STOP, "changelog partition %d offset %lld is no user's record",

@@ -42,8 +42,9 @@ static inline bool ss_fold_wants(const struct ss_fold *fold, uint64_t hash)
     return fold->bits == 0 || hash >> (64 - fold->bits) == fold->pass;
 }
 
-/* Folds from `next` up to the checkpoint's mark, and proves that the log has it: the first mark met
- * from its offset on is of its incarnation (compaction may have left only a later one). Waits up to
+/* Folds from `next` up to the checkpoint's offset, and proves that the log has it: the first mark
+ * met from there on is of its incarnation (compaction may have left only a later one, and a restore
+ * under way stands between marks). Waits up to
  * settle_ms for the commit to become visible. NULL: up to the end, whatever marks there are. */
 SS_MUST_USE enum ss_status ss_fold_to(struct ss_fold *fold, const struct ss_checkpoint *checkpoint,
                                       enum ss_fold_end *end, struct ss_error *err);

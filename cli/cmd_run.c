@@ -3,6 +3,7 @@
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "consumer/engine.h"
+#include "serve/serve.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -45,7 +46,8 @@ static void report_progress(struct ss_engine *engine, int64_t *last, double ever
     *last = now;
 }
 
-static void supervise(struct ss_engine *engine, bool until_caught_up, atomic_bool *stopping)
+static void supervise(struct ss_engine *engine, struct ss_serve *serve, bool until_caught_up,
+                      atomic_bool *stopping)
 {
     const double every = 5;
     double reported = ss_seconds();
@@ -54,11 +56,13 @@ static void supervise(struct ss_engine *engine, bool until_caught_up, atomic_boo
         nanosleep(&(struct timespec){0, 20 * 1000000L}, NULL);
         if (atomic_load(stopping) || (until_caught_up && ss_engine_caught_up(engine)))
             ss_engine_stop(engine);
+        ss_serve_note(serve);
         if (ss_seconds() - reported >= every) {
             report_progress(engine, &last, every);
             reported += every;
         }
     }
+    ss_serve_note(serve); /* a worker may have been the one to stop it */
 }
 
 /* A registry that is away at the start is waited for, as Kafka and Redis are by the workers.
@@ -78,33 +82,50 @@ static enum ss_status open_engine(const struct ss_config *config, const atomic_b
     return status;
 }
 
-static int run_engine(const struct ss_config *config, bool until_caught_up)
+/* From an open engine to its end; closes it. */
+static int drive(struct ss_engine *engine, struct ss_serve *serve, const struct ss_config *config,
+                 bool until_caught_up, atomic_bool *stopping)
 {
-    struct ss_engine *engine;
-    struct ss_error err;
-    atomic_bool *stopping = ss_stopping_catch();
-    enum ss_status status = ss_config_check_for_run(config, &err);
-    if (status == SS_OK)
-        status = open_engine(config, stopping, &engine, &err);
-    if (status == SS_RETRY) {
-        puts("accounted: consumed 0 = counted 0 + duplicate 0 + not-consented 0 + dead-lettered 0");
-        return SS_EXIT_DONE;
-    }
-    if (status != SS_OK)
-        return ss_failed(&err);
+    struct ss_error err, worker_err;
     double started = ss_seconds();
     ss_info("run", "model %s, group %s, instance %s, %d workers", ss_engine_model(engine)->version,
             config->group, config->instance, (int)config->workers);
-    status = ss_engine_start(engine, &err);
-    if (status == SS_OK)
-        supervise(engine, until_caught_up, stopping);
-    struct ss_error worker_err;
+    enum ss_status status = ss_engine_start(engine, &err);
+    if (status == SS_OK) {
+        ss_serve_watch(serve, engine);
+        supervise(engine, serve, until_caught_up, stopping);
+    }
     enum ss_status ended = ss_engine_wait(engine, &worker_err);
     print_summary(engine, config, ss_seconds() - started);
+    ss_serve_watch(serve, NULL);
     ss_engine_close(engine);
     if (status != SS_OK)
         return ss_failed(&err);
     return ended == SS_OK ? SS_EXIT_DONE : ss_failed(&worker_err);
+}
+
+static int run_engine(const struct ss_config *config, bool until_caught_up)
+{
+    struct ss_engine *engine;
+    struct ss_serve *serve = NULL;
+    struct ss_error err;
+    int code;
+    atomic_bool *stopping = ss_stopping_catch();
+    enum ss_status status = ss_config_check_for_run(config, &err);
+    if (status == SS_OK)
+        status = ss_serve_open(config, &serve, &err);
+    if (status == SS_OK)
+        status = open_engine(config, stopping, &engine, &err);
+    if (status == SS_OK) {
+        code = drive(engine, serve, config, until_caught_up, stopping);
+    } else if (status == SS_RETRY) {
+        puts("accounted: consumed 0 = counted 0 + duplicate 0 + not-consented 0 + dead-lettered 0");
+        code = SS_EXIT_DONE;
+    } else {
+        code = ss_failed(&err);
+    }
+    ss_serve_close(serve);
+    return code;
 }
 
 static int run(int argc, char **argv)
@@ -140,6 +161,6 @@ const struct ss_command ss_command_run = {
     "  --until-caught-up   end once everything has been read that was there at the start\n\n"
     "SIGTERM or SIGINT finish the batch in hand and leave the group. The last line printed "
     "accounts\n"
-    "for every event that was consumed.\n",
+    "for every event that was consumed. With serve.listen set it answers GET /live and /ready.\n",
     .run = run,
 };

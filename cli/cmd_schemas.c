@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static enum ss_status register_schema(struct ss_registry *registry, const char *topic,
                                       const char *json, struct ss_error *err)
@@ -31,6 +32,8 @@ static int register_all(const struct ss_config *config)
         [SS_SCORES] = config->scores_topic, [SS_ENTITLEMENTS] = config->entitlements_topic};
     struct ss_registry *registry;
     struct ss_error err;
+    if (ss_config_check(config, &err) != SS_OK)
+        return ss_failed(&err);
     if (!config->registry_url) {
         fprintf(stderr, "sesame: registry.url is not set\n");
         return SS_EXIT_FAILED;
@@ -45,6 +48,13 @@ static int register_all(const struct ss_config *config)
         if (ss_schema_of_output((enum ss_output)output))
             status = register_schema(registry, outputs[output],
                                      ss_schema_of_output((enum ss_output)output), &err);
+    for (int i = 0; status == SS_OK && i < config->subscriber_count; i++) {
+        char *json = NULL;
+        status = ss_schema_of_subscriber(config->subscribers[i].fields, &json, &err);
+        if (status == SS_OK)
+            status = register_schema(registry, config->subscribers[i].topic, json, &err);
+        free(json);
+    }
     ss_registry_close(registry);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TOPIC_COUNT = SS_INPUT_COUNT + 4, TIMEOUT_MS = 60000, HEADERS_BYTES = 65536 };
+enum { REST_COUNT = 4, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS_MAX };
+enum { TIMEOUT_MS = 60000, HEADERS_BYTES = 65536 };
 
 struct numbers {
     char scores_retention[24], dead_letter_bytes[24];
@@ -58,22 +59,28 @@ static int create(const struct ss_config *config)
     const struct {
         const char *name;
         struct ss_kafka_properties properties;
-    } rest[] = {
+    } rest[REST_COUNT] = {
         {config->scores_topic, {outputs, sizeof outputs / sizeof outputs[0]}},
         {config->entitlements_topic, {outputs, sizeof outputs / sizeof outputs[0]}},
         {config->dead_letters_topic, {dead_letters, sizeof dead_letters / sizeof dead_letters[0]}},
         {config->state_topic, {state, sizeof state / sizeof state[0]}},
     };
-    struct ss_kafka_topic topics[TOPIC_COUNT] = {0};
-    for (int i = 0; i < TOPIC_COUNT; i++) {
-        topics[i].name =
-            i < SS_INPUT_COUNT ? config->input_topics[i] : rest[i - SS_INPUT_COUNT].name;
+    /* What a subscriber has to forget must leave its topic in the same time. */
+    const struct ss_kafka_properties shared = {state, sizeof state / sizeof state[0]};
+    struct ss_kafka_topic topics[TOPICS_MAX] = {0};
+    size_t count = 0;
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        topics[count++] = (struct ss_kafka_topic){
+            .name = config->input_topics[i], .config = {inputs, sizeof inputs / sizeof inputs[0]}};
+    for (int i = 0; i < REST_COUNT; i++)
+        topics[count++] =
+            (struct ss_kafka_topic){.name = rest[i].name, .config = rest[i].properties};
+    for (int i = 0; i < config->subscriber_count; i++)
+        topics[count++] =
+            (struct ss_kafka_topic){.name = config->subscribers[i].topic, .config = shared};
+    for (size_t i = 0; i < count; i++) {
         topics[i].partitions = (int32_t)config->topic_partitions;
         topics[i].replication = (int)config->topic_replication;
-        topics[i].config =
-            i < SS_INPUT_COUNT
-                ? (struct ss_kafka_properties){inputs, sizeof inputs / sizeof inputs[0]}
-                : rest[i - SS_INPUT_COUNT].properties;
     }
     struct ss_error err;
     struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
@@ -82,8 +89,8 @@ static int create(const struct ss_config *config)
         return SS_EXIT_FAILED;
     }
     struct ss_kafka_access access = ss_engine_access(config, properties);
-    enum ss_status status = ss_kafka_topics_create(&access, topics, TOPIC_COUNT, TIMEOUT_MS, &err);
-    for (int i = 0; i < TOPIC_COUNT && status != SS_RETRY; i++)
+    enum ss_status status = ss_kafka_topics_create(&access, topics, count, TIMEOUT_MS, &err);
+    for (size_t i = 0; i < count && status != SS_RETRY; i++)
         printf("%-16s %s\n", topics[i].name, topics[i].created ? "created" : "was there already");
     free(properties);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);

@@ -1,14 +1,15 @@
 /* command.h - the subcommands of `sesame`: a table in main.c, one file cmd_<name>.c each.
  *
  * A command gets the arguments behind its name, with getopt's state fresh, and returns the exit
- * status: 0 done, 1 failed (the reason is on standard error), 2 called wrongly.
+ * status: 0 done, 1 failed (the reason is on standard error), 2 called wrongly, 3 ended before it
+ * was done, to be run again (only where a command's help says so).
  */
 #ifndef SS_CLI_COMMAND_H
 #define SS_CLI_COMMAND_H
 
 #include "config/config.h"
 
-enum { SS_EXIT_DONE = 0, SS_EXIT_FAILED = 1, SS_EXIT_USAGE = 2 };
+enum { SS_EXIT_DONE = 0, SS_EXIT_FAILED = 1, SS_EXIT_USAGE = 2, SS_EXIT_UNFINISHED = 3 };
 
 struct ss_command {
     const char *name;    /* "topics create" is the command topics with an argument of its own */
@@ -20,7 +21,7 @@ struct ss_command {
 
 extern const struct ss_command ss_command_run, ss_command_replay, ss_command_topics,
     ss_command_schemas, ss_command_check_config, ss_command_generate, ss_command_dead_letters,
-    ss_command_verify_state, ss_command_demo;
+    ss_command_verify_state, ss_command_demo, ss_command_blacklist, ss_command_keys;
 
 /* The options that all commands with a config share: -F FILE, -X name=value (repeatable), -v. A
  * command passes each option letter that it does not know itself; false: not one of these, or wrong

@@ -8,7 +8,7 @@
 enum { RECORD_MAX = 4096 };
 
 static enum ss_status find_schemas(struct ss_sender *sender, const struct ss_config *config,
-                                   struct ss_error *err)
+                                   int first, int end, struct ss_error *err)
 {
     struct ss_registry_config where = {
         .url = config->registry_url,
@@ -20,7 +20,7 @@ static enum ss_status find_schemas(struct ss_sender *sender, const struct ss_con
     enum ss_status status = ss_registry_open(&where, &registry, err);
     if (status != SS_OK)
         return status;
-    for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++) {
+    for (int input = first; status == SS_OK && input < end; input++) {
         char subject[320];
         snprintf(subject, sizeof subject, "%s-value", sender->topics[input]);
         status = ss_registry_find(registry, subject, ss_schema_of_input((enum ss_input)input),
@@ -35,14 +35,14 @@ static enum ss_status find_schemas(struct ss_sender *sender, const struct ss_con
     return status;
 }
 
-enum ss_status ss_sender_open(struct ss_sender *sender, const struct ss_config *config,
-                              struct ss_error *err)
+static enum ss_status open_for(struct ss_sender *sender, const struct ss_config *config, int first,
+                               int end, struct ss_error *err)
 {
     memset(sender, 0, sizeof *sender);
     ss_buffer_init(&sender->buffer, RECORD_MAX);
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         sender->topics[input] = config->input_topics[input];
-    enum ss_status status = find_schemas(sender, config, err);
+    enum ss_status status = find_schemas(sender, config, first, end, err);
     if (status != SS_OK)
         return status;
     struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
@@ -52,6 +52,18 @@ enum ss_status ss_sender_open(struct ss_sender *sender, const struct ss_config *
     status = ss_kafka_producer_open(&access, &sender->producer, err);
     free(properties);
     return status;
+}
+
+enum ss_status ss_sender_open(struct ss_sender *sender, const struct ss_config *config,
+                              struct ss_error *err)
+{
+    return open_for(sender, config, 0, SS_INPUT_COUNT, err);
+}
+
+enum ss_status ss_sender_open_for(struct ss_sender *sender, const struct ss_config *config,
+                                  enum ss_input input, struct ss_error *err)
+{
+    return open_for(sender, config, (int)input, (int)input + 1, err);
 }
 
 void ss_sender_close(struct ss_sender *sender)
@@ -93,25 +105,39 @@ static void spoil(enum ss_flaw flaw, uint8_t *data, struct ss_bytes *key, struct
     }
 }
 
+static enum ss_status send_flawed(struct ss_sender *sender, const struct ss_event *event,
+                                  enum ss_flaw flaw, struct ss_error *err)
+{
+    sender->buffer.size = 0;
+    enum ss_status status =
+        ss_encode_event(sender->schema_ids[event->input], event, &sender->buffer, err);
+    if (status != SS_OK)
+        return status;
+    struct ss_bytes key = {event->user_id.data, event->user_id.size};
+    struct ss_bytes value = {sender->buffer.data, sender->buffer.size};
+    spoil(flaw, sender->buffer.data, &key, &value);
+    status = ss_kafka_producer_send(sender->producer, sender->topics[event->input], key, value,
+                                    NULL, 0, 0, err);
+    if (status != SS_OK)
+        return status;
+    sender->counts.sent[event->input]++;
+    atomic_fetch_add(&sender->sent, 1);
+    return SS_OK;
+}
+
+enum ss_status ss_sender_send_event(struct ss_sender *sender, const struct ss_event *event,
+                                    struct ss_error *err)
+{
+    return send_flawed(sender, event, SS_FLAW_NONE, err);
+}
+
 enum ss_status ss_sender_send(struct ss_sender *sender, const struct ss_population_event *event,
                               struct ss_error *err)
 {
-    enum ss_input input = event->event.input;
-    sender->buffer.size = 0;
-    enum ss_status status =
-        ss_encode_event(sender->schema_ids[input], &event->event, &sender->buffer, err);
+    enum ss_status status = send_flawed(sender, &event->event, event->flaw, err);
     if (status != SS_OK)
         return status;
-    struct ss_bytes key = {event->event.user_id.data, event->event.user_id.size};
-    struct ss_bytes value = {sender->buffer.data, sender->buffer.size};
-    spoil(event->flaw, sender->buffer.data, &key, &value);
-    status = ss_kafka_producer_send(sender->producer, sender->topics[input], key, value, NULL, 0, 0,
-                                    err);
-    if (status != SS_OK)
-        return status;
-    sender->counts.sent[input]++;
     sender->counts.duplicates += event->duplicate;
     sender->counts.bad += event->flaw != SS_FLAW_NONE;
-    atomic_fetch_add(&sender->sent, 1);
     return SS_OK;
 }

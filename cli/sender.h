@@ -1,6 +1,6 @@
-/* sender.h - puts the events of a population into the topics: encodes them in the Confluent wire
- * format, keys them by user, and does to the bad ones what their flaw says. For `generate` and the
- * demo.
+/* sender.h - puts events into the topics: encodes them in the Confluent wire format, keys them by
+ * user, and does to the bad ones of a population what their flaw says. For `generate`, the demo and
+ * `blacklist import`.
  *
  * One thread, but for ss_sender_sent, which any may call.
  */
@@ -33,10 +33,16 @@ struct ss_sender {
  * answer. */
 SS_MUST_USE enum ss_status ss_sender_open(struct ss_sender *sender, const struct ss_config *config,
                                           struct ss_error *err);
+/* The same for one input alone: the others need not be registered, and cannot be sent to. */
+SS_MUST_USE enum ss_status ss_sender_open_for(struct ss_sender *sender,
+                                              const struct ss_config *config, enum ss_input input,
+                                              struct ss_error *err);
 /* Waits while there is no room. SS_RETRY: none for a minute. */
 SS_MUST_USE enum ss_status ss_sender_send(struct ss_sender *sender,
                                           const struct ss_population_event *event,
                                           struct ss_error *err);
+SS_MUST_USE enum ss_status ss_sender_send_event(struct ss_sender *sender,
+                                                const struct ss_event *event, struct ss_error *err);
 int64_t ss_sender_sent(const struct ss_sender *sender);
 void ss_sender_close(struct ss_sender *sender); /* also after a failed open */
 

@@ -1,5 +1,6 @@
 #include "config/config.h"
 #include "config/options.h"
+#include "config/subscribers.h"
 #include "config/yaml_tree.h"
 
 #include <ctype.h>
@@ -52,6 +53,7 @@ void ss_config_reset(struct ss_config *config)
         free(config->properties[i].value);
     }
     free(config->properties);
+    ss_subscribers_reset(config);
     free(config->file);
     memset(config, 0, sizeof *config);
 }
@@ -269,6 +271,12 @@ static enum ss_status load_scalar(struct loader *loader, const struct ss_yaml_no
     return status;
 }
 
+static enum ss_status expand_text(void *arg, int line, const char *name, const char *text,
+                                  struct ss_buffer *out)
+{
+    return expand(arg, line, name, text, out);
+}
+
 static enum ss_status fail_unknown(const struct loader *loader, int line, const char *name)
 {
     char problem[PROBLEM_MAX];
@@ -303,6 +311,9 @@ static enum ss_status load_node(struct loader *loader, const struct ss_yaml_node
     enum ss_clients clients;
     const char *rest;
     bool is_property = property_name(name, &clients, &rest);
+    if (strcmp(name, "subscribers") == 0)
+        return ss_subscribers_load(loader->config, node, loader->path, expand_text, loader,
+                                   loader->err);
     bool is_section = ss_option_section_find(name) || (is_property && !*rest);
     if (!is_section && !is_property && !ss_option_find(name)) {
         /* The first key below an unknown map would only be unknown as well. */
@@ -419,6 +430,8 @@ enum ss_status ss_config_set(struct ss_config *config, const char *assignment, s
     if (strlen(value) >= VALUE_MAX_BYTES)
         return ss_fail(err, SS_STOP, "-X %s: the value is too long", name);
 
+    if (strcmp(name, "subscribers") == 0)
+        return ss_fail(err, SS_STOP, "-X subscribers: it is a list and goes into the config file");
     const struct ss_option *option = ss_option_find(name);
     if (option) {
         if (!ss_option_store(config, option, value, NULL, problem, sizeof problem))
@@ -459,7 +472,7 @@ enum ss_status ss_config_check(const struct ss_config *config, struct ss_error *
                                "%s and %s are both '%.100s'; every topic needs a name of its own",
                                topics[j]->name, topics[i]->name, a);
         }
-    return SS_OK;
+    return ss_subscribers_check(config, err);
 }
 
 static bool has_brokers(const struct ss_config *config, enum ss_clients clients)

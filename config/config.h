@@ -22,7 +22,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "scoring/event.h"
+#include "scoring/sharing.h"
 
 /* Which clients a librdkafka property is for. */
 enum ss_clients { SS_CLIENTS_ALL, SS_CLIENTS_CONSUMER, SS_CLIENTS_PRODUCER };
@@ -31,6 +31,15 @@ struct ss_property {
     enum ss_clients clients;
     char *name, *value;
     int line; /* in the file; 0 from -X */
+};
+
+/* Who may see scores of users that share them, and how much of them. */
+struct ss_subscriber {
+    char *name; /* as in SHARE grants; 1 to 64 bytes, no control characters */
+    uint32_t hash;
+    char *topic;
+    uint32_t fields; /* SS_FIELD_BIT */
+    int line;
 };
 
 enum { SS_CONFIG_OPTIONS_MAX = 64 };
@@ -65,8 +74,17 @@ struct ss_config {
     int64_t events_value_bytes_max;
     int64_t dead_letters_value_bytes_max;
 
+    char *serve_listen; /* optional; http://address:port */
+    int64_t serve_stuck_ms;
+
+    char *encryption_key_file;       /* optional; NULL is no encryption */
+    int64_t encryption_plain_states; /* enum ss_plain_states (state/seal.h) */
+
     char *model_file;  /* optional; NULL is the built-in model, as in ss_model_load */
     int64_t log_level; /* enum ss_log_level */
+
+    struct ss_subscriber subscribers[SS_SUBSCRIBERS_MAX];
+    int subscriber_count;
 
     /* librdkafka's, in the order in which to set them: a later one wins over an earlier one. Those
      * for ALL clients and those for one kind are interleaved; pick by ss_property_is_for. */
@@ -94,7 +112,7 @@ SS_MUST_USE enum ss_status ss_config_parse(struct ss_config *config, const char 
 SS_MUST_USE enum ss_status ss_config_set(struct ss_config *config, const char *assignment,
                                          struct ss_error *err);
 
-/* What only shows in the whole: no topic name twice, and the like. */
+/* What only shows in the whole: no topic name twice, no subscriber twice, and the like. */
 SS_MUST_USE enum ss_status ss_config_check(const struct ss_config *config, struct ss_error *err);
 /* That, and what `run` cannot do without and nobody can guess: brokers, Redis, registry. Lists all
  * that is missing at once. */

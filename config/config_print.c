@@ -1,6 +1,7 @@
 /* config_print.c - the effective config as YAML, and the reference of all options as Markdown. */
 #include "config/options.h"
 #include "config/print.h"
+#include "config/subscribers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -107,6 +108,28 @@ static void print_properties(struct ss_printer *out, const struct ss_config *con
     }
 }
 
+static void print_subscribers(struct ss_printer *out, const struct ss_config *config)
+{
+    ss_print(out, config->subscriber_count ? "subscribers:\n" : "subscribers: []  # default\n");
+    for (int i = 0; i < config->subscriber_count; i++) {
+        const struct ss_subscriber *subscriber = &config->subscribers[i];
+        const char *between = "";
+        ss_print(out, "  - name: ");
+        print_scalar(out, subscriber->name);
+        print_origin(out, subscriber->line);
+        ss_print(out, "    topic: ");
+        print_scalar(out, subscriber->topic);
+        ss_print(out, "\n    fields: [");
+        for (int field = 0; field < SS_FIELD_COUNT; field++) {
+            if (!(subscriber->fields & SS_FIELD_BIT(field)))
+                continue;
+            ss_print(out, "%s%s", between, ss_score_field_name((enum ss_score_field)field));
+            between = ", ";
+        }
+        ss_print(out, "]\n");
+    }
+}
+
 /* The section of an option: "" for one at the top level. */
 static bool in_section(const struct ss_option *option, const char *section)
 {
@@ -121,6 +144,10 @@ enum ss_status ss_config_print(const struct ss_config *config, struct ss_buffer 
     struct ss_printer printer = {.out = out};
     for (size_t s = 0; s < ss_option_section_count; s++) {
         const char *section = ss_option_sections[s].name;
+        if (strcmp(section, "subscribers") == 0) {
+            print_subscribers(&printer, config);
+            continue;
+        }
         if (*section)
             ss_print(&printer, "%s:\n", section);
         for (size_t i = 0; i < ss_option_count; i++)

@@ -32,6 +32,11 @@
         name, SS_OPTION_CHOICE, offsetof(struct ss_config, field), 0, 0, choices, fallback, help \
     }
 
+/* All of enum ss_score_field; a test compares. */
+#define SUBSCRIBER_FIELDS                                                                          \
+    "any of sequence,\n  kind, standing, score, previous_score, tier, factors, reasons, case_id, " \
+    "cause, positions,\n  consent_positions, as_of, model_version"
+
 #define DAY INT64_C(86400000)
 #define MIB INT64_C(1048576)
 
@@ -133,6 +138,23 @@ const struct ss_option ss_options[] = {
         "The largest value that a dead letter carries as it came (16 MiB); of a larger one it carries the "
         "coordinates and the hash. `sesame topics create` sizes the topic for it."),
 
+    URL("serve.listen", serve_listen, "http://",
+        "Where `run` answers health checks, `http://ADDRESS:PORT`: `http://127.0.0.1:8080`, `http://[::1]:8080`, "
+        "`http://:8080` for all addresses. Port 0 takes a free one and logs it. By default nowhere. It is "
+        "plain HTTP and asks for no password: keep it on a network that may know."),
+    INTEGER("serve.stuck_ms", serve_stuck_ms, 1000, DAY, "300000",
+        "A worker that has not finished a turn for longer than this, and is not restoring, counts as stuck: "
+        "`/live` answers 503. The default is librdkafka's `max.poll.interval.ms`, after which the group gives "
+        "the worker's partitions to others. Keep it above `restore.timeout_ms`."),
+
+    PATH("encryption.key_file", encryption_key_file,
+        "The keys, made by `sesame keys new`, under which per-user state is encrypted in Redis and in the "
+        "changelog. By default it is not. A change of the file is noticed while running."),
+    CHOICE("encryption.plain_states", encryption_plain_states, "accept refuse", "accept",
+        "What to do with states that are not encrypted, where there is a key file: those from before there "
+        "was one are accepted, and encrypted as they change. `refuse` once all are, so that nobody can put "
+        "one there."),
+
     PATH("model.file", model_file,
         "The scoring model; by default the one built in (`config/model.yaml`). See `docs/model.md`."),
     CHOICE("log.level", log_level, "error warn info debug", "info",
@@ -147,12 +169,28 @@ const struct ss_option_section ss_option_sections[] = {
         "`maxmemory-policy` must be `noeviction`."},
     {"topics", "Topics", "All topics have the same number of partitions; the names must differ."},
     {"state", "State changelog", "Settings of `topics.state`, for `sesame topics create`."},
+    {"subscribers", "Subscribers",
+        "A list; with each entry comes a topic that holds the scores of those users who have granted "
+        "SHARE to that\nname, cut to its fields. [subscribing.md](subscribing.md) has the whole. After a "
+        "change run `sesame topics\ncreate` and `sesame schemas register` again.\n\n"
+        "```yaml\nsubscribers:\n  - name: lending\n  - name: car-rental\n    topic: scores.cars\n"
+        "    fields: [standing, tier, as_of]\n```\n\n"
+        "- `name`: the subscriber in SHARE consents. 1 to 64 bytes; needed.\n"
+        "- `topic`: `scores.<name>` by default.\n"
+        "- `fields`: what it may see, besides `user_id`: " SUBSCRIBER_FIELDS ".\n"
+        "  By default [sequence, kind, standing, score, tier, as_of].\n\n"
+        "At most 32."},
     {"batch", "Batches", ""},
-    {"memory", "Memory", ""},
+    {"memory", "Memory", "The resident memory of `sesame run` stays below 32 MiB + `workers` × (64 MiB + "
+        "`memory.fetch_bytes_max` + `cache.bytes_max`): 224 MiB by default, however slow Redis or "
+        "the brokers become. The 64 MiB are a worker's queue of unacknowledged records (32 MiB), its "
+        "batch, and its clients; single records of several MiB come on top."},
     {"cache", "Cache", ""},
     {"restore", "Restoring", ""},
     {"events", "Events", ""},
     {"dead_letters", "Dead letters", ""},
+    {"serve", "Health", "`GET /live` and `GET /ready`; see `docs/operations.md`."},
+    {"encryption", "Encryption", "Of the per-user state; [encryption.md](encryption.md) has the steps."},
     {"model", "Model", ""},
     {"log", "Log", ""},
 };

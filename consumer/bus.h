@@ -36,13 +36,15 @@ struct ss_header {
     struct ss_bytes value;
 };
 
-/* Where a record is produced to. */
+/* Where a record is produced to. The i-th subscriber's topic is SS_TO_SUBSCRIBERS + i. */
 enum ss_target {
     SS_TO_SCORES,
     SS_TO_ENTITLEMENTS,
     SS_TO_DEAD_LETTERS,
     SS_TO_CHANGELOG,
-    SS_TARGET_COUNT
+    SS_TARGET_COUNT, /* those that are always there */
+    SS_TO_SUBSCRIBERS = SS_TARGET_COUNT,
+    SS_TARGET_MAX = SS_TO_SUBSCRIBERS + SS_SUBSCRIBERS_MAX
 };
 
 /* What a poll brought. */
@@ -69,16 +71,21 @@ typedef enum ss_status ss_restore_sink(void *arg, int64_t offset, int64_t broker
 struct ss_partition_start {
     int64_t positions[SS_INPUT_COUNT];      /* committed; where none: the log's start */
     bool committed;                         /* the group has committed an offset for any of them */
-    int64_t ends[SS_INPUT_COUNT];           /* end offsets now */
+    int64_t ends[SS_INPUT_COUNT];           /* last stable offsets now */
     int64_t changelog_start, changelog_end; /* low watermark, and high one (not the last stable) */
 };
 
 struct ss_bus_ops {
-    /* At most `timeout_ms` for the first record; returns what there is then. SS_STOP: fenced by a
-     * twin, or another fatal error, the detail says what to do. SS_RETRY: the bus mends itself;
-     * poll on. */
+    /* At most `timeout_ms` for the first record; returns what there is then. SS_STOP: a twin runs
+     * under this worker's name, or another fatal error, the detail says what to do. SS_RETRY: the
+     * bus mends itself; poll on. To be fenced is no fatal error: a late request of the worker's own
+     * past does that too. The bus loses all partitions (SS_BUS_REVOKED with lost) and joins anew,
+     * and concludes a twin only when fenced three times, each soon after the last. */
     enum ss_status (*poll)(struct ss_bus *bus, size_t records_max, int timeout_ms,
                            struct ss_poll *out, struct ss_error *err);
+    /* SS_RETRY: no answer in time, or the committed offsets moved on while they were compared with
+     * the logs. SS_GIVE_UP: the partition is no longer ours. SS_STOP: the logs no longer hold what
+     * the group has not read, or end before what it has. */
     enum ss_status (*start)(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                             struct ss_error *err);
     /* Reads the partition's committed changelog records from `from` up to `to`, which it reaches
@@ -112,7 +119,7 @@ struct ss_bus_ops {
     /* Flushes, then adds the offsets (next offset of every listed input and partition), then
      * commits. SS_OK: committed. SS_RETRY: aborted, nothing of it is visible; the consumer is
      * rewound to what is committed by re-assigning (expect SS_BUS_REVOKED with lost, then
-     * ASSIGNED). SS_GIVE_UP: the group has moved on. */
+     * ASSIGNED). SS_GIVE_UP: the group has moved on. SS_STOP as by poll. */
     enum ss_status (*commit)(struct ss_bus *bus, struct ss_error *err);
     /* Nothing of the transaction is visible; rewinds as a failed commit does. */
     enum ss_status (*abort)(struct ss_bus *bus, struct ss_error *err);

@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { QUIET_MS = 10000 }; /* without a new partition: the group has shared them out */
+
+/* A worker's place in the group, as far as its bus tells: a share of no partitions is not told. */
+enum place { PLACE_NONE, PLACE_WAITING, PLACE_OWNER, PLACE_LOST };
+
 struct worker_thread {
     struct ss_engine *engine;
     int index;
@@ -17,6 +22,12 @@ struct worker_thread {
     struct ss_worker_stats stats;
     enum ss_status status;
     struct ss_error error;
+    const struct ss_bus_ops *bus_ops; /* the bus's own */
+    struct ss_bus_ops watched_ops;    /* the same but for poll */
+    /* Written by the thread, read by any. */
+    atomic_bool ended;
+    _Atomic int64_t turned_ms, waiting_since_ms; /* by steady_now_ms */
+    _Atomic int place;                           /* enum place */
 };
 
 struct ss_engine {
@@ -25,6 +36,7 @@ struct ss_engine {
     struct ss_model *model;
     struct ss_registry *registry;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
+    struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     struct ss_kafka_property *properties;
     struct ss_kafka_access access;
     atomic_bool stop;
@@ -39,6 +51,14 @@ static int64_t system_now_ms(void *arg)
     struct timespec now;
     (void)arg;
     clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Not set back or forth by anybody, so that nobody looks stuck who is not. */
+static int64_t steady_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -62,29 +82,43 @@ struct ss_kafka_access ss_engine_access(const struct ss_config *config,
     return access;
 }
 
+static enum ss_status find_schema(struct ss_engine *engine, const char *topic, const char *json,
+                                  uint32_t *id, struct ss_error *err)
+{
+    char subject[320];
+    snprintf(subject, sizeof subject, "%s-value", topic);
+    enum ss_status status = ss_registry_find(engine->registry, subject, json, id, err);
+    if (status == SS_DROP)
+        return ss_fail(err, SS_STOP,
+                       "the registry has no such schema under %s; run `sesame schemas register` "
+                       "with this config first",
+                       subject);
+    return status;
+}
+
 static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *err)
 {
     const struct ss_config *config = engine->config;
     const char *const topics[] = {
         [SS_SCORES] = config->scores_topic, [SS_ENTITLEMENTS] = config->entitlements_topic};
-    for (int output = 0; output < SS_OUTPUT_COUNT; output++) {
+    enum ss_status status = SS_OK;
+    for (int output = 0; status == SS_OK && output < SS_OUTPUT_COUNT; output++) {
         const char *json = ss_schema_of_output((enum ss_output)output);
-        char subject[320];
-        if (!json)
-            continue;
-        snprintf(subject, sizeof subject, "%s-value", topics[output]);
-        enum ss_status status =
-            ss_registry_find(engine->registry, subject, json, &engine->schema_ids[output], err);
-        if (status == SS_DROP)
-            return ss_fail(
-                err, SS_STOP,
-                "the registry has no such schema under %s; run `sesame schemas register` "
-                "with this config first",
-                subject);
-        if (status != SS_OK)
-            return status;
+        if (json)
+            status = find_schema(engine, topics[output], json, &engine->schema_ids[output], err);
     }
-    return SS_OK;
+    for (int i = 0; status == SS_OK && i < config->subscriber_count; i++) {
+        const struct ss_subscriber *subscriber = &config->subscribers[i];
+        struct ss_worker_subscriber *out = &engine->subscribers[i];
+        char *json = NULL;
+        *out =
+            (struct ss_worker_subscriber){.hash = subscriber->hash, .fields = subscriber->fields};
+        status = ss_schema_of_subscriber(subscriber->fields, &json, err);
+        if (status == SS_OK)
+            status = find_schema(engine, subscriber->topic, json, &out->schema_id, err);
+        free(json);
+    }
+    return status;
 }
 
 enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss_engine **out,
@@ -116,6 +150,13 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
         .ca_file = config->registry_ca_file,
         .timeout_ms = (int)config->registry_timeout_ms,
     };
+    if (config->encryption_key_file) { /* rather than write plain states where sealed ones are meant
+                                        */
+        ss_engine_close(engine);
+        return ss_fail(err, SS_STOP,
+                       "encryption.key_file: this version makes keys but does not seal states yet; "
+                       "take the option away");
+    }
     enum ss_status status = ss_model_load(config->model_file, engine->model, err);
     if (status == SS_OK)
         status = ss_registry_open(&registry, &engine->registry, err);
@@ -145,6 +186,48 @@ void ss_engine_close(struct ss_engine *engine)
 
 /* --- a worker's thread --- */
 
+/* A bus belongs to one thread (bus.h), so the thread says whose it is. */
+static _Thread_local struct worker_thread *this_worker;
+
+static void note_turn(struct worker_thread *self)
+{
+    atomic_store(&self->turned_ms, steady_now_ms());
+}
+
+static void note_place(struct worker_thread *self, enum place place)
+{
+    atomic_store(&self->waiting_since_ms, steady_now_ms());
+    atomic_store(&self->place, place);
+}
+
+/* The bus's poll, noting that the worker takes turns and what the group tells it. */
+static enum ss_status watched_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
+                                   struct ss_poll *out, struct ss_error *err)
+{
+    struct worker_thread *self = this_worker;
+    note_turn(self);
+    enum ss_status status = self->bus_ops->poll(bus, records_max, timeout_ms, out, err);
+    if (status != SS_OK)
+        return status;
+    if (out->event == SS_BUS_ASSIGNED)
+        note_place(self, PLACE_OWNER);
+    else if (out->event == SS_BUS_REVOKED && out->lost)
+        note_place(self, PLACE_LOST);
+    else if (out->event == SS_BUS_REVOKED && atomic_load(&self->place) != PLACE_LOST)
+        note_place(self, PLACE_WAITING);
+    return status;
+}
+
+static void watch_bus(struct worker_thread *self, struct ss_bus *bus)
+{
+    self->bus_ops = bus->ops;
+    self->watched_ops = *bus->ops;
+    self->watched_ops.poll = watched_poll;
+    bus->ops = &self->watched_ops;
+    this_worker = self;
+    note_place(self, PLACE_WAITING);
+}
+
 static enum ss_status open_bus(struct worker_thread *self, struct ss_bus **bus,
                                struct ss_error *err)
 {
@@ -167,6 +250,8 @@ static enum ss_status open_bus(struct worker_thread *self, struct ss_bus **bus,
     };
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         kafka.inputs[input] = config->input_topics[input];
+    for (int i = 0; i < config->subscriber_count; i++)
+        kafka.targets[SS_TO_SUBSCRIBERS + i] = config->subscribers[i].topic;
     return ss_kafka_bus_open(&kafka, bus, err);
 }
 
@@ -218,6 +303,8 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .stop = &engine->stop,
     };
     memcpy(worker_config.schema_ids, engine->schema_ids, sizeof engine->schema_ids);
+    memcpy(worker_config.subscribers, engine->subscribers, sizeof engine->subscribers);
+    worker_config.subscriber_count = config->subscriber_count;
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         worker_config.topics[input] = config->input_topics[input];
     enum ss_status status = ss_worker_open(&worker_config, &worker, err);
@@ -238,6 +325,7 @@ static void *worker_main(void *arg)
     enum ss_status status = SS_RETRY;
 
     while (status == SS_RETRY && !atomic_load(&engine->stop)) {
+        note_turn(self);
         status = store ? SS_OK : open_store(self, &store, &self->error);
         if (status == SS_RETRY) {
             pause_before_retry(self, "Redis", &self->error, &said);
@@ -249,6 +337,7 @@ static void *worker_main(void *arg)
     }
     if (status == SS_OK) {
         atomic_store(&engine->partition_count, bus->partition_count);
+        watch_bus(self, bus);
         status = run_worker(self, bus, store, &self->error);
     } else if (status == SS_RETRY) {
         status = SS_OK; /* told to stop while waiting */
@@ -260,11 +349,14 @@ static void *worker_main(void *arg)
     self->status = status;
     if (status != SS_OK)
         atomic_store(&engine->stop, true);
+    atomic_store(&self->ended, true);
     return NULL;
 }
 
 enum ss_status ss_engine_start(struct ss_engine *engine, struct ss_error *err)
 {
+    for (int i = 0; i < engine->worker_count; i++)
+        note_turn(&engine->workers[i]);
     for (int i = 0; i < engine->worker_count; i++) {
         if (pthread_create(&engine->workers[i].thread, NULL, worker_main, &engine->workers[i])) {
             ss_engine_stop(engine);
@@ -315,14 +407,65 @@ void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
         }
         out->score_records += stats->score_records;
         out->entitlements += stats->entitlements;
+        out->shared_records += stats->shared_records;
         out->transactions += stats->transactions;
         out->restored_records += stats->restored_records;
+        out->restoring += stats->restoring;
+        out->restore_done += stats->restore_done;
+        out->restore_total += stats->restore_total;
         out->assigned += stats->assigned;
         out->ready += stats->ready;
         out->caught_up += stats->caught_up;
         out->rebalances += stats->rebalances;
         pthread_mutex_unlock(&stats->lock);
     }
+}
+
+static bool has_joined(const struct worker_thread *worker, int32_t assigned, bool all_owned,
+                       int64_t now_ms)
+{
+    bool quiet = now_ms - atomic_load(&worker->waiting_since_ms) > QUIET_MS;
+    switch ((enum place)atomic_load(&worker->place)) {
+    case PLACE_OWNER:
+        return assigned > 0; /* else it is just taking them over, or giving them back */
+    case PLACE_WAITING:
+        return quiet;
+    case PLACE_LOST: /* Kafka may be away, and has to come back first */
+        return quiet && all_owned;
+    case PLACE_NONE:
+        break;
+    }
+    return false;
+}
+
+void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out)
+{
+    int32_t partitions = atomic_load(&engine->partition_count), owned = 0;
+    int64_t now_ms = steady_now_ms();
+    for (int i = 0; i < engine->worker_count; i++) {
+        struct worker_thread *worker = &engine->workers[i];
+        struct ss_worker_stats *stats = &worker->stats;
+        int64_t turned_ms = atomic_load(&worker->turned_ms);
+        pthread_mutex_lock(&stats->lock);
+        out[i] = (struct ss_engine_worker){
+            .ended = atomic_load(&worker->ended),
+            /* it may have turned since now_ms was read, or not have been started */
+            .turn_age_ms = turned_ms && turned_ms < now_ms ? now_ms - turned_ms : 0,
+            .assigned = stats->assigned,
+            .ready = stats->ready,
+            .caught_up = stats->caught_up,
+            .restoring = stats->restoring,
+            .restore_done = stats->restore_done,
+            .restore_total = stats->restore_total,
+            .restored_records = stats->restored_records,
+            .rebalances = stats->rebalances,
+        };
+        pthread_mutex_unlock(&stats->lock);
+        owned += out[i].assigned;
+    }
+    for (int i = 0; i < engine->worker_count; i++)
+        out[i].joined = has_joined(&engine->workers[i], out[i].assigned,
+                                   partitions > 0 && owned == partitions, now_ms);
 }
 
 bool ss_engine_caught_up(struct ss_engine *engine)
@@ -337,7 +480,7 @@ bool ss_engine_caught_up(struct ss_engine *engine)
         engine->quiet_since_ms = now_ms;
         return false;
     }
-    return stats.assigned == partitions || now_ms - engine->quiet_since_ms > 10000;
+    return stats.assigned == partitions || now_ms - engine->quiet_since_ms > QUIET_MS;
 }
 
 const struct ss_model *ss_engine_model(const struct ss_engine *engine)

@@ -6,7 +6,8 @@
  *
  * A worker that has to stop (SS_STOP) stops all the others too; they finish their batch and leave
  * the group. Threads: all functions from one thread, but for ss_engine_stop, which a signal handler
- * may call.
+ * may call, and ss_engine_stopping, ss_engine_stats and ss_engine_workers, which any thread may
+ * call between ss_engine_open and ss_engine_close.
  */
 #ifndef SS_CONSUMER_ENGINE_H
 #define SS_CONSUMER_ENGINE_H
@@ -35,6 +36,24 @@ void ss_engine_close(struct ss_engine *engine);
 
 /* Sums over the workers; the lock of *out is not used. */
 void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out);
+
+/* Where one worker is. */
+struct ss_engine_worker {
+    bool ended; /* its thread is through */
+    /* Since it last polled Kafka, which each turn of its loop does; before it is connected: since
+     * it last tried to reach Redis or Kafka. */
+    int64_t turn_age_ms;
+    /* It has its place in the group: it owns partitions, or ten seconds have brought it none, which
+     * is how long it takes to be sure. After Kafka took its partitions away as lost it has none
+     * again until it is given some, or this process owns all there are. */
+    bool joined;
+    int32_t assigned, ready, caught_up, restoring; /* partitions, as in struct ss_worker_stats */
+    int64_t restore_done, restore_total;           /* changelog offsets */
+    int64_t restored_records, rebalances;
+};
+
+/* Fills out[0 … config->workers - 1]. */
+void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out);
 
 /* Every partition that this process owns has been read to where it ended when it was assigned, and
  * no partition is on its way. While others of the group own some, it takes ten quiet seconds to be

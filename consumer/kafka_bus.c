@@ -24,14 +24,6 @@ enum ss_status ss_kafka_stop(struct ss_kafka_bus *k, struct ss_error *err, const
     return SS_STOP;
 }
 
-enum ss_status ss_kafka_twin(struct ss_kafka_bus *k, struct ss_error *err)
-{
-    return ss_kafka_stop(k, err,
-                         "another process runs as instance %s of group %s and has taken over %s: "
-                         "give each process an `instance` of its own",
-                         k->config.instance, k->config.group, k->id);
-}
-
 bool ss_kafka_owned(const struct ss_kafka_bus *k, int32_t partition)
 {
     return partition >= 0 && partition < k->bus.partition_count &&
@@ -284,7 +276,7 @@ static enum ss_status serve(struct ss_kafka_bus *k, int budget_ms, struct ss_err
         rd_kafka_poll(k->producer, 0);
     if (k->tail)
         rd_kafka_poll(k->tail, 0);
-    if (!k->producer_ready)
+    if (!k->producer_ready && ss_kafka_anew_ms(k) == 0)
         return ss_kafka_producer_ready(k, budget_ms, err);
     return SS_OK;
 }

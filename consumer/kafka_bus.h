@@ -23,7 +23,12 @@
  * 4. blacklist and consents have queues of their own, drained before the others (promise 8).
  * 5. What waits in memory is bounded by fetch_bytes and produce_bytes (promise 9).
  *
- * Two processes with the same group, instance and worker: the older one stops with SS_STOP.
+ * A bus whose place in the group or transactional id is taken by another client (fenced) throws
+ * group and producer away, waits for n times a tenth to three tenths of the session's timeout, and
+ * joins anew. Fenced for the third time (n = 3), each within three session timeouts of the last, it
+ * stops with SS_STOP: of two processes with the same group, instance and worker the older one does,
+ * within six session timeouts. See kafka_fence.c.
+ *
  * Threads: as bus.h says; librdkafka's own threads call only the logger.
  */
 #ifndef SS_CONSUMER_KAFKA_BUS_H
@@ -37,7 +42,7 @@ struct ss_kafka_config {
     const char *group, *instance; /* instance: unique per process within the group */
     int worker;                   /* index within the process */
     const char *inputs[SS_INPUT_COUNT];
-    const char *targets[SS_TARGET_COUNT];
+    const char *targets[SS_TARGET_MAX]; /* NULL: no such subscriber */
     /* 0 stands for the default in parentheses */
     int session_timeout_ms;     /* (10,000) until a dead worker's partitions move */
     int transaction_timeout_ms; /* (10,000) until a dead worker's transaction is aborted; the

@@ -203,10 +203,11 @@ enum { FETCH_WAIT_MS = 20 };
 static enum ss_status fetcher_conf(rd_kafka_conf_t *conf, const struct ss_kafka_access *access,
                                    const char *isolation, size_t budget, struct ss_error *err)
 {
-    /* A queue stops being filled at its byte or message limit, and may overshoot by one response.
-     * The message limit stands for what librdkafka itself keeps per message, some 300 bytes. */
+    /* A queue stops being filled at its byte or message limit, and may overshoot by one response,
+     * whose limit counts compressed bytes: in memory they are several times as many. The message
+     * limit stands for what librdkafka itself keeps per message, some 300 bytes. */
     int64_t part = (int64_t)budget / 4;
-    int64_t response = part < 1000000 ? 1000000 : part;
+    int64_t response = part / 4 < 1000000 ? 1000000 : part / 4;
     int64_t messages = part / 256 < 1000 ? 1000 : part / 256;
     const struct {
         const char *name;
@@ -215,7 +216,7 @@ static enum ss_status fetcher_conf(rd_kafka_conf_t *conf, const struct ss_kafka_
         {"queued.max.messages.kbytes", part / 1024 < 64 ? 64 : part / 1024},
         {"queued.min.messages", messages > 1000000 ? 1000000 : messages},
         {"fetch.max.bytes", response > 100000000 ? 100000000 : response},
-        {"max.partition.fetch.bytes", response / 4},
+        {"max.partition.fetch.bytes", response / 2},
         {"fetch.wait.max.ms", FETCH_WAIT_MS},
         {"fetch.error.backoff.ms", 100},
 #if RD_KAFKA_VERSION >= 0x020200ff
@@ -286,6 +287,14 @@ enum ss_status ss_kafka_watermarks(rd_kafka_t *handle, const char *topic, int32_
     }
     return ss_fail(err, SS_RETRY, "offsets of %s [%d]: %s", topic, partition,
                    rd_kafka_err2str(code));
+}
+
+void ss_kafka_fetcher_wake(rd_kafka_t *handle, const char *topic, int32_t partition)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t ignored =
+        rd_kafka_query_watermark_offsets(handle, topic, partition, &low, &high, 1000);
+    (void)ignored; /* callers judge by what arrives */
 }
 
 enum ss_status ss_kafka_partition_counts(rd_kafka_t *handle, const char *const *topics,

@@ -64,6 +64,11 @@ SS_MUST_USE enum ss_status ss_kafka_watermarks(rd_kafka_t *handle, const char *t
                                                int32_t partition, int64_t *low, int64_t *high,
                                                int timeout_ms, struct ss_error *err);
 
+/* For when a partition's queue has run dry. One that was full is filled again only when its
+ * broker's thread looks at it, before librdkafka 2.2 up to a second later; a request to that broker
+ * makes it look at once. Waits for the answer, whatever it is. */
+void ss_kafka_fetcher_wake(rd_kafka_t *handle, const char *topic, int32_t partition);
+
 /* Partition counts of the named topics, 0 for one that is not there (or may not be described),
  * without creating any. SS_RETRY: no answer in time. */
 SS_MUST_USE enum ss_status ss_kafka_partition_counts(rd_kafka_t *handle, const char *const *topics,

@@ -169,17 +169,41 @@ enum ss_status ss_kafka_group_open(struct ss_kafka_bus *k, struct ss_error *err)
     return SS_OK;
 }
 
+void ss_kafka_group_close(struct ss_kafka_bus *k)
+{
+    if (k->group) {
+        /* A static member does not leave: its partitions wait for it until the session times out.
+         * So there is nothing to gain from consumer_close, which in 2.0.2 can hang for ever in a
+         * rebalance callback if the group is being joined at that moment. */
+        if (k->config.mock && k->membership)
+            rd_kafka_consumer_close(k->group);
+        rd_kafka_destroy_flags(k->group, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    }
+    k->group = NULL;
+    drop_membership(k);
+}
+
+void ss_kafka_group_lose(struct ss_kafka_bus *k)
+{
+    ss_kafka_group_close(k);
+    on_revoke(k, true);
+    k->reassign_at_ms = 0;
+}
+
 enum ss_status ss_kafka_group_serve(struct ss_kafka_bus *k, struct ss_error *err)
 {
     char text[256];
     enum ss_status status = SS_OK;
+    bool fenced = false;
+    if (!k->group && !k->fatal.status)
+        return ss_kafka_anew_ms(k) > 0 ? SS_OK : ss_kafka_group_open(k, err);
     /* Also what keeps max.poll.interval.ms from running out, whatever other queues are served. */
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(k->group, 0);
+    rd_kafka_message_t *message = k->group ? rd_kafka_consumer_poll(k->group, 0) : NULL;
     if (message) {
         if (message->err) {
             rd_kafka_resp_err_t cause = ss_kafka_cause(k->group, message->err, text, sizeof text);
             if (cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-                status = ss_kafka_twin(k, err);
+                fenced = true;
             else if (message->err == RD_KAFKA_RESP_ERR__FATAL)
                 status = ss_kafka_stop(k, err, "the group consumer failed: %s", text);
             else
@@ -187,6 +211,8 @@ enum ss_status ss_kafka_group_serve(struct ss_kafka_bus *k, struct ss_error *err
         }
         rd_kafka_message_destroy(message);
     }
+    if (fenced && ss_kafka_fenced(k, text, err) == SS_RETRY)
+        return SS_OK;
     if (!status && k->fatal.status) {
         if (err)
             *err = k->fatal;

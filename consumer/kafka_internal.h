@@ -1,6 +1,6 @@
 /* kafka_internal.h - the bus over librdkafka from the inside, shared by kafka_open.c (its life),
- * kafka_bus.c (records), kafka_group.c (membership), kafka_start.c (offsets and restore) and
- * kafka_transaction.c.
+ * kafka_bus.c (records), kafka_group.c (membership), kafka_start.c (offsets and restore),
+ * kafka_transaction.c, and kafka_fence.c (whose place another has taken).
  *
  * A partition's way, and the function behind each step:
  *
@@ -66,7 +66,7 @@ struct ss_kafka_bus {
     bool reached_end; /* since the last poll */
 
     rd_kafka_t *producer;
-    rd_kafka_topic_t *targets[SS_TARGET_COUNT];
+    rd_kafka_topic_t *targets[SS_TARGET_MAX];
     bool producer_ready; /* transactions initialised: nothing of an earlier one is open */
     bool in_transaction;
     bool producer_suspect; /* it refused a record */
@@ -74,12 +74,24 @@ struct ss_kafka_bus {
     size_t produced;                    /* since the reports were last served */
     rd_kafka_resp_err_t delivery_error; /* the first of the transaction */
     char delivery_topic[256];
+
+    int fenced_count;     /* in a row */
+    int64_t fenced_at_ms; /* the last time */
+    int64_t anew_at_ms;   /* no group and no producer before that */
 };
 
 /* Keeps the reason and returns SS_STOP now and from every later call. */
 enum ss_status ss_kafka_stop(struct ss_kafka_bus *k, struct ss_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-enum ss_status ss_kafka_twin(struct ss_kafka_bus *k, struct ss_error *err);
+
+/* --- kafka_fence.c --- */
+/* Outside of a transaction. Takes all partitions from the worker (REVOKED, lost), throws group and
+ * producer away and has them made anew after a pause: SS_RETRY. SS_STOP: not for the first time, so
+ * there is a twin. `cause` is what librdkafka or the broker said. */
+SS_MUST_USE enum ss_status ss_kafka_fenced(struct ss_kafka_bus *k, const char *cause,
+                                           struct ss_error *err);
+/* How long that pause still lasts. */
+int ss_kafka_anew_ms(const struct ss_kafka_bus *k);
 
 /* --- kafka_bus.c --- */
 enum ss_status ss_kafka_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
@@ -103,8 +115,12 @@ bool ss_kafka_owned(const struct ss_kafka_bus *k, int32_t partition);
 
 /* --- kafka_group.c --- */
 SS_MUST_USE enum ss_status ss_kafka_group_open(struct ss_kafka_bus *k, struct ss_error *err);
-/* Serves rebalances and errors of the group; keeps the membership alive. */
+/* Serves rebalances and errors of the group; keeps the membership alive, and joins again once a
+ * pause is over. What it loses shows as partitions that are no longer owned. */
 SS_MUST_USE enum ss_status ss_kafka_group_serve(struct ss_kafka_bus *k, struct ss_error *err);
+/* Takes all partitions from the worker for good and throws the group client away. */
+void ss_kafka_group_lose(struct ss_kafka_bus *k);
+void ss_kafka_group_close(struct ss_kafka_bus *k);
 /* The next REVOKED or ASSIGNED, if there is one. */
 bool ss_kafka_group_event(struct ss_kafka_bus *k, struct ss_poll *out);
 /* Takes all partitions from the worker, and gives them out again after `pause_ms`. */

@@ -16,16 +16,7 @@ static void kafka_close(struct ss_bus *bus)
     ss_kafka_release(k);
     for (int32_t p = 0; p < k->bus.partition_count; p++)
         ss_kafka_flows_stop(k, p);
-    if (k->group) {
-        /* A static member does not leave: its partitions wait for it until the session times out.
-         * So there is nothing to gain from consumer_close, which in 2.0.2 can hang for ever in a
-         * rebalance callback if the group is being joined at that moment. */
-        if (k->config.mock && k->membership)
-            rd_kafka_consumer_close(k->group);
-        rd_kafka_destroy_flags(k->group, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    }
-    if (k->membership)
-        rd_kafka_consumer_group_metadata_destroy(k->membership);
+    ss_kafka_group_close(k);
     ss_kafka_producer_discard(k);
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         if (k->inputs[i])
@@ -86,8 +77,9 @@ static void each_text(struct ss_kafka_config *config, struct ss_kafka_property *
     visit(arg, &config->instance);
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         visit(arg, &config->inputs[i]);
-    for (int i = 0; i < SS_TARGET_COUNT; i++)
-        visit(arg, &config->targets[i]);
+    for (int i = 0; i < SS_TARGET_MAX; i++)
+        if (config->targets[i])
+            visit(arg, &config->targets[i]);
     for (size_t l = 0; l < 3; l++) {
         if (lists[l]->count > 0)
             memcpy(properties, lists[l]->list, lists[l]->count * sizeof *properties);
@@ -148,11 +140,11 @@ static bool config_copy(struct ss_kafka_bus *k, const struct ss_kafka_config *co
     return true;
 }
 
-enum { TOPIC_COUNT = SS_INPUT_COUNT + SS_TARGET_COUNT, TOPICS_SETTLE_MS = 3000 };
+enum { TOPICS_MAX = SS_INPUT_COUNT + SS_TARGET_MAX, TOPICS_SETTLE_MS = 3000 };
 
-static bool any_missing(const int32_t *counts)
+static bool any_missing(const int32_t *counts, size_t topic_count)
 {
-    for (int i = 0; i < TOPIC_COUNT; i++)
+    for (size_t i = 0; i < topic_count; i++)
         if (counts[i] == 0)
             return true;
     return false;
@@ -161,25 +153,28 @@ static bool any_missing(const int32_t *counts)
 static enum ss_status check_topics(struct ss_kafka_bus *k, struct ss_error *err)
 {
     const int64_t settled_at = ss_kafka_now_ms() + TOPICS_SETTLE_MS;
-    const char *topics[TOPIC_COUNT];
-    int32_t counts[TOPIC_COUNT];
+    const char *topics[TOPICS_MAX];
+    int32_t counts[TOPICS_MAX];
+    size_t topic_count = SS_INPUT_COUNT;
     char list[300] = "";
     size_t used = 0;
     bool missing, unequal = false;
 
     memcpy(topics, k->config.inputs, sizeof k->config.inputs);
-    memcpy(topics + SS_INPUT_COUNT, k->config.targets, sizeof k->config.targets);
+    for (int i = 0; i < SS_TARGET_MAX; i++)
+        if (k->config.targets[i])
+            topics[topic_count++] = k->config.targets[i];
     for (;;) {
-        enum ss_status status = ss_kafka_partition_counts(k->fetch, topics, TOPIC_COUNT, counts,
+        enum ss_status status = ss_kafka_partition_counts(k->fetch, topics, topic_count, counts,
                                                           k->config.open_timeout_ms, err);
         if (status)
             return status;
-        missing = any_missing(counts);
+        missing = any_missing(counts, topic_count);
         if (!missing || ss_kafka_now_ms() > settled_at)
             break;
         poll(NULL, 0, 100); /* just made: not every broker knows them yet */
     }
-    for (int i = 0; i < TOPIC_COUNT; i++) {
+    for (size_t i = 0; i < topic_count; i++) {
         unequal |= counts[i] != counts[0];
         if (missing && counts[i] == 0)
             used += (size_t)snprintf(list + used, sizeof list - used, " %s", topics[i]);

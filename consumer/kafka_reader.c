@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { REQUEST_TIMEOUT_MS = 10000, FETCH_BYTES = 16 << 20 };
+enum { REQUEST_TIMEOUT_MS = 10000, FETCH_BYTES = 16 << 20, DRY_MS = 5, DRY_MS_MAX = 100 };
 
 struct part {
     bool started;
@@ -119,10 +119,18 @@ static void part_reached(struct ss_kafka_reader *r, int32_t partition, int64_t p
     r->open_count--;
 }
 
+static void wake_fetchers(struct ss_kafka_reader *r)
+{
+    for (int32_t p = 0; p < r->partition_count; p++)
+        if (r->parts[p].started && !r->parts[p].done)
+            ss_kafka_fetcher_wake(r->handle, rd_kafka_topic_name(r->topic), p);
+}
+
 enum ss_status ss_kafka_reader_next(struct ss_kafka_reader *reader, struct ss_kafka_record *record,
                                     bool *end, struct ss_error *err)
 {
     const int64_t deadline = ss_kafka_now_ms() + reader->timeout_ms;
+    int wait_ms = DRY_MS; /* longer and longer, for an end that is held back by a transaction */
     *end = false;
     for (;;) {
         if (reader->message)
@@ -132,11 +140,14 @@ enum ss_status ss_kafka_reader_next(struct ss_kafka_reader *reader, struct ss_ka
             *end = true;
             return SS_OK;
         }
-        rd_kafka_message_t *m = rd_kafka_consume_queue(reader->queue, 100);
+        rd_kafka_message_t *m = rd_kafka_consume_queue(reader->queue, wait_ms);
         rd_kafka_poll(reader->handle, 0);
         if (!m) {
-            if (ss_kafka_now_ms() < deadline)
+            if (ss_kafka_now_ms() < deadline) {
+                wake_fetchers(reader);
+                wait_ms = wait_ms * 2 < DRY_MS_MAX ? wait_ms * 2 : DRY_MS_MAX;
                 continue;
+            }
             return ss_fail(err, SS_RETRY, "%s: nothing for %d ms, the end not reached",
                            rd_kafka_topic_name(reader->topic), reader->timeout_ms);
         }

@@ -110,7 +110,7 @@ enum ss_status ss_kafka_start(struct ss_bus *bus, int32_t partition, struct ss_p
     else
         status = committed_offsets(k, partition, out->positions, err);
     for (int i = 0; i < SS_INPUT_COUNT && !status; i++) {
-        status = ss_kafka_watermarks(k->fetch, k->config.inputs[i], partition, &low, &high,
+        status = ss_kafka_watermarks(k->group, k->config.inputs[i], partition, &low, &high,
                                      REQUEST_TIMEOUT_MS, err);
         if (status)
             break;
@@ -174,17 +174,6 @@ static enum ss_status restore_message(struct restore *r, const rd_kafka_message_
                    (struct ss_bytes){message->payload, message->len}, err);
 }
 
-/* A queue that was full once is filled again only when its broker's thread looks at it, before
- * librdkafka 2.2 up to a second after it ran dry. Any request to that broker makes it look at once.
- */
-static void wake_fetcher(const struct restore *r)
-{
-    int64_t low, high;
-    rd_kafka_resp_err_t ignored = rd_kafka_query_watermark_offsets(
-        r->k->restore, r->k->config.targets[SS_TO_CHANGELOG], r->partition, &low, &high, 1000);
-    (void)ignored; /* the loop judges by progress */
-}
-
 static enum ss_status restore_run(struct restore *r, rd_kafka_queue_t *queue, struct ss_error *err)
 {
     struct ss_kafka_bus *k = r->k;
@@ -196,7 +185,7 @@ static enum ss_status restore_run(struct restore *r, rd_kafka_queue_t *queue, st
         const int64_t before = r->position;
         ssize_t count = rd_kafka_consume_batch_queue(queue, RESTORE_WAIT_MS, batch, RESTORE_BATCH);
         if (count == 0)
-            wake_fetcher(r);
+            ss_kafka_fetcher_wake(k->restore, k->config.targets[SS_TO_CHANGELOG], r->partition);
         for (ssize_t i = 0; i < count; i++) {
             if (!status && r->position < r->to)
                 status = restore_message(r, batch[i], err);

@@ -1,13 +1,16 @@
 /* kafka_transaction.c - outputs, changelog and offsets in one transaction, and what happens when
  * one fails.
  *
- *   ready ──begin──> open ──produce, offset──> open ──commit──> ready                     SS_OK
- *                      │                         │
- *                      │                         ├─ refused: abort ──────> ready, rewound  SS_RETRY
- *                      │                         │                  stale generation: SS_GIVE_UP │
- * ├─ fatal, or outcome unknown: discard │                         │      └─ producer_ready: new,
- * settled, │                         │         rewound                         SS_RETRY
- *                      └─────abort───────────────┴─ fenced by a twin                       SS_STOP
+ *   ready ──begin──> open ──produce, offset──> open ──commit──> ready              SS_OK
+ *
+ * and where an open one does not get there:
+ *
+ *   refused                    aborted; ready, rewound                             SS_RETRY
+ *   refused, stale generation  aborted; ready, rewound after a pause               SS_GIVE_UP
+ *   fatal, or outcome unknown  discard; producer_ready: new and settled; rewound   SS_RETRY
+ *   fenced                     discard, the group too; both anew after a pause     SS_RETRY
+ *   fenced again and again     a twin (kafka_fence.c)                              SS_STOP
+ *   abort                      ready, rewound                                      SS_OK
  *
  * A transaction that this producer cannot account for is settled by the next one with the same
  * transactional.id: its initialisation waits until the old one is committed or aborted. Either way
@@ -16,6 +19,7 @@
 #include "consumer/kafka_internal.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -94,8 +98,9 @@ static enum ss_status producer_open(struct ss_kafka_bus *k, struct ss_error *err
         return status;
     }
     status = ss_kafka_handle_open(conf, RD_KAFKA_PRODUCER, &k->producer, err);
-    for (int i = 0; i < SS_TARGET_COUNT && !status; i++)
-        k->targets[i] = rd_kafka_topic_new(k->producer, k->config.targets[i], NULL);
+    for (int i = 0; i < SS_TARGET_MAX && !status; i++)
+        if (k->config.targets[i])
+            k->targets[i] = rd_kafka_topic_new(k->producer, k->config.targets[i], NULL);
     return status;
 }
 
@@ -107,7 +112,7 @@ void ss_kafka_producer_discard(struct ss_kafka_bus *k)
     rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_poll(k->producer, 0);
-    for (int i = 0; i < SS_TARGET_COUNT; i++)
+    for (int i = 0; i < SS_TARGET_MAX; i++)
         if (k->targets[i])
             rd_kafka_topic_destroy(k->targets[i]);
     memset(k->targets, 0, sizeof k->targets);
@@ -144,6 +149,10 @@ enum ss_status ss_kafka_producer_ready(struct ss_kafka_bus *k, int budget_ms, st
     char text[256];
     if (k->producer_ready)
         return SS_OK;
+    if (ss_kafka_anew_ms(k) > 0) {
+        poll(NULL, 0, ss_kafka_anew_ms(k) < budget_ms ? ss_kafka_anew_ms(k) : budget_ms);
+        return ss_fail(err, SS_RETRY, "%s was taken over and begins anew shortly", k->id);
+    }
     if (!k->producer) {
         enum ss_status status = producer_open(k, err);
         if (status)
@@ -164,7 +173,7 @@ enum ss_status ss_kafka_producer_ready(struct ss_kafka_bus *k, int budget_ms, st
         return ss_kafka_stop(k, err, "transactional id %s refused: %s: %s", k->id, text, advice);
     if (!again) {
         if (is_fenced(code))
-            return ss_kafka_twin(k, err);
+            return ss_kafka_fenced(k, text, err);
         ss_kafka_producer_discard(k);
     }
     return ss_fail(err, SS_RETRY, "transactions of %s not ready: %s", k->id, text);
@@ -208,7 +217,7 @@ enum ss_status ss_kafka_begin(struct ss_bus *bus, struct ss_error *err)
     if (error) {
         struct failure failure = failure_of(k, error);
         if (is_fenced(failure.code))
-            return ss_kafka_twin(k, err);
+            return ss_kafka_fenced(k, failure.text, err);
         ss_kafka_producer_discard(k);
         ss_kafka_take_back(k, 0);
         return ss_fail(err, SS_RETRY, "cannot begin a transaction: %s", failure.text);
@@ -333,17 +342,21 @@ static void leave_transaction(struct ss_kafka_bus *k, bool discard)
 static enum ss_status fail_transaction(struct ss_kafka_bus *k, const char *step,
                                        const struct failure *failure, struct ss_error *err)
 {
-    /* The broker fences a producer for two reasons: a twin took its id, or its transaction lasted
-     * longer than agreed. Only the second is healed by a new producer; against a twin it would
-     * fence back and forth for ever. */
+    /* The broker fences a producer for two reasons: another took its id, or its transaction lasted
+     * longer than agreed. The second is no sign of a twin. */
     const bool late = ss_kafka_now_ms() - k->begun_at_ms >= k->config.transaction_timeout_ms;
     const bool stale = group_moved_on(failure->code);
 
-    leave_transaction(k, failure->discard);
+    const bool fenced = failure->code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
+                        (is_fenced(failure->code) && !late);
+    char cause[300];
+
+    leave_transaction(k, failure->discard || fenced);
+    if (fenced) {
+        snprintf(cause, sizeof cause, "%s: %s", step, failure->text);
+        return ss_kafka_fenced(k, cause, err);
+    }
     ss_kafka_take_back(k, stale ? k->config.session_timeout_ms / 3 : 0);
-    if (failure->code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
-        (is_fenced(failure->code) && !late))
-        return ss_kafka_twin(k, err);
     if (stale)
         return ss_fail(err, SS_GIVE_UP, "%s refused, the group has moved on: %s", step,
                        failure->text);

@@ -18,11 +18,12 @@ struct ss_partition {
     bool broken;   /* what the batch in hand holds of it is void */
     bool unsaved;  /* the store is behind `next` */
     bool has_saved;
-    struct ss_checkpoint saved; /* what the store shows, if has_saved */
-    struct ss_checkpoint next;  /* of the newest committed mark */
-    int64_t looked_at_ms;       /* when the store last showed `saved`, by our clock */
-    struct ss_mark mark;        /* the newest one, counts and positions running on from it */
-    bool disputed;              /* by the changelog: the committed offsets that were last read */
+    struct ss_checkpoint saved;     /* what the store shows, if has_saved */
+    struct ss_checkpoint next;      /* of the newest committed mark */
+    uint8_t writer[SS_WRITER_SIZE]; /* whose checkpoints those are that we write */
+    int64_t looked_at_ms;           /* when the store last showed `saved`, by our clock */
+    struct ss_mark mark;            /* the newest one, counts and positions running on from it */
+    bool disputed; /* by the changelog: the committed offsets that were last read */
     int64_t disputed_positions[SS_INPUT_COUNT];
     int64_t ends[SS_INPUT_COUNT]; /* when the partition was assigned */
     struct ss_cache *cache;

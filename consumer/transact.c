@@ -9,6 +9,48 @@ static struct ss_bytes whole(const struct ss_buffer *buffer)
     return (struct ss_bytes){buffer->data, buffer->size};
 }
 
+/* Nothing where the user shares with somebody whom the config does not know. */
+static enum ss_status send_shared(struct ss_worker *worker, const struct ss_record *record,
+                                  uint32_t hash, const struct ss_score_record *score,
+                                  struct ss_error *err)
+{
+    struct ss_bus *bus = worker->config.bus;
+    struct ss_bytes value = {NULL, 0}; /* a tombstone */
+    enum ss_status status = SS_OK;
+    int i = 0;
+
+    while (i < worker->config.subscriber_count && worker->config.subscribers[i].hash != hash)
+        i++;
+    if (i == worker->config.subscriber_count)
+        return SS_OK;
+    if (score) {
+        const struct ss_worker_subscriber *subscriber = &worker->config.subscribers[i];
+        worker->encoded.size = 0;
+        status = ss_encode_shared_score(subscriber->schema_id, subscriber->fields, score,
+                                        &worker->encoded, err);
+        value = whole(&worker->encoded);
+    }
+    worker->delta.shared_records++;
+    if (status == SS_OK)
+        status = bus->ops->produce(bus, (enum ss_target)(SS_TO_SUBSCRIBERS + i), record->partition,
+                                   record->key, value, NULL, 0, false, err);
+    return status;
+}
+
+/* Promise 7: they see only who authorised them, and no longer than that. */
+static enum ss_status send_to_subscribers(struct ss_worker *worker, const struct ss_record *record,
+                                          const struct ss_effects *effects, struct ss_error *err)
+{
+    enum ss_status status = SS_OK;
+    for (int i = 0; status == SS_OK && i < effects->told_count; i++)
+        status = send_shared(worker, record, effects->told[i], &effects->record, err);
+    if (status == SS_OK && effects->has_shared)
+        status = send_shared(worker, record, effects->shared_with, &effects->shared, err);
+    for (int i = 0; status == SS_OK && i < effects->gone_count; i++)
+        status = send_shared(worker, record, effects->gone[i], NULL, err);
+    return status;
+}
+
 static enum ss_status send_effects(struct ss_worker *worker, const struct ss_item *item,
                                    const struct ss_effects *effects, struct ss_error *err)
 {
@@ -35,7 +77,7 @@ static enum ss_status send_effects(struct ss_worker *worker, const struct ss_ite
                                        whole(encoded), NULL, 0, false, err);
         worker->delta.entitlements++;
     }
-    return status;
+    return status == SS_OK ? send_to_subscribers(worker, record, effects, err) : status;
 }
 
 static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item,
@@ -64,7 +106,8 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
         /* The store holds what nobody wrote there. Wiped, it is restored from the changelog when
          * the aborted transaction's partitions come back. */
         struct ss_error ignored;
-        (void)worker->config.store->ops->wipe(worker->config.store, record->partition, &ignored);
+        (void)worker->config.store->ops->wipe(worker->config.store, record->partition,
+                                              &partition->saved, &ignored);
         return status;
     }
     *outcome = ss_apply(worker->config.model, &state, &item->event, &context, &effects, &refusal);

@@ -15,6 +15,7 @@ enum ss_status ss_worker_open(const struct ss_worker_config *config, struct ss_w
     if (worker) {
         size_t records = config->limits.batch_records_max;
         worker->config = *config;
+        worker->batch_max = records;
         worker->partitions = calloc((size_t)config->bus->partition_count, sizeof(void *));
         worker->items = calloc(records, sizeof *worker->items);
         worker->missing = calloc(records, sizeof *worker->missing);
@@ -245,6 +246,7 @@ static void add_stats(struct ss_worker *worker)
     }
     stats->score_records += delta->score_records;
     stats->entitlements += delta->entitlements;
+    stats->shared_records += delta->shared_records;
     stats->transactions++;
     pthread_mutex_unlock(&stats->lock);
 }
@@ -263,6 +265,19 @@ static size_t count_consumed(struct ss_worker *worker, size_t count)
         live++;
     }
     return live;
+}
+
+/* Over a slow broker a full batch may not pass within the transaction's timeout, and would fail
+ * again and again: half of it may. What then passes grows back by steps (promise 9). */
+static void size_next_batch(struct ss_worker *worker, bool passed, size_t count)
+{
+    size_t limit = worker->config.limits.batch_records_max;
+    if (!passed)
+        worker->batch_max = count > 1 ? count / 2 : 1;
+    else if (count >= worker->batch_max)
+        worker->batch_max += limit / 32 + 1;
+    if (worker->batch_max > limit)
+        worker->batch_max = limit;
 }
 
 static enum ss_status process(struct ss_worker *worker, const struct ss_poll *poll,
@@ -291,6 +306,7 @@ static enum ss_status process(struct ss_worker *worker, const struct ss_poll *po
     if (count_consumed(worker, count) == 0)
         return wait;
     enum ss_status status = ss_batch_transact(worker, count, err);
+    size_next_batch(worker, status == SS_OK, count);
     if (status != SS_OK) {
         drop_all(worker);
         return status == SS_STOP ? status : SS_RETRY;
@@ -377,7 +393,7 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
     if (mending == SS_STOP)
         return mending;
     enum ss_status status =
-        bus->ops->poll(bus, worker->config.limits.batch_records_max,
+        bus->ops->poll(bus, worker->batch_max,
                        mended ? 0 : worker->config.limits.batch_wait_ms, &poll, &poll_err);
     if (status == SS_OK) {
         *idle = poll.event == SS_BUS_NOTHING && !mended;

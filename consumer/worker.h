@@ -39,7 +39,7 @@ struct ss_worker_limits {
     int64_t future_tolerance_ms;
     int64_t delete_retention_ms; /* of the changelog: how old a checkpoint may be (half of it) */
     int retry_ms;                /* pause after SS_RETRY */
-    size_t restore_save_records; /* states a restore gathers before it saves; 0: 20,000 */
+    size_t restore_save_records; /* states a restore gathers before it saves; 0: 50,000 */
 };
 
 /* Counts of one run. Written by the worker after each commit, read by any thread. */
@@ -47,11 +47,22 @@ struct ss_worker_stats {
     pthread_mutex_t lock;
     struct ss_counts counts[SS_INPUT_COUNT];
     int64_t score_records, entitlements, transactions;
+    int64_t shared_records;   /* to subscribers, tombstones included */
     int64_t restored_records; /* changelog records read by restores */
+    int32_t restoring;        /* partitions now being restored */
+    int64_t restore_done;     /* changelog offsets behind these restores, */
+    int64_t restore_total;    /* and in their ranges altogether; both 0 when none is in hand */
     int32_t assigned;         /* partitions owned */
     int32_t ready;            /* of these, restored and flowing */
     int32_t caught_up;        /* of these, everything read that was there at assignment */
     int64_t rebalances;
+};
+
+/* A subscriber's topic is the target SS_TO_SUBSCRIBERS + its index. */
+struct ss_worker_subscriber {
+    uint32_t hash; /* ss_subscriber_hash: no two alike */
+    uint32_t schema_id;
+    uint32_t fields; /* SS_FIELD_BIT */
 };
 
 struct ss_worker_config {
@@ -61,6 +72,8 @@ struct ss_worker_config {
     struct ss_registry *registry;
     const struct ss_model *model;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
+    struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
+    int subscriber_count;
     const char *topics[SS_INPUT_COUNT]; /* names, for dead letters' headers */
     struct ss_clock clock;
     struct ss_worker_limits limits;

@@ -20,6 +20,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "scoring/output.h"
+#include "scoring/sharing.h"
 
 enum { SS_WIRE_HEADER_SIZE = 5 }; /* magic 0, big-endian schema id */
 
@@ -32,6 +33,14 @@ const char *ss_output_name(enum ss_output output); /* "scores", "entitlements", 
  * Dead letters are raw bytes with headers and have none: NULL. */
 const char *ss_schema_of_input(enum ss_input input);
 const char *ss_schema_of_output(enum ss_output output);
+
+/* The schema of a subscriber's topic: that of `scores` less the fields that are not in the set
+ * (bits SS_FIELD_BIT), so that what the subscriber may not see does not exist in it. The kind
+ * SHARED comes on top, and each field has a default, so that a set can grow by the registry's
+ * BACKWARD rule. The caller frees *json. The same set gives the same text. SS_STOP: out of memory.
+ */
+SS_MUST_USE enum ss_status ss_schema_of_subscriber(uint32_t fields, char **json,
+                                                   struct ss_error *err);
 
 /* Splits the wire header off. SS_DROP: no value, shorter than the header, or another magic. */
 SS_MUST_USE enum ss_status ss_wire_open(struct ss_bytes value, uint32_t *schema_id,
@@ -60,6 +69,10 @@ SS_MUST_USE enum ss_status ss_encode_event(uint32_t schema_id, const struct ss_e
                                            struct ss_buffer *out, struct ss_error *err);
 SS_MUST_USE enum ss_status ss_encode_score(uint32_t schema_id, const struct ss_score_record *record,
                                            struct ss_buffer *out, struct ss_error *err);
+/* The record cut to the set of fields: by ss_schema_of_subscriber(fields). */
+SS_MUST_USE enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
+                                                  const struct ss_score_record *record,
+                                                  struct ss_buffer *out, struct ss_error *err);
 SS_MUST_USE enum ss_status ss_encode_entitlement(uint32_t schema_id,
                                                  const struct ss_entitlement *entitlement,
                                                  struct ss_buffer *out, struct ss_error *err);

@@ -55,8 +55,35 @@ static uint8_t *put_reasons(uint8_t *p, const struct ss_score *score, int count)
     return ss_varint_write(p, 0);
 }
 
-enum ss_status ss_encode_score(uint32_t schema_id, const struct ss_score_record *record,
-                               struct ss_buffer *out, struct ss_error *err)
+static bool sees(uint32_t fields, enum ss_score_field field)
+{
+    return fields & SS_FIELD_BIT(field);
+}
+
+/* The part of a record that says what the score is made of and why. */
+static uint8_t *put_why(uint8_t *p, const struct ss_score_record *record, uint32_t fields,
+                        int reason_count)
+{
+    if (sees(fields, SS_FIELD_FACTORS)) {
+        p = ss_varint_write(p, record->has_score);
+        if (record->has_score)
+            p = put_factors(p, &record->score);
+    }
+    if (sees(fields, SS_FIELD_REASONS))
+        p = put_reasons(p, &record->score, reason_count);
+    if (sees(fields, SS_FIELD_CASE_ID)) {
+        p = ss_varint_write(p, record->case_id.size > 0);
+        if (record->case_id.size)
+            p = ss_put_text(p, record->case_id);
+    }
+    if (sees(fields, SS_FIELD_CAUSE))
+        p = put_cause(p, &record->cause);
+    return p;
+}
+
+enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
+                                      const struct ss_score_record *record, struct ss_buffer *out,
+                                      struct ss_error *err)
 {
     const struct ss_score *score = &record->score;
     int reason_count = record->has_score ? score->reason_count : 0;
@@ -71,27 +98,38 @@ enum ss_status ss_encode_score(uint32_t schema_id, const struct ss_score_record 
     if (!p)
         return SS_STOP;
     p = ss_put_text(p, record->user_id);
-    p = ss_varint_write(p, record->sequence);
-    p = ss_varint_write(p, record->kind);
-    p = ss_varint_write(p, record->standing);
-    p = put_nullable_int(p, record->has_score, score->score);
-    p = put_nullable_int(p, record->has_previous, record->previous_score);
-    p = ss_varint_write(p, record->tier_name != NULL);
-    if (record->tier_name)
-        p = put_string(p, record->tier_name);
-    p = ss_varint_write(p, record->has_score);
-    if (record->has_score)
-        p = put_factors(p, score);
-    p = put_reasons(p, score, reason_count);
-    p = ss_varint_write(p, record->case_id.size > 0);
-    if (record->case_id.size)
-        p = ss_put_text(p, record->case_id);
-    p = put_cause(p, &record->cause);
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        p = ss_varint_write(p, record->positions[i]);
-    p = ss_varint_write(p, record->consent_position);
-    p = ss_varint_write(p, record->as_of_ms);
-    return ss_encode_end(out, put_string(p, record->model_version));
+    if (sees(fields, SS_FIELD_SEQUENCE))
+        p = ss_varint_write(p, record->sequence);
+    if (sees(fields, SS_FIELD_KIND))
+        p = ss_varint_write(p, record->kind);
+    if (sees(fields, SS_FIELD_STANDING))
+        p = ss_varint_write(p, record->standing);
+    if (sees(fields, SS_FIELD_SCORE))
+        p = put_nullable_int(p, record->has_score, score->score);
+    if (sees(fields, SS_FIELD_PREVIOUS_SCORE))
+        p = put_nullable_int(p, record->has_previous, record->previous_score);
+    if (sees(fields, SS_FIELD_TIER)) {
+        p = ss_varint_write(p, record->tier_name != NULL);
+        if (record->tier_name)
+            p = put_string(p, record->tier_name);
+    }
+    p = put_why(p, record, fields, reason_count);
+    if (sees(fields, SS_FIELD_POSITIONS))
+        for (int i = 0; i < SS_INPUT_COUNT; i++)
+            p = ss_varint_write(p, record->positions[i]);
+    if (sees(fields, SS_FIELD_CONSENT_POSITIONS))
+        p = ss_varint_write(p, record->consent_position);
+    if (sees(fields, SS_FIELD_AS_OF))
+        p = ss_varint_write(p, record->as_of_ms);
+    if (sees(fields, SS_FIELD_MODEL_VERSION))
+        p = put_string(p, record->model_version);
+    return ss_encode_end(out, p);
+}
+
+enum ss_status ss_encode_score(uint32_t schema_id, const struct ss_score_record *record,
+                               struct ss_buffer *out, struct ss_error *err)
+{
+    return ss_encode_shared_score(schema_id, SS_FIELDS_ALL, record, out, err);
 }
 
 enum ss_status ss_encode_entitlement(uint32_t schema_id, const struct ss_entitlement *entitlement,

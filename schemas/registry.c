@@ -12,6 +12,7 @@
 #include "schemas/registry_cache.h"
 #include "schemas/schema_check.h"
 #include "schemas/schema_tree.h"
+#include "schemas/subscriber_schema.h"
 #include "schemas/texts.h"
 
 #include <curl/curl.h>
@@ -117,6 +118,8 @@ static enum ss_status judge_missing(struct ss_registry *registry,
 
 static enum ss_status embedded_schema(uint32_t id, char **json, struct ss_error *err)
 {
+    if (ss_embedded_subscriber(id))
+        return ss_schema_of_subscriber(ss_embedded_fields(id), json, err);
     if (id < 1 || id > SS_SCHEMA_TEXT_COUNT)
         return ss_fail(err, SS_DROP, "no schema of id %u is built in", id);
     *json = strdup(ss_schema_texts[id - 1].json);
@@ -282,6 +285,8 @@ static enum ss_status embedded_id(const char *json, uint32_t *id, enum ss_status
         json_decref(ours);
     }
     json_decref(wanted);
+    if (!found)
+        found = ss_embedded_id(json);
     *id = found;
     return found ? SS_OK
                  : ss_fail(err, otherwise, "the embedded registry has only this version's schemas");

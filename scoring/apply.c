@@ -7,12 +7,15 @@
  * 1. Whatever is not COUNTED leaves the state as it was.
  * 2. A record is written when score, tier or standing changed, and at each opt-in and opt-out.
  * 3. Withdrawal leaves nothing but the blacklist part (promise 7).
+ * 4. A subscriber is told from its SHARE grant on, beginning with the score as it stands then,
+ * until that grant or the SCORING grant is withdrawn, which it is told once.
  */
 #include "scoring/apply.h"
 
 #include "scoring/fold.h"
 #include "scoring/hash.h"
 #include "scoring/score.h"
+#include "scoring/sharing.h"
 
 static struct ss_recent *recent_of(struct ss_user_state *state, enum ss_input input)
 {
@@ -92,23 +95,78 @@ static enum ss_refusal fold(const struct ss_model *model, struct ss_user_state *
 }
 
 /* What a record and its entitlements have in common with the event. */
+static void fill_record(const struct ss_model *model, const struct ss_event *event,
+                        const struct ss_context *context, const struct ss_published *published,
+                        struct ss_score_record *record)
+{
+    *record = (struct ss_score_record){
+        .user_id = event->user_id,
+        .sequence = published->sequence,
+        .cause = {event->input, context->partition, context->offset, event->event_id},
+        .as_of_ms = published->as_of_ms,
+        .model_version = model->version,
+    };
+    memcpy(record->positions, context->positions, sizeof record->positions);
+}
+
 static struct ss_score_record *begin_record(const struct ss_model *model,
                                             const struct ss_event *event,
                                             const struct ss_context *context,
                                             struct ss_published *published,
                                             struct ss_effects *effects)
 {
-    struct ss_score_record *record = &effects->record;
     effects->has_record = true;
-    *record = (struct ss_score_record){
-        .user_id = event->user_id,
-        .sequence = ++published->sequence,
-        .cause = {event->input, context->partition, context->offset, event->event_id},
-        .as_of_ms = published->as_of_ms,
-        .model_version = model->version,
-    };
-    memcpy(record->positions, context->positions, sizeof record->positions);
-    return record;
+    published->sequence++;
+    fill_record(model, event, context, published, &effects->record);
+    return &effects->record;
+}
+
+static bool is_share(const struct ss_event *event, enum ss_consent_action action)
+{
+    return event->input == SS_CONSENTS && event->consent.purpose == SS_PURPOSE_SHARE &&
+           event->consent.action == action;
+}
+
+static bool shares_with(const struct ss_user_state *state, uint32_t subscriber_hash)
+{
+    for (int i = 0; i < state->consents.share_count; i++)
+        if (state->consents.shares[i].subscriber_hash == subscriber_hash)
+            return true;
+    return false;
+}
+
+/* Every score record goes to all with whom the user shares, but for the one who is only now. */
+static void tell_subscribers(const struct ss_user_state *state, struct ss_effects *effects)
+{
+    for (int i = 0; i < state->consents.share_count; i++) {
+        uint32_t hash = state->consents.shares[i].subscriber_hash;
+        if (!effects->has_shared || hash != effects->shared_with)
+            effects->told[effects->told_count++] = hash;
+    }
+}
+
+/* Also where the grant held already: so a subscriber gets what it has lost, or never had. */
+static struct ss_score_record *begin_shared(const struct ss_model *model,
+                                            const struct ss_user_state *state,
+                                            const struct ss_event *event,
+                                            const struct ss_context *context,
+                                            struct ss_effects *effects)
+{
+    fill_record(model, event, context, &state->published, &effects->shared);
+    effects->has_shared = true;
+    effects->shared_with = ss_subscriber_hash(event->consent.subscriber);
+    effects->shared.kind = SS_KIND_SHARED;
+    return &effects->shared;
+}
+
+static void set_score(const struct ss_model *model, const struct ss_user_state *state,
+                      const struct ss_score *score, struct ss_score_record *record)
+{
+    record->standing = score->listed ? SS_STANDING_LISTED : SS_STANDING_SCORED;
+    record->has_score = true;
+    record->score = *score;
+    record->tier_name = model->tiers[score->tier].name;
+    record->consent_position = state->consents.scoring_position;
 }
 
 static void move_benefits(const struct ss_model *model, uint32_t wanted,
@@ -164,16 +222,22 @@ static void publish(const struct ss_model *model, struct ss_user_state *state,
 
     enum ss_standing standing = score.listed ? SS_STANDING_LISTED : SS_STANDING_SCORED;
     struct ss_published before = *published;
-    if (standing == before.standing && score.score == before.score && score.tier == before.tier)
+    bool changed =
+        standing != before.standing || score.score != before.score || score.tier != before.tier;
+    bool shared = is_share(event, SS_CONSENT_GRANTED);
+    if (!changed && !shared)
+        return;
+    ss_reasons_rank(model, &variables, &score);
+    struct ss_score_record *record = NULL;
+    if (changed)
+        record = begin_record(model, event, context, published, effects);
+    if (shared)
+        set_score(model, state, &score, begin_shared(model, state, event, context, effects));
+    if (!changed)
         return;
 
-    ss_reasons_rank(model, &variables, &score);
-    struct ss_score_record *record = begin_record(model, event, context, published, effects);
-    record->standing = standing;
-    record->has_score = true;
-    record->score = score;
-    record->tier_name = model->tiers[score.tier].name;
-    record->consent_position = state->consents.scoring_position;
+    set_score(model, state, &score, record);
+    tell_subscribers(state, effects);
     record->has_previous = before.standing != SS_STANDING_NONE;
     record->previous_score = before.score;
     if (!record->has_previous)
@@ -205,6 +269,8 @@ static void opt_out(const struct ss_model *model, struct ss_user_state *state,
     record->previous_score = published->score;
     record->consent_position = consent_position;
     move_benefits(model, 0, published, effects);
+    for (int i = 0; i < state->consents.share_count; i++)
+        effects->gone[effects->gone_count++] = state->consents.shares[i].subscriber_hash;
 }
 
 /* What may be kept of somebody who has not opted in: the register of listings. */
@@ -220,8 +286,8 @@ enum ss_outcome ss_apply(const struct ss_model *model, struct ss_user_state *sta
                          const struct ss_event *event, const struct ss_context *context,
                          struct ss_effects *effects, enum ss_refusal *refusal)
 {
-    effects->has_record = false;
-    effects->entitlement_count = 0;
+    effects->has_record = effects->has_shared = false;
+    effects->entitlement_count = effects->told_count = effects->gone_count = 0;
     *refusal = ss_event_check(model, event, context);
     if (*refusal != SS_REFUSAL_NONE)
         return SS_REFUSED;
@@ -234,6 +300,12 @@ enum ss_outcome ss_apply(const struct ss_model *model, struct ss_user_state *sta
 
     bool scored = state->consents.scoring;
     int64_t consent_position = state->consents.scoring_position;
+    uint32_t hash_gone = 0;
+    bool unshared = is_share(event, SS_CONSENT_WITHDRAWN);
+    if (unshared) {
+        hash_gone = ss_subscriber_hash(event->consent.subscriber);
+        unshared = shares_with(state, hash_gone);
+    }
     *refusal = fold(model, state, event, context);
     if (*refusal != SS_REFUSAL_NONE)
         return SS_REFUSED;
@@ -241,6 +313,8 @@ enum ss_outcome ss_apply(const struct ss_model *model, struct ss_user_state *sta
 
     if (state->consents.scoring) {
         publish(model, state, event, context, effects);
+        if (unshared)
+            effects->gone[effects->gone_count++] = hash_gone;
     } else {
         if (scored)
             opt_out(model, state, event, context, consent_position, effects);

@@ -44,7 +44,7 @@ enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_eve
                                const struct ss_context *context);
 
 /* Checks and applies. On SS_COUNTED *state has changed and *effects says what to publish
- * (has_record false and no entitlements where nothing is to be told); on any other outcome *state
+ * (has_record false, nobody told where nothing is); on any other outcome *state
  * is as it was and *effects is empty; on SS_REFUSED *refusal says why. *effects borrows from event
  * and model. */
 enum ss_outcome ss_apply(const struct ss_model *model, struct ss_user_state *state,

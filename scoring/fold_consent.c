@@ -1,10 +1,10 @@
 #include "scoring/fold.h"
-#include "scoring/hash.h"
+#include "scoring/sharing.h"
 
 static enum ss_refusal fold_share(struct ss_consents_part *part, const struct ss_consent *consent,
                                   int64_t offset)
 {
-    struct ss_share share = {(uint32_t)ss_hash64(consent->subscriber), offset};
+    struct ss_share share = {ss_subscriber_hash(consent->subscriber), offset};
     int i = 0;
     while (i < part->share_count && part->shares[i].subscriber_hash < share.subscriber_hash)
         i++;

@@ -1,6 +1,7 @@
 /* names.c - the names under which models, records and documents know things. */
 #include "scoring/apply.h"
 #include "scoring/require.h"
+#include "scoring/sharing.h"
 
 const char *ss_factor_name(enum ss_factor factor)
 {
@@ -43,4 +44,14 @@ const char *ss_input_name(enum ss_input input)
                                                       "profiles", "consents", "blacklist"};
     SS_REQUIRE(input < SS_INPUT_COUNT);
     return names[input];
+}
+
+const char *ss_score_field_name(enum ss_score_field field)
+{
+    static const char *const names[SS_FIELD_COUNT] = {
+        "sequence", "kind",         "standing", "score", "previous_score", "tier",
+        "factors",  "reasons",      "case_id",  "cause", "positions",      "consent_positions",
+        "as_of",    "model_version"};
+    SS_REQUIRE(field < SS_FIELD_COUNT);
+    return names[field];
 }

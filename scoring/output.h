@@ -19,6 +19,7 @@ enum ss_score_kind {
     SS_KIND_AGED,
     SS_KIND_NEIGHBOUR,
     SS_KIND_RESCORE,
+    SS_KIND_SHARED, /* subscribers' topics only: the score as it stood when the user shared it */
 };
 
 enum { SS_REASONS_MAX = 4 };
@@ -90,6 +91,13 @@ struct ss_effects {
     struct ss_score_record record;
     int entitlement_count;
     struct ss_entitlement entitlements[SS_BENEFITS_MAX];
+    /* Subscribers (ss_subscriber_hash), apart from which of them a config knows: those who get the
+     * record too, who get `shared` since the user has just granted it to them, who a tombstone. */
+    int told_count, gone_count;
+    uint32_t told[SS_SHARES_MAX], gone[SS_SHARES_MAX];
+    bool has_shared;
+    uint32_t shared_with;
+    struct ss_score_record shared; /* kind SHARED; its sequence is that of the newest in `scores` */
 };
 
 #endif

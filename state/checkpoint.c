@@ -1,13 +1,14 @@
-/* checkpoint.c - format 1: format (byte), cluster id (length in a byte, bytes), incarnation (16
- * bytes), partition count, offset and broker time as varints of zig-zag. */
+/* checkpoint.c - format 2: format (byte), cluster id (length in a byte, bytes), incarnation (16
+ * bytes), writer (8 bytes), partition count, offset and broker time as varints of zig-zag. */
 #include "state/checkpoint.h"
 
 #include "state/wire.h"
 
 #include <assert.h>
 
-enum { FORMAT = 1 };
-static_assert(1 + 1 + SS_CLUSTER_ID_MAX + SS_INCARNATION_SIZE + 3 * SS_VARINT_MAX <=
+enum { FORMAT = 2 };
+static_assert(1 + 1 + SS_CLUSTER_ID_MAX + SS_INCARNATION_SIZE + SS_WRITER_SIZE +
+                      3 * SS_VARINT_MAX <=
                   SS_CHECKPOINT_PACKED_MAX,
               "a packed checkpoint must fit");
 
@@ -22,6 +23,8 @@ size_t ss_checkpoint_pack(const struct ss_checkpoint *checkpoint, uint8_t *out)
     at += id_size;
     memcpy(at, checkpoint->incarnation, SS_INCARNATION_SIZE);
     at += SS_INCARNATION_SIZE;
+    memcpy(at, checkpoint->writer, SS_WRITER_SIZE);
+    at += SS_WRITER_SIZE;
     at = ss_put_varint(at, ss_zigzag(checkpoint->partition_count));
     at = ss_put_varint(at, ss_zigzag(checkpoint->offset));
     at = ss_put_varint(at, ss_zigzag(checkpoint->broker_time_ms));
@@ -40,6 +43,7 @@ enum ss_status ss_checkpoint_unpack(struct ss_bytes packed, struct ss_checkpoint
         ss_reader_fail(&in);
     const uint8_t *id = ss_get_bytes(&in, id_size);
     const uint8_t *incarnation = ss_get_bytes(&in, SS_INCARNATION_SIZE);
+    const uint8_t *writer = ss_get_bytes(&in, SS_WRITER_SIZE);
     int64_t partition_count = ss_unzigzag(ss_get_varint(&in));
     int64_t offset = ss_unzigzag(ss_get_varint(&in));
     int64_t broker_time_ms = ss_unzigzag(ss_get_varint(&in));
@@ -49,6 +53,7 @@ enum ss_status ss_checkpoint_unpack(struct ss_bytes packed, struct ss_checkpoint
                        packed.size);
     memcpy(checkpoint->cluster_id, id, id_size);
     memcpy(checkpoint->incarnation, incarnation, SS_INCARNATION_SIZE);
+    memcpy(checkpoint->writer, writer, SS_WRITER_SIZE);
     checkpoint->partition_count = (int32_t)partition_count;
     checkpoint->offset = offset;
     checkpoint->broker_time_ms = broker_time_ms;
@@ -59,6 +64,7 @@ bool ss_checkpoint_equal(const struct ss_checkpoint *a, const struct ss_checkpoi
 {
     return strncmp(a->cluster_id, b->cluster_id, SS_CLUSTER_ID_MAX) == 0 &&
            memcmp(a->incarnation, b->incarnation, SS_INCARNATION_SIZE) == 0 &&
+           memcmp(a->writer, b->writer, SS_WRITER_SIZE) == 0 &&
            a->partition_count == b->partition_count && a->offset == b->offset &&
            a->broker_time_ms == b->broker_time_ms;
 }

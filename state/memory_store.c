@@ -223,11 +223,14 @@ static enum ss_status memory_save(struct ss_store *store, int32_t partition,
     return SS_OK;
 }
 
-static enum ss_status memory_wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+static enum ss_status memory_wipe(struct ss_store *store, int32_t partition,
+                                  const struct ss_checkpoint *shown, struct ss_error *err)
 {
     struct table *table = table_of(store, partition);
     if (!table)
         return fail_memory(err);
+    if (!ss_checkpoint_equal(&table->checkpoint, shown))
+        return fail_other(partition, err);
     table_reset(table);
     return SS_OK;
 }

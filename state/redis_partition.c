@@ -1,5 +1,6 @@
 #include "state/redis_partition.h"
 
+#include "scoring/hash.h"
 #include "state/wire.h"
 
 static int slot_of(const struct ss_redis_store *redis, int32_t partition)
@@ -29,6 +30,20 @@ size_t ss_redis_value_pack(const struct ss_redis_store *redis,
 {
     ss_put_u32(out, redis->buckets);
     return 4 + ss_checkpoint_pack(checkpoint, out + 4);
+}
+
+bool ss_redis_value_unpack(const struct ss_redis_store *redis, struct ss_bytes value,
+                           struct ss_checkpoint *out)
+{
+    if (value.size > 4 && ss_load_u32(value.data) == redis->buckets) {
+        struct ss_bytes packed = {(const uint8_t *)value.data + 4, value.size - 4};
+        if (ss_checkpoint_unpack(packed, out, NULL) == SS_OK)
+            return true;
+    }
+    memset(out, 0, sizeof *out);
+    if (value.size > 0)
+        ss_put_u64(out->incarnation, ss_hash64((struct ss_text){value.data, (uint32_t)value.size}));
+    return false;
 }
 
 void ss_redis_keyed(struct ss_redis_store *redis, const char *command,

@@ -4,11 +4,11 @@
  *   value = buckets (4 bytes little-endian) what
  *   what  = a packed checkpoint (it begins with 1), or 0 and 16 random bytes: a wipe has begun
  *
- * Whoever wipes puts its own random bytes there first and deletes only while they stand: two
- * workers that wipe at once, or one that was paused in the middle and woke up after its successor
- * had refilled the partition, cannot remove what is not theirs (promise 3). The number of buckets
- * stays readable meanwhile, so that a wipe under another number, or a repeated one, finds all of
- * the old ones.
+ * Whoever wipes puts its own random bytes there first, in place of the value that it distrusted and
+ * of no other, and deletes only while they stand: two workers that wipe at once, or one that was
+ * paused in the middle and woke up after its successor had refilled the partition, cannot remove
+ * what is not theirs (promise 3). The number of buckets stays readable meanwhile, so that a wipe
+ * under another number, or a repeated one, finds all of the old ones.
  *
  * In a cluster every bucket exists from the wipe on, and has a field of its own under the empty
  * name, which no user has. Keys of a slot that is being moved travel one by one: a node that fails
@@ -51,6 +51,11 @@ SS_MUST_USE bool ss_redis_reroute(struct ss_redis_store *redis, int32_t partitio
 size_t ss_redis_value_pack(const struct ss_redis_store *redis,
                            const struct ss_checkpoint *checkpoint, uint8_t *out);
 
+/* What the checkpoint's value shows: true for a checkpoint of ours under this number of buckets.
+ * Anything else is none, and *out has a fingerprint of it (all-zero: there is nothing). */
+bool ss_redis_value_unpack(const struct ss_redis_store *redis, struct ss_bytes value,
+                           struct ss_checkpoint *out);
+
 /* Begin a command on a key; the caller adds the remaining arguments. */
 void ss_redis_keyed(struct ss_redis_store *redis, const char *command,
                     const struct ss_redis_key *key, size_t arguments);
@@ -88,7 +93,8 @@ static inline struct ss_bytes ss_redis_bytes(const redisReply *reply)
 enum ss_status ss_redis_load(struct ss_store *store, int32_t partition,
                              const struct ss_checkpoint *expect, const struct ss_bytes *user_ids,
                              size_t count, ss_store_sink *sink, void *arg, struct ss_error *err);
-enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition, struct ss_error *err);
+enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition,
+                             const struct ss_checkpoint *shown, struct ss_error *err);
 enum ss_status ss_redis_scan(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
                              void *arg, struct ss_error *err);
 

@@ -34,12 +34,7 @@ static enum ss_status get_checkpoint(struct ss_redis_store *redis, int32_t parti
     status = ss_redis_reply(redis->connection, &reply, err);
     if (status != SS_OK)
         return status;
-    /* Anything that is not a checkpoint of ours under this number of buckets is none. */
-    struct ss_bytes value = ss_redis_bytes(reply);
-    if (value.size > 4 && ss_load_u32(value.data) == redis->buckets) {
-        struct ss_bytes packed = {(const uint8_t *)value.data + 4, value.size - 4};
-        *found = ss_checkpoint_unpack(packed, out, NULL) == SS_OK;
-    }
+    *found = ss_redis_value_unpack(redis, ss_redis_bytes(reply), out);
     freeReplyObject(reply);
     return SS_OK;
 }

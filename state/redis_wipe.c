@@ -20,27 +20,42 @@ static uint32_t buckets_of(const redisReply *reply)
     return buckets <= SS_REDIS_BUCKETS_MAX ? buckets : 0;
 }
 
-/* Replaces the checkpoint by the mark of this wipe. It reads before it writes: if there were more
- * buckets once, the mark must say so from the start, should this wipe be cut short. */
-static enum ss_status mark_wipe(struct ss_redis_store *redis, const struct ss_redis_key *key,
+static bool is_mark(const struct wipe_mark *mark, struct ss_bytes value)
+{
+    return ss_bytes_equal(value, (struct ss_bytes){mark->value, sizeof mark->value});
+}
+
+/* Replaces the checkpoint by the mark of this wipe, if it still is the one that was shown; an
+ * earlier attempt may have got that far. If there were more buckets once, the mark must say so from
+ * the start, should this wipe be cut short. */
+static enum ss_status mark_wipe(struct ss_redis_store *redis, int32_t partition,
+                                const struct ss_redis_key *key, const struct ss_checkpoint *shown,
                                 struct wipe_mark *mark, struct ss_error *err)
 {
     redisReply *reply = NULL;
-    if (getrandom(mark->value + 5, TOKEN_SIZE, 0) != TOKEN_SIZE)
-        return ss_fail(err, SS_STOP, "the system gives no random numbers");
-    ss_redis_keyed(redis, "GET", key, 0);
-    enum ss_status status = ss_redis_reply(redis->connection, &reply, err);
+    struct ss_checkpoint present;
+    enum ss_status status = ss_redis_watch(redis, key, &reply, err);
     if (status != SS_OK)
         return status;
-    uint32_t present = buckets_of(reply);
+    bool marked = mark->buckets > 0 && is_mark(mark, ss_redis_bytes(reply));
+    (void)ss_redis_value_unpack(redis, ss_redis_bytes(reply), &present);
+    uint32_t buckets = buckets_of(reply);
     freeReplyObject(reply);
-    mark->buckets = present > redis->buckets ? present : redis->buckets;
+    if (marked || !ss_checkpoint_equal(&present, shown)) {
+        status = ss_redis_unwatch(redis, err);
+        return status != SS_OK || marked ? status : ss_redis_fail_other(partition, err);
+    }
+    mark->buckets = buckets > redis->buckets ? buckets : redis->buckets;
     ss_put_u32(mark->value, mark->buckets);
+    ss_redis_multi(redis->connection);
     ss_redis_keyed(redis, "SET", key, 1);
     ss_redis_arg(redis->connection, mark->value, sizeof mark->value);
-    status = ss_redis_reply(redis->connection, &reply, err);
-    if (status == SS_OK)
-        freeReplyObject(reply);
+    status = ss_redis_exec(redis->connection, &reply, NULL, err);
+    if (status != SS_OK)
+        return status;
+    if (reply->type == REDIS_REPLY_NIL)
+        status = ss_redis_fail_other(partition, err);
+    freeReplyObject(reply);
     return status;
 }
 
@@ -65,8 +80,7 @@ static enum ss_status unlink_buckets(struct ss_redis_store *redis, int32_t parti
     enum ss_status status = ss_redis_watch(redis, &mark_key, &reply, err);
     if (status != SS_OK)
         return status;
-    bool ours =
-        ss_bytes_equal(ss_redis_bytes(reply), (struct ss_bytes){mark->value, sizeof mark->value});
+    bool ours = is_mark(mark, ss_redis_bytes(reply));
     freeReplyObject(reply);
     if (!ours) {
         status = ss_redis_unwatch(redis, err);
@@ -98,29 +112,33 @@ static enum ss_status unlink_buckets(struct ss_redis_store *redis, int32_t parti
 }
 
 static enum ss_status wipe_once(struct ss_redis_store *redis, int32_t partition,
+                                const struct ss_checkpoint *shown, struct wipe_mark *mark,
                                 struct ss_error *err)
 {
     struct ss_redis_key key;
-    struct wipe_mark mark = {0};
     enum ss_status status = ss_redis_route(redis, partition, err);
     if (status != SS_OK)
         return status;
     ss_redis_key_init(&key, redis->prefix, partition);
     ss_redis_key_checkpoint(&key);
-    status = mark_wipe(redis, &key, &mark, err);
-    for (uint32_t from = 0; from < mark.buckets && status == SS_OK; from += UNLINK_BATCH) {
-        uint32_t to = mark.buckets - from < UNLINK_BATCH ? mark.buckets : from + UNLINK_BATCH;
-        status = unlink_buckets(redis, partition, &mark, from, to, err);
+    status = mark_wipe(redis, partition, &key, shown, mark, err);
+    for (uint32_t from = 0; from < mark->buckets && status == SS_OK; from += UNLINK_BATCH) {
+        uint32_t to = mark->buckets - from < UNLINK_BATCH ? mark->buckets : from + UNLINK_BATCH;
+        status = unlink_buckets(redis, partition, mark, from, to, err);
     }
     return status;
 }
 
-enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+enum ss_status ss_redis_wipe(struct ss_store *store, int32_t partition,
+                             const struct ss_checkpoint *shown, struct ss_error *err)
 {
     struct ss_redis_store *redis = ss_redis_store_of(store);
+    struct wipe_mark mark = {0};
     enum ss_status status;
+    if (getrandom(mark.value + 5, TOKEN_SIZE, 0) != TOKEN_SIZE)
+        return ss_fail(err, SS_STOP, "the system gives no random numbers");
     do
-        status = wipe_once(redis, partition, err);
+        status = wipe_once(redis, partition, shown, &mark, err);
     while (ss_redis_reroute(redis, partition, status));
     return status;
 }

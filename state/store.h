@@ -28,7 +28,9 @@ typedef void ss_store_sink(void *arg, size_t i, struct ss_bytes packed);
 typedef void ss_store_scan_sink(void *arg, struct ss_bytes user_id, struct ss_bytes packed);
 
 struct ss_store_ops {
-    /* *found false: the store holds nothing (trustworthy) of this partition. */
+    /* *found false: the store holds nothing (trustworthy) of this partition; *out then is no
+     * checkpoint, but tells what is there instead (nothing: all-zero; a wipe cut short), for wipe.
+     */
     enum ss_status (*checkpoint)(struct ss_store *store, int32_t partition,
                                  struct ss_checkpoint *out, bool *found, struct ss_error *err);
     /* Reads count states, atomically with the checkpoint; sink is called only if that equals
@@ -42,9 +44,12 @@ struct ss_store_ops {
     enum ss_status (*save)(struct ss_store *store, int32_t partition,
                            const struct ss_checkpoint *expect, const struct ss_checkpoint *next,
                            const struct ss_put *puts, size_t count, struct ss_error *err);
-    /* Removes everything of the partition, the checkpoint first. SS_GIVE_UP: another worker writes
-     * to it meanwhile. */
-    enum ss_status (*wipe)(struct ss_store *store, int32_t partition, struct ss_error *err);
+    /* Removes everything of the partition, the checkpoint first, if the store still shows *shown:
+     * what `checkpoint` delivered, found or not. SS_GIVE_UP: it shows another by now, and nothing
+     * is removed, or another worker writes to it meanwhile. Who was paused since it looked can thus
+     * not take away what a successor has put there. */
+    enum ss_status (*wipe)(struct ss_store *store, int32_t partition,
+                           const struct ss_checkpoint *shown, struct ss_error *err);
     /* All states of a partition, in no order; not atomic. */
     enum ss_status (*scan)(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
                            void *arg, struct ss_error *err);

@@ -17,8 +17,9 @@ struct meddler {
     void (*before_scan)(struct meddler *self);
     void (*before_load)(struct meddler *self);
     void (*before_checkpoint)(struct meddler *self);
+    void (*before_wipe)(struct meddler *self);
     void (*after_scan)(struct meddler *self, ss_store_scan_sink *sink, void *arg);
-    int scans, loads, checkpoints;
+    int scans, loads, checkpoints, wipes;
     enum ss_status wipe_status;
 };
 
@@ -60,13 +61,15 @@ static enum ss_status scan(struct ss_store *store, int32_t partition, ss_store_s
     return status;
 }
 
-static enum ss_status wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+static enum ss_status wipe(struct ss_store *store, int32_t partition,
+                           const struct ss_checkpoint *shown, struct ss_error *err)
 {
     struct meddler *self = (struct meddler *)store;
+    call(self, self->before_wipe, &self->wipes);
     if (self->wipe_status != SS_OK)
         return ss_fail(err, self->wipe_status, "told to");
     store = self->engine->store;
-    return store->ops->wipe(store, partition, err);
+    return store->ops->wipe(store, partition, shown, err);
 }
 
 static const struct ss_store_ops meddler_ops = {
@@ -223,9 +226,13 @@ Test(verify_state, a_checkpoint_that_never_holds_still_is_no_verdict)
 static void wipe_and_restore(struct meddler *self)
 {
     struct ss_error err;
+    struct ss_store *store = self->engine->store;
+    struct ss_checkpoint shown;
+    bool found;
     if (self->loads > 1 && self->scans > 1)
         return;
-    cr_assert_eq(self->engine->store->ops->wipe(self->engine->store, LOG_PARTITION, &err), SS_OK);
+    cr_assert_eq(store->ops->checkpoint(store, LOG_PARTITION, &shown, &found, &err), SS_OK);
+    cr_assert_eq(store->ops->wipe(store, LOG_PARTITION, &shown, &err), SS_OK);
     self->engine->saved_any = false;
     if (self->scans > 1)
         engine_save(self->engine);
@@ -373,8 +380,6 @@ Test(verify_state, each_unusable_checkpoint_has_its_name)
     bad.incarnation[3]++;
     cr_assert_eq(judged(&bad), SS_VERIFY_OTHER_INCARNATION);
     bad = good;
-    bad.offset = 11; /* a user's record */
-    cr_assert_eq(judged(&bad), SS_VERIFY_UNKNOWN_MARK);
     bad.offset = 500; /* the log is not that long */
     cr_assert_eq(judged(&bad), SS_VERIFY_UNKNOWN_MARK);
     set_checkpoint(engine, &good);
@@ -386,6 +391,23 @@ Test(verify_state, each_unusable_checkpoint_has_its_name)
     cr_assert_eq(verify(), 0);
     cr_assert_eq(try_verify(MIB, 0, &err), SS_OK);
     cr_assert_eq(result.states, 10);
+}
+
+Test(verify_state, a_restore_under_way_is_compared_where_it_stands)
+{
+    engine_commit_many(engine, 10);       /* offsets 0 to 9, mark 10, marker 11 */
+    engine_commit(engine, "u1", "newer"); /* 12, mark 13, marker 14 */
+    engine_save(engine);
+    struct ss_checkpoint between = engine->saved;
+    between.offset = 12;
+    set_checkpoint(engine, &between);
+    cr_assert_eq(verify(), 0);
+    memset(between.incarnation, 0, sizeof between.incarnation); /* it has met no mark yet */
+    set_checkpoint(engine, &between);
+    cr_assert_eq(verify(), 0);
+    tamper(engine, "u1", "wrong");
+    cr_assert_eq(verify(), 1);
+    cr_assert_str_eq(last_user, "u1");
 }
 
 /* --- repair --- */
@@ -441,8 +463,31 @@ Test(verify_state, without_an_owner_nobody_is_waited_for)
 Test(verify_state, an_owner_that_wipes_too_is_no_failure)
 {
     struct ss_error err;
+    engine_commit_many(engine, 10);
+    engine_save(engine);
     meddler.wipe_status = SS_GIVE_UP;
     cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK);
     meddler.wipe_status = SS_RETRY;
     cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_RETRY);
+}
+
+static void move_on_twice(struct meddler *self)
+{
+    if (self->wipes > 2)
+        return;
+    engine_commit(self->engine, "u2", "newer");
+    engine_save(self->engine);
+}
+
+/* The owner commits between the look at its checkpoint and the wipe. */
+Test(verify_state, an_owner_that_moves_on_is_looked_at_again)
+{
+    struct ss_error err;
+    engine_commit_many(engine, 10);
+    engine_save(engine);
+    meddler.before_wipe = move_on_twice;
+    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK, "%s",
+                 err.detail);
+    cr_assert_eq(meddler.checkpoints, 3);
+    cr_assert_eq(verify(), 11, "it was not taken away");
 }

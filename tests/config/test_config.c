@@ -72,7 +72,7 @@ Test(config, every_option_has_a_field_of_its_own)
         if (option->type == SS_OPTION_INTEGER)
             snprintf(value, sizeof value, "%" PRId64, option->min);
         else if (option->type == SS_OPTION_CHOICE)
-            snprintf(value, sizeof value, "debug");
+            snprintf(value, sizeof value, "%s", strrchr(option->choices, ' ') + 1);
         else if (option->type == SS_OPTION_SECRET)
             snprintf(value, sizeof value, "a:b");
         else if (option->type == SS_OPTION_URL)

@@ -72,12 +72,13 @@ static enum ss_status flaky_save(struct ss_store *store, int32_t partition,
     return failing ? injected(flaky, FLAKY_SAVE, err) : status;
 }
 
-static enum ss_status flaky_wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+static enum ss_status flaky_wipe(struct ss_store *store, int32_t partition,
+                                 const struct ss_checkpoint *shown, struct ss_error *err)
 {
     struct flaky_store *flaky = flaky_of(store);
     if (fails(flaky, FLAKY_WIPE))
         return injected(flaky, FLAKY_WIPE, err);
-    return flaky->inner->ops->wipe(flaky->inner, partition, err);
+    return flaky->inner->ops->wipe(flaky->inner, partition, shown, err);
 }
 
 static enum ss_status flaky_scan(struct ss_store *store, int32_t partition,

@@ -16,7 +16,7 @@ struct part {
     bool assign_pending;
     struct flow flows[SS_INPUT_COUNT];
     int64_t committed[SS_INPUT_COUNT], pending[SS_INPUT_COUNT]; /* -1: none */
-    struct memory_log inputs[SS_INPUT_COUNT], targets[SS_TARGET_COUNT];
+    struct memory_log inputs[SS_INPUT_COUNT], targets[SS_TARGET_MAX];
     int64_t mark_offset, mark_time_ms; /* of the last transaction; -1: none */
 };
 
@@ -165,7 +165,7 @@ void memory_bus_free(struct memory_bus *memory)
     for (int32_t p = 0; p < memory->bus.partition_count; p++) {
         for (int input = 0; input < SS_INPUT_COUNT; input++)
             log_reset(&memory->parts[p].inputs[input]);
-        for (int target = 0; target < SS_TARGET_COUNT; target++)
+        for (int target = 0; target < SS_TARGET_MAX; target++)
             log_reset(&memory->parts[p].targets[target]);
     }
     free(memory->parts);
@@ -540,7 +540,7 @@ static void end_transaction(struct memory_bus *memory, bool commit)
     memory->in_transaction = false;
     for (int32_t p = 0; p < memory->bus.partition_count; p++) {
         struct part *part = &memory->parts[p];
-        for (int target = 0; target < SS_TARGET_COUNT; target++)
+        for (int target = 0; target < SS_TARGET_MAX; target++)
             end_log(&part->targets[target], commit, part);
         for (int input = 0; commit && input < SS_INPUT_COUNT; input++)
             if (part->pending[input] >= 0)

@@ -220,13 +220,12 @@ int64_t rig_send(struct rig *rig, struct ss_event event)
 
 /* --- what came out --- */
 
-static json_t *value_of(struct rig *rig, const struct memory_record *record)
+json_t *rig_json(struct rig *rig, struct ss_bytes value)
 {
     struct ss_buffer text;
     struct ss_error err = {.detail = ""};
     ss_buffer_init(&text, 1 << 16);
-    cr_assert_eq(ss_wire_to_json(rig->registry, record->value, &text, &err), SS_OK, "%s",
-                 err.detail);
+    cr_assert_eq(ss_wire_to_json(rig->registry, value, &text, &err), SS_OK, "%s", err.detail);
     json_t *json = json_loadb((const char *)text.data, text.size, 0, NULL);
     cr_assert_not_null(json, "%.*s", (int)text.size, (const char *)text.data);
     ss_buffer_reset(&text);
@@ -240,7 +239,7 @@ json_t *rig_values(struct rig *rig, enum ss_target target, int32_t partition)
     json_t *values = json_array();
     int64_t offset = 0;
     while ((record = memory_log_next(log, &offset)))
-        json_array_append_new(values, value_of(rig, record));
+        json_array_append_new(values, rig_json(rig, record->value));
     return values;
 }
 

@@ -53,6 +53,8 @@ int64_t rig_send(struct rig *rig, struct ss_event event);
 /* Its bytes in the wire format; the caller frees. */
 struct ss_bytes rig_encode(const struct ss_event *event);
 
+/* A value in the wire format; the caller decrefs. */
+json_t *rig_json(struct rig *rig, struct ss_bytes value);
 /* Everything of a target that subscribers see, as a JSON array of values; the caller decrefs. */
 json_t *rig_values(struct rig *rig, enum ss_target target, int32_t partition);
 /* The last score that was published of a user; 0 if none. */

@@ -12,7 +12,14 @@
 #include <stdlib.h>
 
 /* Kafka's API keys and error codes, by number on the wire. */
-enum { API_PRODUCE = 0, API_ADD_PARTITIONS = 24, API_END_TXN = 26, API_TXN_OFFSET_COMMIT = 28 };
+enum {
+    API_PRODUCE = 0,
+    API_JOIN_GROUP = 11,
+    API_HEARTBEAT = 12,
+    API_ADD_PARTITIONS = 24,
+    API_END_TXN = 26,
+    API_TXN_OFFSET_COMMIT = 28,
+};
 enum {
     ERR_NOT_COORDINATOR = 16,
     ERR_ILLEGAL_GENERATION = 22,
@@ -20,6 +27,7 @@ enum {
     ERR_INVALID_TXN_STATE = 48,
     ERR_CONCURRENT_TRANSACTIONS = 51,
     ERR_TOO_LARGE = 10,
+    ERR_FENCED_INSTANCE_ID = 82,
     ERR_PRODUCER_FENCED = 90,
 };
 
@@ -289,9 +297,107 @@ Test(kafka_bus, gives_up_when_the_group_has_moved_on)
     expect_failure(API_TXN_OFFSET_COMMIT, ERR_ILLEGAL_GENERATION, 1, SS_GIVE_UP, true);
 }
 
-Test(kafka_bus, stops_when_a_twin_fences_it)
+Test(kafka_bus, begins_anew_when_its_producer_is_fenced)
 {
-    expect_failure(API_END_TXN, ERR_PRODUCER_FENCED, 1, SS_STOP, false);
+    expect_failure(API_END_TXN, ERR_PRODUCER_FENCED, 1, SS_RETRY, true);
+}
+
+Test(kafka_bus, begins_anew_when_a_commit_is_refused_for_its_instance)
+{
+    expect_failure(API_TXN_OFFSET_COMMIT, ERR_FENCED_INSTANCE_ID, 1, SS_RETRY, true);
+}
+
+/* Polls until the bus has lost its partition, or ends. */
+static enum ss_status await_loss(struct ss_bus *bus, struct ss_error *err)
+{
+    const int64_t deadline = helper_now_ms() + 60000;
+    struct ss_poll poll = {.event = SS_BUS_NOTHING};
+    enum ss_status status = SS_OK;
+    while (status != SS_STOP && poll.event != SS_BUS_REVOKED && helper_now_ms() < deadline)
+        status = bus->ops->poll(bus, 10, 100, &poll, err);
+    cr_assert(status == SS_STOP || (poll.event == SS_BUS_REVOKED && poll.lost), "%s", err->detail);
+    return status;
+}
+
+static void await_again(struct ss_bus *bus)
+{
+    struct ss_partition_start start;
+    struct ss_poll poll;
+    helper_await(bus, SS_BUS_ASSIGNED, &poll);
+    helper_begin(bus, 0, &start);
+}
+
+static void expect_begun_anew(int api)
+{
+    struct ss_error err = {.detail = ""};
+    struct ss_bus *bus = open_assigned();
+    cr_assert_eq(transact(bus, 0, &err), SS_OK, "%s", err.detail);
+    ss_kafka_mock_fail(mock, api, ERR_FENCED_INSTANCE_ID, 1);
+    if (api == API_JOIN_GROUP) /* it has to join to be refused */
+        ss_kafka_mock_fail(mock, API_HEARTBEAT, ERR_ILLEGAL_GENERATION, 1);
+    cr_assert_eq(await_loss(bus, &err), SS_OK, "%s", err.detail);
+    await_again(bus);
+    cr_assert_eq(transact(bus, 0, &err), SS_OK, "%s", err.detail);
+    bus->ops->close(bus);
+}
+
+Test(kafka_bus, begins_anew_when_a_heartbeat_is_fenced)
+{
+    expect_begun_anew(API_HEARTBEAT);
+}
+
+Test(kafka_bus, begins_anew_when_it_is_fenced_while_joining)
+{
+    expect_begun_anew(API_JOIN_GROUP);
+}
+
+Test(kafka_bus, stops_when_it_is_fenced_again_and_again)
+{
+    struct ss_error err = {.detail = ""};
+    struct ss_poll poll;
+    struct ss_bus *bus = open_assigned();
+    for (int i = 0; i < 2; i++) {
+        ss_kafka_mock_fail(mock, API_END_TXN, ERR_PRODUCER_FENCED, 1);
+        enum ss_status status = transact(bus, 0, &err);
+        cr_assert_eq(status, SS_RETRY, "%s: %s", ss_status_name(status), err.detail);
+        cr_assert_eq(await_loss(bus, &err), SS_OK, "%s", err.detail);
+        await_again(bus);
+    }
+    ss_kafka_mock_fail(mock, API_HEARTBEAT, ERR_FENCED_INSTANCE_ID, 1); /* whatever it loses */
+    cr_assert_eq(await_loss(bus, &err), SS_STOP);
+    cr_assert(strstr(err.detail, "another process runs as instance one"), "%s", err.detail);
+    cr_assert(strstr(err.detail, "an `instance` of its own"), "%s", err.detail);
+    cr_assert(strstr(err.detail, "fenced by other consumer"), "the cause: %s", err.detail);
+    cr_assert_eq(bus->ops->poll(bus, 10, 10, &poll, &err), SS_STOP);
+    cr_assert_eq(bus->ops->begin(bus, &err), SS_STOP);
+    bus->ops->close(bus);
+}
+
+/* Each on its own may have been a late request of its own past. */
+Test(kafka_bus, forgets_that_it_was_fenced)
+{
+    struct ss_error err = {.detail = ""};
+    struct ss_poll poll;
+    config.session_timeout_ms = 4500;
+    struct ss_bus *bus = open_assigned();
+    for (int i = 0; i < 3; i++) {
+        const int64_t fenced_at = helper_now_ms();
+        ss_kafka_mock_fail(mock, API_END_TXN, ERR_PRODUCER_FENCED, 1);
+        enum ss_status status = transact(bus, 0, &err);
+        cr_assert_eq(status, SS_RETRY, "%s: %s", ss_status_name(status), err.detail);
+        cr_assert_eq(await_loss(bus, &err), SS_OK, "%s", err.detail);
+        await_again(bus);
+        /* The first two count together, the third comes too late for that. */
+        while (i == 1 && helper_now_ms() < fenced_at + 3 * config.session_timeout_ms + 1000) {
+            status = bus->ops->poll(bus, 10, 100, &poll, &err);
+            cr_assert_neq(status, SS_STOP, "%s", err.detail);
+            if (poll.event == SS_BUS_ASSIGNED) {
+                struct ss_partition_start start;
+                helper_begin(bus, 0, &start);
+            }
+        }
+    }
+    bus->ops->close(bus);
 }
 
 Test(kafka_bus, stops_when_a_topic_refuses_the_size_of_its_records)

@@ -123,6 +123,36 @@ def check_published(bus, topics):
     return {user: (v["score"], v["tier"], v["standing"]) for user, v in last.items()}
 
 
+def undisturbed(bus, engine, prefix):
+    """What another group, with state and outputs of its own, makes of the same inputs in one go."""
+    other = {
+        "group": prefix + "other",
+        "redis": {"prefix": prefix + "other"},
+        "topics": {
+            name: f"{prefix}other-{name}"
+            for name in ("scores", "entitlements", "dead_letters", "state")
+        },
+    }
+    engine.run("topics", "create", changes=other)
+    engine.run("schemas", "register", changes=other)
+    done = engine.drain(changes=other)
+    topics = {**engine.config["topics"], **other["topics"]}
+    outcome = check_published(bus, topics)
+    sums = check_marks(bus, topics)
+    assert done == sums
+    return outcome, sums
+
+
+def check_same(bus, engine, prefix):
+    """The engine's outcome against an undisturbed one; returns the sums of the outcomes."""
+    outcome = check_published(bus, engine.config["topics"])
+    sums = check_marks(bus, engine.config["topics"])
+    expected, expected_sums = undisturbed(bus, engine, prefix)
+    assert outcome == expected
+    assert sums == expected_sums
+    return sums
+
+
 def assigned(bus, group):
     """static member id -> the partitions that it owns (of every input)."""
     [future] = bus.admin.describe_consumer_groups([group]).values()

@@ -3,13 +3,21 @@ had, while the engine runs; the outcome is that of an undisturbed run on a singl
 
 import pytest
 
-from accounts import committed_total, ends_total, wait_consumed
+from accounts import check_same, committed_total, ends_total, wait_consumed
+from feed import Feed
 from history import History
 from redis_cluster import RedisCluster
-from test_exactly_once import check_same, feed  # noqa: F401 (a fixture)
 from waiting import wait_until
 
 SLOW = {"batch": {"records_max": 100}}  # so that there is something left to disturb
+
+
+@pytest.fixture
+def feed(bus, engine):
+    engine.config["redis"]["buckets"] = 64
+    engine.run("topics", "create")
+    engine.run("schemas", "register")
+    return Feed(bus, engine)
 
 
 @pytest.fixture
@@ -19,7 +27,7 @@ def cluster(tmp_path):
     started.close()
 
 
-def test_slots_move_and_a_master_is_lost(bus, engine, stack, feed, prefix, cluster):  # noqa: F811
+def test_slots_move_and_a_master_is_lost(bus, engine, stack, feed, prefix, cluster):
     keys = engine.config["redis"]["prefix"]
     engine.config["redis"]["url"] = cluster.url
     group = engine.config["group"]

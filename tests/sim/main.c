@@ -153,7 +153,7 @@ static int run_verbose(const struct sim_options *options)
     printf("ops %lld, faults %lld, sessions %d, transactions %d, generations %d\n",
            (long long)world->ops, (long long)world->faults, world->session_count, world->txn_count,
            world->group.generation);
-    for (int t = 0; t < SS_TARGET_COUNT; t++)
+    for (int t = 0; t < SIM_TARGETS; t++)
         for (int32_t p = 0; p < world->partition_count; p++)
             printf("target %d [%d]: %lld records\n", t, p, (long long)world->targets[t][p].end);
     bool failed = world->failed;

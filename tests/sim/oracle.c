@@ -261,6 +261,8 @@ static void walk(struct oracle *oracle)
         sim_differ(world, "partition %d: outputs that no transaction of its changelog accounts for",
                    oracle->partition);
     if (!world->failed)
+        oracle_no_shared_left(oracle);
+    if (!world->failed)
         oracle_no_letter_left(oracle);
 }
 
@@ -325,7 +327,7 @@ void sim_judge_store(struct sim_world *world, int32_t partition)
     bool superseded[SIM_USERS_MAX] = {0};
     while ((record = sim_log_next(log, &at, log->end, true))) {
         int i = user_of(world, record->key);
-        if (i >= 0 && at <= space->checkpoint.offset)
+        if (i >= 0 && at - 1 <= space->checkpoint.offset)
             newest[i] = record;
         else if (i >= 0)
             superseded[i] = true;

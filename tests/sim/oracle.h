@@ -36,7 +36,8 @@ struct oracle {
     struct oracle_user users[SIM_USERS_MAX];
     const struct sim_txn *txn;          /* whose effects are being checked */
     int64_t scores_at, entitlements_at; /* next offsets */
-    struct oracle_letter *letters;      /* of this partition's dead-letters */
+    int64_t shared_at[SIM_SUBSCRIBERS];
+    struct oracle_letter *letters; /* of this partition's dead-letters */
     size_t letter_count;
     struct ss_buffer encoded;
 };
@@ -57,6 +58,19 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
                   struct oracle_effect *effect);
 /* Whoever was touched and published nothing must stand where he stood. */
 void oracle_cut(struct oracle *oracle);
+
+/* oracle_shared.c */
+/* Before and after an event that counted: who sees what of it (promise 7). `record` is its score
+ * record, NULL if it made none. */
+struct oracle_grants {
+    bool to[SIM_SUBSCRIBERS];
+};
+struct oracle_grants oracle_grants(const struct ss_user_state *state);
+void oracle_shared(struct oracle *oracle, const struct ss_user_state *state,
+                   const struct ss_event *event, int64_t offset, struct oracle_grants before,
+                   const struct ss_score_record *record);
+/* That nobody has seen more than that. */
+void oracle_no_shared_left(struct oracle *oracle);
 
 /* oracle_letters.c */
 void oracle_read_letters(struct oracle *oracle);

@@ -195,6 +195,7 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         return;
     bool scored = state->consents.scoring;
     int64_t grant = state->consents.scoring_position;
+    struct oracle_grants before = oracle_grants(state);
     refusal = fold(world->model, state, event, offset);
     if (refusal != SS_REFUSAL_NONE) {
         refused(effect, ss_refusal_name(refusal));
@@ -215,6 +216,8 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         user->touched = true;
     else if (scored && cause)
         opt_out(oracle, state, event, offset, grant, positions, effect);
+    oracle_shared(oracle, state, event, offset, before,
+                  effect->has_record ? &effect->record : NULL);
     if (!state->consents.scoring)
         forget(state);
 }

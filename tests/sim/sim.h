@@ -33,6 +33,9 @@ enum {
     SIM_SNAPSHOTS = 3,
     SIM_STACK_SIZE = 256 * 1024,
 
+    SIM_SUBSCRIBERS = 2, /* of those to whom upstream's users grant */
+    SIM_TARGETS = SS_TO_SUBSCRIBERS + SIM_SUBSCRIBERS,
+
     SIM_BATCH_MAX = 24,
     SIM_EVENT_BYTES_MAX = 1200,
     SIM_LETTER_BYTES_MAX = 2500,
@@ -61,6 +64,7 @@ enum sim_mutant {
     SIM_SAVE_WITHOUT_COMPARING,
     SIM_LOAD_WITHOUT_CHECKPOINT,
     SIM_WIPE_UNGUARDED,
+    SIM_WIPE_WITHOUT_COMPARING,
     SIM_UNKNOWN_COMMIT_IS_FINE,
     SIM_MUTANT_COUNT
 };
@@ -137,6 +141,7 @@ struct sim_redis {
     struct sim_late late[SIM_LATE_MAX];
     int64_t away_until_ms;
     uint64_t next_token;
+    int64_t writes[SIM_PARTITIONS_MAX]; /* by the workers: saves, and wipes begun */
 };
 
 /* --- one life of a worker --- */
@@ -190,8 +195,9 @@ struct sim_session {
     int64_t reassign_at_ms;
     int32_t event_partitions[SIM_PARTITIONS_MAX];
     struct ss_record records[SIM_BATCH_MAX];
-    int64_t restores; /* how many were asked for */
-    int64_t epoch;    /* of the producer; -1: to be made anew */
+    int64_t restores;                   /* how many were asked for */
+    int64_t looked[SIM_PARTITIONS_MAX]; /* redis.writes, when it last read the checkpoint */
+    int64_t epoch;                      /* of the producer; -1: to be made anew */
     bool in_txn;
     int64_t begun_at_ms;
     struct sim_buffered buffered[SIM_BUFFERED_MAX];
@@ -223,7 +229,7 @@ struct sim_world {
     int64_t registry_away_until_ms;
 
     struct sim_log inputs[SS_INPUT_COUNT][SIM_PARTITIONS_MAX];
-    struct sim_log targets[SS_TARGET_COUNT][SIM_PARTITIONS_MAX];
+    struct sim_log targets[SIM_TARGETS][SIM_PARTITIONS_MAX];
     struct sim_producer producers[SIM_SLOTS_MAX];
     struct sim_marker markers[SIM_MARKERS_MAX];
     int marker_count;
@@ -330,6 +336,11 @@ void sim_move_input_starts(struct sim_world *world);
 void sim_store_init(struct sim_session *session);
 bool sim_redis_save(struct sim_world *world, int32_t partition, const struct ss_checkpoint *expect,
                     const struct ss_checkpoint *next, const struct ss_put *puts, size_t count);
+/* What a reader of the checkpoint is shown: store.h. */
+void sim_redis_shown(const struct sim_keyspace *space, struct ss_checkpoint *out);
+/* Puts the wipe's token in place of what was shown; 0: it no longer is. */
+uint64_t sim_redis_wipe(struct sim_session *session, int32_t partition,
+                        const struct ss_checkpoint *shown);
 void sim_redis_put(struct sim_world *world, int32_t partition, struct ss_bytes key,
                    struct ss_bytes value);
 struct ss_bytes sim_redis_get(const struct sim_keyspace *space, struct ss_bytes key);
@@ -342,6 +353,8 @@ void sim_upstream_init(struct sim_world *world);
 void sim_upstream_tick(struct sim_world *world);
 bool sim_upstream_done(const struct sim_world *world);
 
+/* oracle_shared.c: whom the config names. */
+void sim_subscribers(struct ss_worker_subscriber out[SIM_SUBSCRIBERS]);
 /* oracle.c: judges what is committed, once everything is. */
 void sim_judge(struct sim_world *world);
 /* A store's content against the changelog up to its checkpoint. */

@@ -38,17 +38,48 @@ void sim_redis_put(struct sim_world *world, int32_t partition, struct ss_bytes k
     space->pairs[i].value = sim_copy(world->arena, value);
 }
 
-/* Promise 2: a checkpoint names a mark that is committed, whatever happens afterwards. */
+void sim_redis_shown(const struct sim_keyspace *space, struct ss_checkpoint *out)
+{
+    memset(out, 0, sizeof *out);
+    if (space->found)
+        *out = space->checkpoint;
+    else
+        memcpy(out->incarnation, &space->wipe, sizeof space->wipe);
+}
+
+/* Promise 3: whoever was paused since it looked takes nothing away that another worker has written
+ * meanwhile. Judged by who wrote, not by what is shown. */
+uint64_t sim_redis_wipe(struct sim_session *session, int32_t partition,
+                        const struct ss_checkpoint *shown)
+{
+    struct sim_world *world = session->world;
+    struct sim_redis *redis = &world->redis;
+    struct sim_keyspace *space = &redis->live[partition];
+    struct ss_checkpoint present;
+    sim_redis_shown(space, &present);
+    if (!ss_checkpoint_equal(&present, shown) &&
+        world->options.mutant != SIM_WIPE_WITHOUT_COMPARING)
+        return 0;
+    if (redis->writes[partition] != session->looked[partition] && space->found)
+        sim_differ(world,
+                   "partition %d: session %d wipes what another one has saved since it looked",
+                   partition, session->number);
+    session->looked[partition] = ++redis->writes[partition];
+    space->found = false;
+    space->wipe = ++redis->next_token;
+    return space->wipe;
+}
+
+/* Promise 2: a checkpoint names a record that is committed, whatever happens afterwards. */
 static void check_next(struct sim_world *world, int32_t partition, const struct ss_checkpoint *next)
 {
     const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][partition];
-    const struct sim_record *mark =
+    const struct sim_record *record =
         next->offset >= 0 && next->offset < log->end ? &log->records[next->offset] : NULL;
-    if (!mark || mark->control || mark->txn->state != SIM_TXN_COMMITTED ||
-        !ss_bytes_equal(mark->key, ss_mark_key))
+    if (!record || record->control || record->txn->state != SIM_TXN_COMMITTED)
         sim_differ(world,
-                   "partition %d: the store is told of changelog offset %lld, which is no "
-                   "committed mark",
+                   "partition %d: the store is told of changelog offset %lld, which is not "
+                   "committed",
                    partition, (long long)next->offset);
 }
 
@@ -69,6 +100,7 @@ bool sim_redis_save(struct sim_world *world, int32_t partition, const struct ss_
     space->checkpoint = *next;
     space->found = true;
     space->wipe = 0;
+    world->redis.writes[partition]++;
     if (sim_chance(world, 120))
         sim_judge_store(world, partition);
     return true;

@@ -22,6 +22,7 @@ static const char *const mutant_names[SIM_MUTANT_COUNT] = {
     [SIM_SAVE_WITHOUT_COMPARING] = "save-without-comparing",
     [SIM_LOAD_WITHOUT_CHECKPOINT] = "load-without-checkpoint",
     [SIM_WIPE_UNGUARDED] = "wipe-unguarded",
+    [SIM_WIPE_WITHOUT_COMPARING] = "wipe-without-comparing",
     [SIM_UNKNOWN_COMMIT_IS_FINE] = "unknown-commit-is-fine",
 };
 
@@ -100,7 +101,7 @@ static void free_logs(struct sim_world *world)
     for (int p = 0; p < SIM_PARTITIONS_MAX; p++) {
         for (int i = 0; i < SS_INPUT_COUNT; i++)
             sim_log_free(&world->inputs[i][p]);
-        for (int i = 0; i < SS_TARGET_COUNT; i++)
+        for (int i = 0; i < SIM_TARGETS; i++)
             sim_log_free(&world->targets[i][p]);
     }
 }

@@ -55,6 +55,8 @@ static void open_worker(struct sim_session *session)
         .stop = &session->stop,
     };
     memcpy(config.schema_ids, world->output_ids, sizeof config.schema_ids);
+    sim_subscribers(config.subscribers);
+    config.subscriber_count = SIM_SUBSCRIBERS;
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         config.topics[i] = ss_input_name((enum ss_input)i);
     if (ss_worker_open(&config, &session->worker, &err) != SS_OK)

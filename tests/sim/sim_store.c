@@ -33,8 +33,9 @@ static enum ss_status store_checkpoint(struct ss_store *store, int32_t partition
     if (fate != SIM_GOES)
         return fate == SIM_DEAD ? sim_dead(err) : away(err);
     const struct sim_keyspace *space = &session->world->redis.live[partition];
-    *out = space->checkpoint;
+    sim_redis_shown(space, out);
     *found = space->found;
+    session->looked[partition] = session->world->redis.writes[partition];
     return sim_point(session, "checkpoint read") == SIM_DEAD ? sim_dead(err) : SS_OK;
 }
 
@@ -51,6 +52,7 @@ static enum ss_status store_load(struct ss_store *store, int32_t partition,
     if ((!space->found || !ss_checkpoint_equal(&space->checkpoint, expect)) &&
         session->world->options.mutant != SIM_LOAD_WITHOUT_CHECKPOINT)
         return other(partition, err);
+    session->looked[partition] = session->world->redis.writes[partition];
     for (size_t i = 0; i < count; i++)
         sink(arg, i, sim_redis_get(space, user_ids[i]));
     return SS_OK;
@@ -114,6 +116,8 @@ static enum ss_status store_save(struct ss_store *store, int32_t partition,
     if (world->options.mutant == SIM_CHECKPOINT_NOT_ATOMIC)
         return save_in_steps(session, partition, expect, next, puts, count, err);
     bool saved = sim_redis_save(world, partition, expect, next, puts, count);
+    if (saved)
+        session->looked[partition] = world->redis.writes[partition];
     if (fate == SIM_FAILS_LATER)
         return away(err);
     if (sim_point(session, "saved") == SIM_DEAD)
@@ -123,7 +127,8 @@ static enum ss_status store_save(struct ss_store *store, int32_t partition,
 
 /* First the token in place of the checkpoint, then the data in two steps, each only while the token
  * stands. */
-static enum ss_status store_wipe(struct ss_store *store, int32_t partition, struct ss_error *err)
+static enum ss_status store_wipe(struct ss_store *store, int32_t partition,
+                                 const struct ss_checkpoint *shown, struct ss_error *err)
 {
     struct sim_session *session = session_of(store);
     struct sim_world *world = session->world;
@@ -131,9 +136,9 @@ static enum ss_status store_wipe(struct ss_store *store, int32_t partition, stru
     enum sim_fate fate = enter(session, "wipe");
     if (fate != SIM_GOES)
         return fate == SIM_DEAD ? sim_dead(err) : away(err);
-    uint64_t token = ++world->redis.next_token;
-    space->found = false;
-    space->wipe = token;
+    uint64_t token = sim_redis_wipe(session, partition, shown);
+    if (token == 0)
+        return other(partition, err);
     for (int half = 2; half > 0; half--) {
         fate = enter(session, "wipe on");
         if (fate != SIM_GOES)

@@ -88,7 +88,8 @@ static void fill_consent(struct sim_world *world, struct ss_event *event)
                                                 : SS_PURPOSE_SHARE;
     consent->subscriber = (struct ss_text){"", 0};
     if (consent->purpose == SS_PURPOSE_SHARE)
-        consent->subscriber = text(world, "bank %d", (int)sim_below(world, 20));
+        consent->subscriber = text(
+            world, "bank %d", (int)sim_below(world, sim_chance(world, 600) ? SIM_SUBSCRIBERS : 20));
 }
 
 static void fill_event(struct sim_world *world, struct ss_event *event)

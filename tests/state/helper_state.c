@@ -228,3 +228,11 @@ void state_typical(struct ss_user_state *state, uint64_t *seed, int window)
     state->published.sequence = 20 + (int64_t)(random_next(seed) % 20);
     state->published.as_of_ms = today * day_ms + (int64_t)(random_next(seed) % (uint64_t)day_ms);
 }
+
+enum ss_status wipe_now(struct ss_store *store, int32_t partition, struct ss_error *err)
+{
+    struct ss_checkpoint shown;
+    bool found;
+    enum ss_status status = store->ops->checkpoint(store, partition, &shown, &found, err);
+    return status == SS_OK ? store->ops->wipe(store, partition, &shown, err) : status;
+}

@@ -3,6 +3,7 @@
 #define SS_TESTS_HELPER_STATE_H
 
 #include "scoring/user_state.h"
+#include "state/store.h"
 
 /* A repeatable stream of random numbers; any seed. */
 uint64_t random_next(uint64_t *seed);
@@ -14,5 +15,8 @@ void state_random(struct ss_user_state *state, uint64_t *seed);
  * honoured, identity and phone verified, consent given; up to `window` event ids remembered in each
  * part. */
 void state_typical(struct ss_user_state *state, uint64_t *seed, int window);
+
+/* Wipes whatever the store shows of a partition now. */
+enum ss_status wipe_now(struct ss_store *store, int32_t partition, struct ss_error *err);
 
 #endif

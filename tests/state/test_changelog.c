@@ -31,6 +31,7 @@ static struct ss_checkpoint some_checkpoint(void)
     memset(&checkpoint, 0, sizeof checkpoint);
     snprintf(checkpoint.cluster_id, sizeof checkpoint.cluster_id, "MkU3OEVBNTcwNTJENDM2Qk");
     memset(checkpoint.incarnation, 0xab, sizeof checkpoint.incarnation);
+    memset(checkpoint.writer, 0xcd, sizeof checkpoint.writer);
     checkpoint.partition_count = 12;
     checkpoint.offset = 123456789;
     checkpoint.broker_time_ms = INT64_C(1790000000123);
@@ -129,6 +130,6 @@ Test(checkpoint, what_is_none_is_refused)
         free(exact);
     }
     cr_assert_eq(ss_checkpoint_unpack((struct ss_bytes){bytes, size + 1}, &copy, NULL), SS_GIVE_UP);
-    bytes[0] = 2;
+    bytes[0] = 3;
     cr_assert_eq(ss_checkpoint_unpack((struct ss_bytes){bytes, size}, &copy, NULL), SS_GIVE_UP);
 }

@@ -4,6 +4,7 @@
 #include "state/redis_store.h"
 
 #include "helper_cluster.h"
+#include "helper_state.h"
 
 #include <criterion/criterion.h>
 #include <poll.h>
@@ -112,7 +113,7 @@ static int slot_of(int32_t partition)
 
 static void fill(struct ss_store *store, int32_t partition)
 {
-    cr_assert_eq(store->ops->wipe(store, partition, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(wipe_now(store, partition, &err), SS_OK, "%s", err.detail);
     cr_assert_eq(save(store, partition, -1, 1), SS_OK, "%s", err.detail);
 }
 
@@ -185,7 +186,7 @@ Test(redis_cluster, logs_in_everywhere_and_tells_a_cluster_from_a_server)
     snprintf(url, sizeof url, "redis-cluster://sesame:se%%3Acret@127.0.0.1:%d",
              cluster.nodes[0].port);
     cr_assert_eq(UNTIL_ANSWERED(try_open(url, &store)), SS_OK, "%s", err.detail);
-    cr_assert_eq(UNTIL_ANSWERED(store->ops->wipe(store, 0, &err)), SS_OK, "%s", err.detail);
+    cr_assert_eq(UNTIL_ANSWERED(wipe_now(store, 0, &err)), SS_OK, "%s", err.detail);
     cr_assert_eq(save(store, 0, -1, 1), SS_OK);
     store->ops->close(store);
 
@@ -232,7 +233,7 @@ Test(redis_cluster, a_slot_on_the_move_waits_and_arrives_whole)
     cr_assert_eq(load(store, 0, 2), SS_RETRY);
     cr_assert_eq(save(store, 0, 2, 3), SS_RETRY);
     cr_assert_eq(save(store, 0, -1, 3), SS_RETRY);
-    cr_assert_eq(store->ops->wipe(store, 0, &err), SS_RETRY);
+    cr_assert_eq(wipe_now(store, 0, &err), SS_RETRY);
     cr_assert(strstr(err.detail, "being moved"), "%s", err.detail);
     cluster_move_close(&cluster, slot, from, to);
 
@@ -384,7 +385,7 @@ Test(redis_cluster, a_cluster_that_is_down_is_for_later)
     for (int32_t p = 0; p < 8; p++) {
         cr_assert_eq(load(store, p, 1), SS_RETRY);
         cr_assert_eq(save(store, p, 1, 2), SS_RETRY);
-        cr_assert_eq(store->ops->wipe(store, p, &err), SS_RETRY);
+        cr_assert_eq(wipe_now(store, p, &err), SS_RETRY);
     }
     cr_assert_lt(cluster_seconds() - before, 10.0);
     struct ss_store *second;

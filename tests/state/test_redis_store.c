@@ -4,6 +4,7 @@
 
 #include "helper_proxy.h"
 #include "helper_redis.h"
+#include "helper_state.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -309,7 +310,7 @@ Test(redis_store, garbage_in_the_checkpoint_is_none)
     cr_assert(!has_checkpoint(store));
     cr_assert_eq(load(store, 1), SS_GIVE_UP);
     cr_assert_eq(save(store, -1, 1, "one"), SS_GIVE_UP);
-    cr_assert_eq(store->ops->wipe(store, 0, &err), SS_OK);
+    cr_assert_eq(wipe_now(store, 0, &err), SS_OK);
     cr_assert_eq(save(store, -1, 1, "one"), SS_OK);
     store->ops->close(store);
 }
@@ -396,7 +397,7 @@ Test(redis_store, a_save_gives_up_when_another_came_between_watch_and_exec)
 static void successor_refills(void)
 {
     struct ss_store *successor = open_url(server.url, 16);
-    cr_assert_eq(successor->ops->wipe(successor, 0, &err), SS_OK);
+    cr_assert_eq(wipe_now(successor, 0, &err), SS_OK);
     cr_assert_eq(save_n(successor, -1, 5, "refilled", 100), SS_OK);
     successor->ops->close(successor);
 }
@@ -405,6 +406,8 @@ static void successor_refills(void)
  * deletion. */
 static void check_stale_wipe(const char *held_up_before)
 {
+    struct ss_checkpoint shown;
+    bool found;
     struct intruder intruder = {.word = held_up_before, .act = successor_refills};
     struct proxy proxy;
     redis_server_start(&server, NULL);
@@ -413,7 +416,8 @@ static void check_stale_wipe(const char *held_up_before)
     cr_assert_eq(save_n(store, -1, 1, "one", 100), SS_OK);
     store->ops->close(store);
     store = open_url(proxy.url, 16);
-    cr_assert_eq(store->ops->wipe(store, 0, &err), SS_GIVE_UP);
+    cr_assert_eq(store->ops->checkpoint(store, 0, &shown, &found, &err), SS_OK);
+    cr_assert_eq(store->ops->wipe(store, 0, &shown, &err), SS_GIVE_UP);
     cr_assert(intruder.done);
     cr_assert_eq(load(store, 5), SS_OK);
     cr_assert_str_eq(value, "refilled");
@@ -427,9 +431,42 @@ Test(redis_store, a_stale_wipe_removes_nothing_of_the_successors)
     check_stale_wipe("UNLINK");
 }
 
-Test(redis_store, a_stale_wipe_looks_before_it_removes)
+Test(redis_store, a_stale_wipe_does_not_begin)
 {
     check_stale_wipe("WATCH");
+}
+
+Test(redis_store, a_wipe_looks_and_begins_in_one)
+{
+    check_stale_wipe("MULTI");
+}
+
+/* Each looks, and then is overtaken by the other's half of a wipe. */
+Test(redis_store, a_wipe_is_not_taken_over_by_who_has_not_seen_it)
+{
+    struct ss_checkpoint shown, half;
+    bool found;
+    struct intruder intruder = {.word = "UNLINK", .cut = true};
+    struct proxy proxy;
+    redis_server_start(&server, NULL);
+    proxy_start(&proxy, server.socket_path, intrude, &intruder);
+    struct ss_store *store = open_url(proxy.url, 16), *other = open_url(server.url, 16);
+    cr_assert_eq(save_n(store, -1, 1, "one", 100), SS_OK);
+    cr_assert_eq(other->ops->checkpoint(other, 0, &shown, &found, &err), SS_OK);
+    cr_assert_eq(wipe_now(store, 0, &err), SS_RETRY);
+    cr_assert_eq(other->ops->wipe(other, 0, &shown, &err), SS_GIVE_UP);
+    cr_assert_eq(other->ops->checkpoint(other, 0, &half, &found, &err), SS_OK);
+    cr_assert_not(found);
+    memset(&shown, 0, sizeof shown);
+    cr_assert_eq(other->ops->wipe(other, 0, &shown, &err), SS_GIVE_UP,
+                 "a half wipe is not nothing");
+    cr_assert_eq(other->ops->wipe(other, 0, &half, &err), SS_OK);
+    cr_assert_eq(redis_server_integer(&server, "DBSIZE"), 0);
+    cr_assert_eq(other->ops->wipe(other, 0, &half, &err), SS_GIVE_UP);
+    cr_assert_eq(other->ops->wipe(other, 0, &shown, &err), SS_OK);
+    store->ops->close(store);
+    other->ops->close(other);
+    proxy_stop(&proxy);
 }
 
 Test(redis_store, a_wipe_cut_short_leaves_nothing_to_trust)
@@ -440,7 +477,7 @@ Test(redis_store, a_wipe_cut_short_leaves_nothing_to_trust)
     proxy_start(&proxy, server.socket_path, intrude, &intruder);
     struct ss_store *store = open_url(proxy.url, 16);
     cr_assert_eq(save_n(store, -1, 1, "one", 100), SS_OK);
-    cr_assert_eq(store->ops->wipe(store, 0, &err), SS_RETRY);
+    cr_assert_eq(wipe_now(store, 0, &err), SS_RETRY);
     cr_assert(!has_checkpoint(store));
     cr_assert_eq(load(store, 1), SS_GIVE_UP);
     cr_assert_eq(save(store, -1, 1, "among leftovers"), SS_GIVE_UP);
@@ -448,7 +485,7 @@ Test(redis_store, a_wipe_cut_short_leaves_nothing_to_trust)
     proxy_stop(&proxy);
 
     store = open_url(server.url, 4); /* and the next one has fewer buckets: all go nevertheless */
-    cr_assert_eq(store->ops->wipe(store, 0, &err), SS_OK);
+    cr_assert_eq(wipe_now(store, 0, &err), SS_OK);
     cr_assert_eq(redis_server_integer(&server, "DBSIZE"), 0);
     store->ops->close(store);
 }
@@ -462,7 +499,7 @@ Test(redis_store, another_number_of_buckets_is_another_identity)
     cr_assert_eq(load(after, 1), SS_GIVE_UP);
     cr_assert_eq(save(after, -1, 1, "one"), SS_GIVE_UP);
     cr_assert(has_checkpoint(before));
-    cr_assert_eq(after->ops->wipe(after, 0, &err), SS_OK);
+    cr_assert_eq(wipe_now(after, 0, &err), SS_OK);
     cr_assert_eq(save(after, -1, 1, "one"), SS_OK);
     cr_assert(!has_checkpoint(before));
     before->ops->close(before);

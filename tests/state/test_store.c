@@ -213,13 +213,28 @@ STORE_TEST(saves_a_checkpoint_alone)
     cr_assert_eq(store->ops->load(store, 3, &two, NULL, 0, see, NULL, NULL), SS_OK);
 }
 
+STORE_TEST(a_wipe_takes_away_only_what_was_seen)
+{
+    struct ss_checkpoint before = at(1), none = {.partition_count = 0};
+    cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
+    cr_assert_eq(store->ops->wipe(store, 0, &none, NULL), SS_GIVE_UP);
+    cr_assert_eq(save(0, 1, 2, "alice", "two"), SS_OK);
+    cr_assert_eq(store->ops->wipe(store, 0, &before, NULL), SS_GIVE_UP);
+    cr_assert_str_eq(value_of(0, 2, "alice"), "two");
+    before = at(2);
+    cr_assert_eq(store->ops->wipe(store, 0, &before, NULL), SS_OK);
+    cr_assert(!has_checkpoint(0));
+    cr_assert_eq(store->ops->wipe(store, 0, &before, NULL), SS_GIVE_UP);
+    cr_assert_eq(store->ops->wipe(store, 0, &none, NULL), SS_OK);
+}
+
 STORE_TEST(partitions_are_apart)
 {
     cr_assert_eq(save(0, -1, 1, "alice", "zero"), SS_OK);
     cr_assert_eq(save(9, -1, 5, "alice", "nine"), SS_OK);
     cr_assert_str_eq(value_of(0, 1, "alice"), "zero");
     cr_assert_str_eq(value_of(9, 5, "alice"), "nine");
-    cr_assert_eq(store->ops->wipe(store, 0, NULL), SS_OK);
+    cr_assert_eq(wipe_now(store, 0, NULL), SS_OK);
     cr_assert(!has_checkpoint(0));
     cr_assert_str_eq(value_of(9, 5, "alice"), "nine");
 }
@@ -350,12 +365,12 @@ STORE_TEST(wipe_leaves_nothing)
     cr_assert_eq(store->ops->save(store, 0, NULL, &one, many->puts, MANY, NULL), SS_OK);
     cr_assert_eq(store->ops->scan(store, 0, count_scanned, &count, NULL), SS_OK);
     cr_assert_eq(count, MANY);
-    cr_assert_eq(store->ops->wipe(store, 0, NULL), SS_OK);
+    cr_assert_eq(wipe_now(store, 0, NULL), SS_OK);
     cr_assert(!has_checkpoint(0));
     count = 0;
     cr_assert_eq(store->ops->scan(store, 0, count_scanned, &count, NULL), SS_OK);
     cr_assert_eq(count, 0);
-    cr_assert_eq(store->ops->wipe(store, 0, NULL), SS_OK); /* again: nothing to do */
+    cr_assert_eq(wipe_now(store, 0, NULL), SS_OK); /* again: nothing to do */
     cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
     cr_assert_str_eq(value_of(0, 1, "alice"), "one");
     cr_assert_str_eq(value_of(0, 1, "user-1"), "");
@@ -373,7 +388,7 @@ Test(store, a_cluster_does_all_of_that)
         cr_log_info("%s", checks[i].title);
         cr_assert_eq(ss_redis_open(&config, &store, &err), SS_OK, "%s", err.detail);
         for (int32_t p = 0; p < 10; p++) /* lays out the buckets */
-            cr_assert_eq(store->ops->wipe(store, p, &err), SS_OK, "%s", err.detail);
+            cr_assert_eq(wipe_now(store, p, &err), SS_OK, "%s", err.detail);
         checks[i].check();
         store->ops->close(store);
     }
