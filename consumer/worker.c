@@ -392,9 +392,8 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
     enum ss_status mending = mend_partitions(worker, &mended, err);
     if (mending == SS_STOP)
         return mending;
-    enum ss_status status =
-        bus->ops->poll(bus, worker->batch_max,
-                       mended ? 0 : worker->config.limits.batch_wait_ms, &poll, &poll_err);
+    enum ss_status status = bus->ops->poll(
+        bus, worker->batch_max, mended ? 0 : worker->config.limits.batch_wait_ms, &poll, &poll_err);
     if (status == SS_OK) {
         *idle = poll.event == SS_BUS_NOTHING && !mended;
         switch (poll.event) {
