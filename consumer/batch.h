@@ -24,7 +24,7 @@ struct ss_worker {
     struct ss_worker_stats delta; /* of the transaction in hand; its lock is unused */
     int32_t mend_next;            /* where mend_partitions goes on, so that all get their turn */
     size_t batch_max; /* records of the next batch: fewer after a failed transaction, then more */
-    bool retrying;                /* the last turn ended in SS_RETRY: said once */
+    bool retrying;    /* the last turn ended in SS_RETRY: said once */
 };
 
 /* Fills worker->items with what can be processed now; *taken records of the poll are covered by
