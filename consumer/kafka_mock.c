@@ -3,6 +3,8 @@
 #include "consumer/kafka_client.h"
 
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 struct ss_kafka_mock {
@@ -10,6 +12,18 @@ struct ss_kafka_mock {
     rd_kafka_t *handle; /* keeps the cluster's books; it connects to nothing */
     rd_kafka_mock_cluster_t *cluster;
 };
+
+/* The cluster's thread takes a signal that interrupts it for its end, and then nobody answers any
+ * more; it inherits that it sees none. */
+static rd_kafka_mock_cluster_t *start_cluster(rd_kafka_t *handle, int brokers)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, brokers);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return cluster;
+}
 
 enum ss_status ss_kafka_mock_open(int brokers, const struct ss_kafka_mock_topic *topics,
                                   size_t count, struct ss_kafka_mock **mock, struct ss_error *err)
@@ -21,7 +35,7 @@ enum ss_status ss_kafka_mock_open(int brokers, const struct ss_kafka_mock_topic 
     enum ss_status status =
         ss_kafka_handle_open(ss_kafka_conf_new(&m->client), RD_KAFKA_PRODUCER, &m->handle, err);
     if (!status) {
-        m->cluster = rd_kafka_mock_cluster_new(m->handle, brokers);
+        m->cluster = start_cluster(m->handle, brokers);
         if (!m->cluster)
             status = ss_fail(err, SS_STOP, "the mock cluster does not start");
     }
