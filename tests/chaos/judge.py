@@ -166,9 +166,9 @@ def judge_state(case, recount):
 
 def checkpoint_offset(value):
     """The offset in a checkpoint's value (state/redis_partition.h, state/checkpoint.c)."""
-    if len(value) < 6 or value[4] != 1:
+    if len(value) < 6 or value[4] != 2:
         return None
-    at = 6 + value[5] + 16
+    at = 6 + value[5] + 16 + 8  # cluster id, incarnation, writer
     (_, offset, _), _ = parse_numbers(value, at, 3)
     return offset
 
