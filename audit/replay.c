@@ -1,7 +1,7 @@
 #include "audit/replay.h"
 
 #include "audit/score_table.h"
-#include "config/model_file.h"
+#include "config/models.h"
 #include "consumer/files_bus.h"
 #include "schemas/container.h"
 #include "state/memory_store.h"
@@ -10,7 +10,7 @@
 
 struct replay {
     const struct ss_replay_options *options;
-    struct ss_model *model;
+    struct ss_models models;
     struct ss_registry *registry;
     struct ss_bus *bus;
     struct ss_store *store;
@@ -46,10 +46,8 @@ static enum ss_status open_parts(struct replay *replay, struct ss_error *err)
                                     .assume_consent = options->assume_consent,
                                     .sink = on_produce,
                                     .sink_arg = replay};
-    replay->model = calloc(1, sizeof *replay->model);
-    if (!replay->model)
-        return ss_fail(err, SS_STOP, "out of memory for a model");
-    enum ss_status status = ss_model_load(options->model_file, replay->model, err);
+    enum ss_status status =
+        ss_models_load(options->model_file, options->business_model_file, &replay->models, err);
     if (status == SS_OK)
         status = ss_registry_open(&registry, &replay->registry, err);
     if (status == SS_OK)
@@ -65,14 +63,16 @@ static enum ss_status open_parts(struct replay *replay, struct ss_error *err)
         .bus = replay->bus,
         .store = replay->store,
         .registry = replay->registry,
-        .model = replay->model,
+        .models = replay->models,
         .clock = {no_clock, NULL},
         .limits = {.batch_records_max = 10000,
                    .cache_bytes_max = 256u << 20,
                    .event_bytes_max = 1u << 20,
                    .dead_letter_bytes_max = 1u << 20,
                    .future_tolerance_ms = options->future_tolerance_ms,
-                   .delete_retention_ms = INT64_MAX},
+                   .delete_retention_ms = INT64_MAX,
+                   .event_time = true,
+                   .in_order = true},
         .stats = replay->stats,
         .stop = options->stop,
     };
@@ -87,7 +87,8 @@ static enum ss_status replay_all(struct replay *replay, struct ss_error *err)
 {
     const struct ss_replay_options *options = replay->options;
     bool idle = false;
-    while (!(idle && ss_files_end(replay->bus))) {
+    /* caught up: nobody is left whom the time at the end has something to do with */
+    while (!(idle && ss_files_end(replay->bus) && replay->stats->caught_up)) {
         if (atomic_load(options->stop))
             return ss_fail(err, SS_STOP, "interrupted");
         enum ss_status status = ss_worker_step(replay->worker, &idle, err);
@@ -118,7 +119,7 @@ enum ss_status ss_replay_run(const struct ss_replay_options *options, struct ss_
         }
     }
     if (status == SS_OK)
-        status = ss_score_table_write(replay.store, 1, replay.model, options->until_ms,
+        status = ss_score_table_write(replay.store, 1, &replay.models, options->until_ms,
                                       options->scores_csv, users, err);
     ss_worker_close(replay.worker);
     if (replay.bus)
@@ -127,7 +128,7 @@ enum ss_status ss_replay_run(const struct ss_replay_options *options, struct ss_
         replay.store->ops->close(replay.store);
     if (replay.registry)
         ss_registry_close(replay.registry);
-    free(replay.model);
+    ss_models_free(&replay.models);
     pthread_mutex_destroy(&stats->lock);
     return status;
 }

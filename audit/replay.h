@@ -1,5 +1,6 @@
 /* replay.h - folds archived event files through the engine's own worker into an isolated state: no
- * Kafka, no Redis. The same files, model and until give the same bytes.
+ * Kafka, no Redis. The same files, model and until give the same bytes. Time passes with the events
+ * alone, in whose order the files are merged.
  */
 #ifndef SS_AUDIT_REPLAY_H
 #define SS_AUDIT_REPLAY_H
@@ -7,10 +8,11 @@
 #include "consumer/worker.h"
 
 struct ss_replay_options {
-    const char *directory;     /* of payments.avro, bills.avro, … (consumer/files_bus.h) */
-    const char *model_file;    /* NULL: the built-in model */
-    const char *const *topics; /* SS_INPUT_COUNT names */
-    int64_t until_ms;          /* INT64_MAX: everything */
+    const char *directory;           /* of payments.avro, bills.avro, … (consumer/files_bus.h) */
+    const char *model_file;          /* NULL: the built-in model */
+    const char *business_model_file; /* NULL: businesses are scored as persons are */
+    const char *const *topics;       /* SS_INPUT_COUNT names */
+    int64_t until_ms;                /* INT64_MAX: everything */
     bool assume_consent;
     int64_t future_tolerance_ms;
     const char *scores_csv;   /* final scores, one line per scored user, by user id; or NULL */

@@ -13,7 +13,7 @@ struct row {
 };
 
 struct table {
-    const struct ss_model *model;
+    const struct ss_models *models;
     int64_t as_of_ms;
     struct ss_buffer text;
     struct row *rows;
@@ -39,14 +39,15 @@ static bool append_field(struct ss_buffer *text, struct ss_bytes field)
 }
 
 static bool append_line(struct table *table, struct ss_bytes user_id,
-                        const struct ss_published *published, const struct ss_score *score,
+                        const struct ss_user_state *state, const struct ss_score *score,
                         int64_t as_of_ms)
 {
     static const char *const standings[] = {"NONE", "SCORED", "LISTED", "OPTED_OUT"};
+    const struct ss_model *model = ss_model_of(table->models, state);
     char numbers[512];
     size_t used = (size_t)snprintf(numbers, sizeof numbers, ",%d,%s,%s,%lld", score->score,
-                                   table->model->tiers[score->tier].name,
-                                   standings[published->standing], (long long)as_of_ms);
+                                   model->tiers[score->tier].name,
+                                   standings[state->published.standing], (long long)as_of_ms);
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         used += (size_t)snprintf(numbers + used, sizeof numbers - used, ",%d,%d.%02d",
                                  score->factors[f].value, score->factors[f].points_centi / 100,
@@ -77,10 +78,11 @@ static void on_state(void *arg, struct ss_bytes user_id, struct ss_bytes packed)
     int64_t as_of_ms = table->as_of_ms == INT64_MAX ? state.published.as_of_ms : table->as_of_ms;
     struct row *row = &table->rows[table->count++];
     *row = (struct row){.user_id = table->text.size, .user_id_size = user_id.size};
-    ss_score_compute(table->model, &state, as_of_ms, &score);
+    int64_t clock_ms = table->as_of_ms == INT64_MAX ? state.published.horizon_ms : as_of_ms;
+    ss_score_compute(ss_model_of(table->models, &state), &state, as_of_ms, clock_ms, &score);
     bool fine = ss_buffer_append(&table->text, user_id.data, user_id.size);
     row->line = table->text.size;
-    if (!fine || !append_line(table, user_id, &state.published, &score, as_of_ms))
+    if (!fine || !append_line(table, user_id, &state, &score, as_of_ms))
         table->status = ss_fail(table->err, SS_STOP, "out of memory for the scores");
     row->line_size = table->text.size - row->line;
 }
@@ -114,10 +116,10 @@ static enum ss_status write_rows(struct table *table, const char *path, struct s
 }
 
 enum ss_status ss_score_table_write(struct ss_store *store, int32_t partition_count,
-                                    const struct ss_model *model, int64_t as_of_ms,
+                                    const struct ss_models *models, int64_t as_of_ms,
                                     const char *path, int64_t *users, struct ss_error *err)
 {
-    struct table table = {.model = model, .as_of_ms = as_of_ms, .err = err};
+    struct table table = {.models = models, .as_of_ms = as_of_ms, .err = err};
     enum ss_status status = SS_OK;
     ss_buffer_init(&table.text, SIZE_MAX / 2);
     for (int32_t p = 0; status == SS_OK && p < partition_count; p++) {

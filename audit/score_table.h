@@ -7,9 +7,10 @@
 #include "scoring/model.h"
 #include "state/store.h"
 
-/* as_of_ms: of all scores; INT64_MAX: each user's own last one. *users: lines written. */
+/* as_of_ms: of all scores, which is the clock as well; INT64_MAX: each user's own last one. *users:
+ * lines written. */
 SS_MUST_USE enum ss_status ss_score_table_write(struct ss_store *store, int32_t partition_count,
-                                                const struct ss_model *model, int64_t as_of_ms,
+                                                const struct ss_models *models, int64_t as_of_ms,
                                                 const char *path, int64_t *users,
                                                 struct ss_error *err);
 

@@ -33,6 +33,7 @@ static size_t packed_size[USERS];
 static char user_ids[USERS][SS_USER_ID_MAX];
 static uint32_t user_id_size[USERS];
 static struct ss_model model;
+static const struct ss_models models = {&model, NULL};
 static struct ss_plan *plans[SS_INPUT_COUNT];
 static struct ss_buffer encoded;
 static struct ss_cache *cache;
@@ -161,7 +162,7 @@ static size_t decode_and_apply(void)
     for (size_t i = 0; i < EVENTS; i++) {
         decode(i, &event);
         struct ss_context context = context_of(i, &event);
-        sink += (uint64_t)ss_apply(&model, &scratch[kept[i].user], &event, &context, &effects,
+        sink += (uint64_t)ss_apply(&models, &scratch[kept[i].user], &event, &context, &effects,
                                    &refusal);
     }
     return EVENTS;
@@ -172,7 +173,8 @@ static size_t score_states(void)
 {
     struct ss_score score;
     for (size_t u = 0; u < USERS; u++) {
-        ss_score_compute(&model, &states[u], states[u].published.as_of_ms, &score);
+        ss_score_compute(&model, &states[u], states[u].published.as_of_ms,
+                         states[u].published.horizon_ms, &score);
         sink += (uint64_t)score.score;
     }
     return USERS;
@@ -209,7 +211,8 @@ static size_t encode_scores(void)
     };
     for (size_t u = 0; u < USERS; u++) {
         if (u % 64 == 0) /* scoring is another step's */
-            ss_score_compute(&model, &states[u], states[u].published.as_of_ms, &record.score);
+            ss_score_compute(&model, &states[u], states[u].published.as_of_ms,
+                             states[u].published.horizon_ms, &record.score);
         record.tier_name = model.tiers[record.score.tier].name;
         record.user_id = (struct ss_text){user_ids[u], user_id_size[u]};
         record.sequence = states[u].published.sequence;
@@ -231,8 +234,8 @@ static size_t cache_puts(void)
     bool put = true;
     for (size_t i = 0; i < EVENTS; i++) {
         uint32_t user = kept[i].user;
-        put &=
-            ss_cache_put(cache, key_of(user), (struct ss_bytes){packed[user], packed_size[user]});
+        put &= ss_cache_put(cache, key_of(user), (struct ss_bytes){packed[user], packed_size[user]},
+                            i);
         if (i % 10000 == 0)
             ss_cache_saved(cache);
     }

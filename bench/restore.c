@@ -62,6 +62,7 @@ static void make_states(const struct ss_model *model)
     };
     struct ss_population *population;
     struct ss_population_event next;
+    const struct ss_models models = {model, NULL};
     struct ss_effects effects;
     enum ss_refusal refusal;
     struct ss_error err;
@@ -72,7 +73,7 @@ static void make_states(const struct ss_model *model)
                                      .future_tolerance_ms = SS_DAY_MS};
         for (int input = 0; input < SS_INPUT_COUNT; input++)
             context.positions[input] = i;
-        (void)ss_apply(model, &states[number_of(next.event.user_id)], &next.event, &context,
+        (void)ss_apply(&models, &states[number_of(next.event.user_id)], &next.event, &context,
                        &effects, &refusal);
     }
     ss_population_close(population);
@@ -215,7 +216,7 @@ static void restore_all(struct ss_store *store, const struct ss_model *model)
     struct ss_worker_config config = {
         .bus = &bus,
         .store = store,
-        .model = model,
+        .models = {model, NULL},
         .clock = {now_ms, NULL},
         .limits = {.cache_bytes_max = 64u << 20, .delete_retention_ms = SS_DAY_MS},
         .stats = &stats,

@@ -1,10 +1,10 @@
 /* cmd_check_config.c - what the engine would run with. */
 #include "cli/command.h"
 #include "config/model_file.h"
+#include "config/models.h"
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { PRINT_MAX = 1 << 20 };
 
@@ -12,9 +12,7 @@ static enum ss_status check(const struct ss_config *config, bool docs, struct ss
 {
     struct ss_buffer text;
     char structural[SS_NAME_MAX];
-    struct ss_model *model = calloc(1, sizeof *model);
-    if (!model)
-        return ss_fail(err, SS_STOP, "out of memory for a model");
+    struct ss_models models = {0};
     ss_buffer_init(&text, PRINT_MAX);
     enum ss_status status = SS_OK;
     if (docs) {
@@ -22,19 +20,21 @@ static enum ss_status check(const struct ss_config *config, bool docs, struct ss
     } else {
         status = ss_config_check(config, err);
         if (status == SS_OK)
-            status = ss_model_load(config->model_file, model, err);
+            status = ss_models_load(config->model_file, config->business_model_file, &models, err);
         if (status == SS_OK)
-            status = ss_model_structural_version(model, structural, err);
+            status = ss_model_structural_version(models.person, structural, err);
         if (status == SS_OK)
             status = ss_config_print(config, &text, err);
     }
     if (status == SS_OK) {
         fwrite(text.data, 1, text.size, stdout);
         if (!docs)
-            printf("\n# model %s, structural %s\n", model->version, structural);
+            printf("\n# model %s, structural %s\n", models.person->version, structural);
+        if (models.business)
+            printf("# model of businesses %s\n", models.business->version);
     }
     ss_buffer_reset(&text);
-    free(model);
+    ss_models_free(&models);
     return status;
 }
 

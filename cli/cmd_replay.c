@@ -38,6 +38,8 @@ static int replay(struct ss_replay_options *options, const struct ss_config *con
     int64_t users;
 
     options->model_file = options->model_file ? options->model_file : config->model_file;
+    if (!options->business_model_file)
+        options->business_model_file = config->business_model_file;
     options->topics = (const char *const *)config->input_topics;
     options->future_tolerance_ms = config->events_future_tolerance_ms;
     options->stop = ss_stopping_catch();
@@ -68,6 +70,7 @@ static int run(int argc, char **argv)
                                                  {"scores", required_argument, NULL, 's'},
                                                  {"records", required_argument, NULL, 'r'},
                                                  {"model", required_argument, NULL, 'm'},
+                                                 {"business-model", required_argument, NULL, 'b'},
                                                  {"assume-consent", no_argument, NULL, 'a'},
                                                  {0}};
     const struct ss_command *self = &ss_command_replay;
@@ -97,6 +100,9 @@ static int run(int argc, char **argv)
         case 'm':
             options.model_file = optarg;
             break;
+        case 'b':
+            options.business_model_file = optarg;
+            break;
         case 'a':
             options.assume_consent = true;
             break;
@@ -119,7 +125,8 @@ const struct ss_command ss_command_replay = {
     .name = "replay",
     .summary = "score archived event files, without Kafka and Redis",
     .usage = "--files DIR [--scores OUT.csv] [--records OUT.avro] [--until TIME]\n"
-             "                     [--model model.yaml] [--assume-consent]",
+             "                     [--model model.yaml] [--business-model business.yaml]\n"
+             "                     [--assume-consent]",
     .help =
         "  --files DIR         holds payments.avro, bills.avro, … (Avro container files; missing\n"
         "                      ones are empty); merged by occurred_at\n"
@@ -129,6 +136,7 @@ const struct ss_command ss_command_replay = {
         "  --records OUT.avro  every score record that would be published, as an Avro container\n"
         "  --until TIME        leave out what occurred later, and score as of then\n"
         "  --model FILE        a model.yaml instead of the config's\n"
+        "  --business-model FILE  the same for small businesses\n"
         "  --assume-consent    score users without any consent record too: for "
         "studies\n" SS_COMMON_HELP,
     .run = run,

@@ -242,9 +242,10 @@ static void take_revocation(struct ss_demo_watch *watch, uint32_t number, struct
                                 .sequence = view->sequence,
                                 .before = view->threshold,
                                 .after = view->score};
-    snprintf(news.text, sizeof news.text, "loses \"%.*s\": %d is below %d, after an event in %.*s",
+    snprintf(news.text, sizeof news.text, "loses \"%.*s\": %d is below %d, after %s%.*s",
              (int)view->title.size, view->title.data, view->score, view->threshold,
-             (int)view->cause.topic.size, view->cause.topic.data);
+             view->cause.known ? "an event in " : "some time", (int)view->cause.topic.size,
+             view->cause.known ? view->cause.topic.data : "");
     tell(watch, &news, listener);
 }
 

@@ -63,11 +63,14 @@ static void print_head(FILE *out, const struct ss_score_view *view)
         fprintf(out, "score %d, %.*s", view->score, (int)view->tier.size, view->tier.data);
     else
         fputs("no score, opted out", out);
-    fprintf(out, "%s, as of %.10s; change %" PRId64 "%s, by event %.*s of %.*s\n",
+    fprintf(out, "%s, as of %.10s; change %" PRId64 "%s, by ",
             view->standing == SS_STANDING_LISTED ? ", listed by a court" : "", as_of,
-            view->sequence, view->sequence == 1 ? ", the first" : "",
-            (int)view->cause.event_id.size, view->cause.event_id.data, (int)view->cause.topic.size,
-            view->cause.topic.data);
+            view->sequence, view->sequence == 1 ? ", the first" : "");
+    if (view->cause.known)
+        fprintf(out, "event %.*s of %.*s\n", (int)view->cause.event_id.size,
+                view->cause.event_id.data, (int)view->cause.topic.size, view->cause.topic.data);
+    else
+        fputs("time alone\n", out);
 }
 
 void ss_explain_score(FILE *out, const struct ss_score_view *view)

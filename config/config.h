@@ -42,6 +42,8 @@ struct ss_subscriber {
     int line;
 };
 
+enum ss_clock_source { SS_CLOCK_SYSTEM, SS_CLOCK_EVENTS };
+
 enum { SS_CONFIG_OPTIONS_MAX = 64 };
 
 /* Texts are owned by the config; those marked optional are NULL while not set. */
@@ -65,6 +67,10 @@ struct ss_config {
     int64_t topic_partitions, topic_replication; /* for `topics create` */
     int64_t scores_retention_ms;
     int64_t state_segment_ms, state_max_compaction_lag_ms, state_delete_retention_ms;
+    int64_t state_heartbeat_ms;
+
+    int64_t clock_source; /* enum ss_clock_source */
+    int64_t clock_wake_interval_ms;
 
     int64_t batch_records_max, batch_wait_ms;
     int64_t memory_fetch_bytes_max, cache_bytes_max; /* per worker */
@@ -80,8 +86,9 @@ struct ss_config {
     char *encryption_key_file;       /* optional; NULL is no encryption */
     int64_t encryption_plain_states; /* enum ss_plain_states (state/seal.h) */
 
-    char *model_file;  /* optional; NULL is the built-in model, as in ss_model_load */
-    int64_t log_level; /* enum ss_log_level */
+    char *model_file;          /* optional; NULL is the built-in model, as in ss_model_load */
+    char *business_model_file; /* optional; NULL: businesses are scored as persons are */
+    int64_t log_level;         /* enum ss_log_level */
 
     struct ss_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;

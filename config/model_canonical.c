@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-enum { FORMAT = 1, DIGEST_HEX = 16 };
+enum { FORMAT = 2, DIGEST_HEX = 16 };
 
 static void print_curve(struct ss_printer *out, const struct ss_curve *curve)
 {
@@ -41,6 +41,8 @@ static void print_scoring(struct ss_printer *out, const struct ss_model *model)
     ss_print(out, "fact_points.address %" PRId32 "\n", model->fact_points[SS_FACT_ADDRESS]);
     ss_print(out, "fact_points.identity %" PRId32 "\n", model->fact_points[SS_FACT_IDENTITY]);
     ss_print(out, "fact_points.degree %" PRId32 "\n", model->fact_points[SS_FACT_DEGREE]);
+    ss_print(out, "aged_days %" PRId32 "\n", model->aged_days);
+    ss_print(out, "aged_overdue_days %" PRId32 "\n", model->aged_overdue_days);
     ss_print(out, "listed_cap %" PRId32 "\n", model->listed_cap);
     ss_print(out, "revoke_margin %" PRId32 "\n", model->revoke_margin);
     for (int i = 0; i < model->tier_count; i++)
@@ -57,6 +59,7 @@ static void print_structural(struct ss_printer *out, const struct ss_model *mode
     ss_print(out, "half_life_days.defaults %" PRId32 "\n", model->defaults_decay.half_life_days);
     ss_print(out, "half_life_days.bookings %" PRId32 "\n", model->bookings_decay.half_life_days);
     ss_print(out, "recent_window %" PRId32 "\n", model->recent_window);
+    ss_print(out, "recent_days %" PRId32 "\n", model->recent_days);
     ss_print(out, "base_currency %s\n", model->base_currency);
     for (int i = 0; i < model->currency_count; i++)
         ss_print(out, "currency.%s %" PRId64 "/%" PRId64 "\n", model->currencies[i].code,

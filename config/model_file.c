@@ -319,8 +319,8 @@ static enum ss_status read_currencies(const struct ss_model_reader *reader,
 static enum ss_status read_structural(const struct ss_model_reader *reader,
                                       const struct ss_yaml_node *node, struct ss_model *model)
 {
-    static const char *const keys[] = {"half_life_days", "recent_window", "base_currency",
-                                       "currencies"};
+    static const char *const keys[] = {"half_life_days", "recent_window", "recent_days",
+                                       "base_currency", "currencies"};
     enum ss_status status = ss_model_read_map(reader, node, "structural", keys, COUNT(keys));
     if (status == SS_OK)
         status = read_half_lives(reader, ss_yaml_find(node, "half_life_days"), model);
@@ -328,6 +328,10 @@ static enum ss_status read_structural(const struct ss_model_reader *reader,
         status = ss_model_read_int32(reader, ss_yaml_find(node, "recent_window"),
                                      "structural.recent_window", 0, SS_RECENT_MAX,
                                      &model->recent_window);
+    if (status == SS_OK)
+        status =
+            ss_model_read_int32(reader, ss_yaml_find(node, "recent_days"), "structural.recent_days",
+                                1, SS_DECAY_DAYS_MAX, &model->recent_days);
     if (status != SS_OK)
         return status;
     const struct ss_yaml_node *base = ss_yaml_find(node, "base_currency");
@@ -344,10 +348,10 @@ static enum ss_status read_model(const struct ss_model_reader *reader,
                                  const struct ss_yaml_node *root, struct ss_model *model)
 {
     static const char *const keys[] = {
-        "name",         "factors",         "late_severity", "overdue_severity",
-        "refund_share", "cancelled_share", "booking_prior", "fact_points",
-        "listed_cap",   "revoke_margin",   "tiers",         "benefits",
-        "structural"};
+        "name",         "factors",           "late_severity", "overdue_severity",
+        "refund_share", "cancelled_share",   "booking_prior", "fact_points",
+        "aged_days",    "aged_overdue_days", "listed_cap",    "revoke_margin",
+        "tiers",        "benefits",          "structural"};
     const struct {
         const char *key;
         int32_t min, max;
@@ -356,6 +360,8 @@ static enum ss_status read_model(const struct ss_model_reader *reader,
         {"refund_share", 0, SS_VALUE_MAX, &model->refund_share},
         {"cancelled_share", 0, SS_VALUE_MAX, &model->cancelled_share},
         {"booking_prior", 0, SS_MILLI_MAX, &model->booking_prior},
+        {"aged_days", 1, SS_DECAY_DAYS_MAX, &model->aged_days},
+        {"aged_overdue_days", 1, SS_DECAY_DAYS_MAX, &model->aged_overdue_days},
         {"listed_cap", SS_SCORE_MIN, SS_SCORE_MAX, &model->listed_cap},
         {"revoke_margin", 0, SS_SCORE_MAX - SS_SCORE_MIN, &model->revoke_margin},
     };

@@ -35,7 +35,7 @@
 /* All of enum ss_score_field; a test compares. */
 #define SUBSCRIBER_FIELDS                                                                          \
     "any of sequence,\n  kind, standing, score, previous_score, tier, factors, reasons, case_id, " \
-    "cause, positions,\n  consent_positions, as_of, model_version"
+    "cause, positions,\n  consent_positions, as_of, clock, model_version"
 
 #define DAY INT64_C(86400000)
 #define MIB INT64_C(1048576)
@@ -108,12 +108,27 @@ const struct ss_option ss_options[] = {
 
     INTEGER("state.segment_ms", state_segment_ms, 1000, 365 * DAY, "86400000",
         "`segment.ms` of the changelog (1 day). Kafka never compacts the active segment, so this plus "
-        "`state.max_compaction_lag_ms` bounds how long a withdrawn user's state stays in the log."),
+        "`state.heartbeat_ms` and `state.max_compaction_lag_ms` bounds how long a withdrawn user's state stays "
+        "in the log."),
     INTEGER("state.max_compaction_lag_ms", state_max_compaction_lag_ms, 1000, 365 * DAY, "86400000",
         "`max.compaction.lag.ms` of the changelog (1 day)."),
     INTEGER("state.delete_retention_ms", state_delete_retention_ms, 60000, 365 * DAY, "604800000",
         "`delete.retention.ms` of the changelog (7 days). A Redis that has been behind for more than half "
         "of it may have missed a deletion, and is rebuilt from the beginning."),
+
+    INTEGER("state.heartbeat_ms", state_heartbeat_ms, 1000, 365 * DAY, "3600000",
+        "A partition of the changelog that nothing was written to for this long gets a record of the engine's "
+        "own (1 hour): Kafka closes a segment only when something is appended after it, and what is in an "
+        "open one is never compacted."),
+
+    CHOICE("clock.source", clock_source, "system events", "system",
+        "With `system` a partition's clock is the system's once all of its inputs are read to their end. "
+        "With `events` time passes with the events alone: for archives and studies of the past, whose bills "
+        "would else all be overdue by years."),
+    INTEGER("clock.wake_interval_ms", clock_wake_interval_ms, 0, 60000, "100",
+        "How often a partition looks in Redis for users whose time has come, while there are some; what falls "
+        "due is published at most this much later than it could be. Up to about 2,000 users are dealt "
+        "with at once."),
 
     INTEGER("batch.records_max", batch_records_max, 1, 1000000, "10000",
         "The most records that go into one transaction. A worker commits as soon as it has anything and the "
@@ -157,6 +172,9 @@ const struct ss_option ss_options[] = {
 
     PATH("model.file", model_file,
         "The scoring model; by default the one built in (`config/model.yaml`). See `docs/model.md`."),
+    PATH("model.business_file", business_model_file,
+        "The scoring model of small businesses, which are users whose ACCOUNT_OPENED says so. By default they "
+        "are scored as persons are. What stands under `structural` must be the same in both."),
     CHOICE("log.level", log_level, "error warn info debug", "info",
         "What goes to standard error. At `debug` user ids may appear in the log."),
 };
@@ -168,7 +186,8 @@ const struct ss_option_section ss_option_sections[] = {
     {"redis", "Redis", "Holds a view of the state that is rebuilt whenever it cannot be trusted. Its "
         "`maxmemory-policy` must be `noeviction`."},
     {"topics", "Topics", "All topics have the same number of partitions; the names must differ."},
-    {"state", "State changelog", "Settings of `topics.state`, for `sesame topics create`."},
+    {"state", "State changelog", "All but `state.heartbeat_ms` are settings of `topics.state`, for "
+        "`sesame topics create`."},
     {"subscribers", "Subscribers",
         "A list; with each entry comes a topic that holds the scores of those users who have granted "
         "SHARE to that\nname, cut to its fields. [subscribing.md](subscribing.md) has the whole. After a "
@@ -180,6 +199,8 @@ const struct ss_option_section ss_option_sections[] = {
         "- `fields`: what it may see, besides `user_id`: " SUBSCRIBER_FIELDS ".\n"
         "  By default [sequence, kind, standing, score, tier, as_of].\n\n"
         "At most 32."},
+    {"clock", "Time", "What bills that fall due and the mere passage of time do to scores: `docs/model.md`, "
+        "sections 7.11 and 7.12."},
     {"batch", "Batches", ""},
     {"memory", "Memory", "The resident memory of `sesame run` stays below 32 MiB + `workers` × (64 MiB + "
         "`memory.fetch_bytes_max` + `cache.bytes_max`): 224 MiB by default, however slow Redis or "

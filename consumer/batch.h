@@ -15,16 +15,38 @@ struct ss_item {
     struct ss_dead_letter letter; /* reason NULL: event is good */
 };
 
+/* Users whom nothing happens to but time, gathered from groups that are to be woken (promise 10).
+ * One partition's at a time. */
+struct ss_sleeper {
+    size_t user_id; /* where it begins in ids */
+    uint32_t user_id_size;
+    int group; /* index into groups */
+};
+enum { SS_SLEEPER_GROUPS_MAX = 64 };
+struct ss_sleepers {
+    struct ss_buffer ids;
+    struct ss_sleeper *users;
+    size_t count, capacity;
+    uint32_t groups[SS_SLEEPER_GROUPS_MAX];
+    int64_t wake_ms[SS_SLEEPER_GROUPS_MAX]; /* of each group, once the steps are taken */
+    int group_count;
+    struct ss_cache *cache; /* scratch */
+    bool out_of_memory;
+};
+
 struct ss_worker {
     struct ss_worker_config config;
     struct ss_partition **partitions; /* by number; NULL: not ours */
     struct ss_item *items;
     struct ss_bytes *missing; /* scratch of fetch */
     struct ss_buffer encoded;
+    struct ss_sleepers sleepers;
     struct ss_worker_stats delta; /* of the transaction in hand; its lock is unused */
     int32_t mend_next;            /* where mend_partitions goes on, so that all get their turn */
-    size_t batch_max; /* records of the next batch: fewer after a failed transaction, then more */
-    bool retrying;    /* the last turn ended in SS_RETRY: said once */
+    size_t batch_max;  /* records of the next batch: fewer after a failed transaction, then more */
+    int32_t wake_next; /* likewise, who is next to be woken */
+    int64_t latest_ms; /* no event of the batch in hand moves a clock beyond that */
+    bool retrying;     /* the last turn ended in SS_RETRY: said once */
 };
 
 /* Fills worker->items with what can be processed now; *taken records of the poll are covered by
@@ -43,5 +65,35 @@ void ss_item_reject(struct ss_item *item, const char *reason, const char *detail
  * fails, nothing in memory is worth keeping after it. */
 SS_MUST_USE enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count,
                                              struct ss_error *err);
+
+/* The pieces of a transaction that has begun: the state of a user in the cache; the steps that time
+ * takes with a user whose state is there; and the end, which commits, or aborts unless status is
+ * SS_OK and stays so. */
+SS_MUST_USE enum ss_status ss_transact_state(struct ss_worker *worker,
+                                             struct ss_partition *partition,
+                                             struct ss_bytes user_id, struct ss_user_state *state,
+                                             struct ss_error *err);
+SS_MUST_USE enum ss_status ss_transact_steps(struct ss_worker *worker,
+                                             struct ss_partition *partition,
+                                             struct ss_bytes user_id, struct ss_error *err);
+SS_MUST_USE enum ss_status ss_transact_end(struct ss_worker *worker, enum ss_status status,
+                                           struct ss_error *err);
+
+/* Brings the groups that are due into sleepers and their states into the partition's cache; updates
+ * partition->wake_ms. None due: group_count is 0. SS_GIVE_UP: the store shows another checkpoint.
+ */
+SS_MUST_USE enum ss_status ss_sleepers_gather(struct ss_worker *worker,
+                                              struct ss_partition *partition, struct ss_error *err);
+/* Whether a step is to be taken with any of them. */
+SS_MUST_USE enum ss_status ss_sleepers_due(struct ss_worker *worker, struct ss_partition *partition,
+                                           bool *due, struct ss_error *err);
+/* Takes the steps, and commits them in one transaction. As ss_batch_transact. */
+SS_MUST_USE enum ss_status ss_sleepers_transact(struct ss_worker *worker,
+                                                struct ss_partition *partition,
+                                                struct ss_error *err);
+/* When the steps are committed and saved: tells the store when the groups wake next. */
+SS_MUST_USE enum ss_status ss_sleepers_rearm(struct ss_worker *worker,
+                                             struct ss_partition *partition, struct ss_error *err);
+void ss_sleepers_reset(struct ss_sleepers *sleepers);
 
 #endif

@@ -103,6 +103,9 @@ struct ss_bus_ops {
      * delivered once the consumer has passed them (it learns of that at the partition's end), so
      * that a log whose last offsets are markers is reached too. No request. */
     bool (*reached)(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset);
+    /* Whether nothing was left behind what has been delivered when that was last looked at: the
+     * input's times no longer hold back the partition's clock (promise 10). No request. */
+    bool (*at_end)(struct ss_bus *bus, enum ss_input input, int32_t partition);
     /* Delivers again from next_offset on: the worker has put records back that it could not process
      * yet. What a queue still holds of that input and partition is not delivered before it. */
     enum ss_status (*rewind)(struct ss_bus *bus, enum ss_input input, int32_t partition,

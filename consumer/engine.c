@@ -1,7 +1,7 @@
 #include "consumer/engine.h"
 
 #include "base/log.h"
-#include "config/model_file.h"
+#include "config/models.h"
 #include "consumer/kafka_bus.h"
 #include "state/redis_store.h"
 
@@ -33,7 +33,7 @@ struct worker_thread {
 struct ss_engine {
     const struct ss_config *config;
     bool mock;
-    struct ss_model *model;
+    struct ss_models models;
     struct ss_registry *registry;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
@@ -130,11 +130,10 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
         engine->config = config;
         engine->mock = options->mock;
         engine->worker_count = (int)config->workers;
-        engine->model = calloc(1, sizeof *engine->model);
         engine->workers = calloc((size_t)config->workers, sizeof *engine->workers);
         engine->properties = calloc(config->property_count + 1, sizeof *engine->properties);
     }
-    if (!engine || !engine->model || !engine->workers || !engine->properties) {
+    if (!engine || !engine->workers || !engine->properties) {
         ss_engine_close(engine);
         return ss_fail(err, SS_STOP, "out of memory for the engine");
     }
@@ -157,7 +156,8 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
                        "encryption.key_file: this version makes keys but does not seal states yet; "
                        "take the option away");
     }
-    enum ss_status status = ss_model_load(config->model_file, engine->model, err);
+    enum ss_status status =
+        ss_models_load(config->model_file, config->business_model_file, &engine->models, err);
     if (status == SS_OK)
         status = ss_registry_open(&registry, &engine->registry, err);
     if (status == SS_OK)
@@ -179,7 +179,7 @@ void ss_engine_close(struct ss_engine *engine)
     for (int i = 0; engine->workers && i < engine->worker_count; i++)
         pthread_mutex_destroy(&engine->workers[i].stats.lock);
     free(engine->workers);
-    free(engine->model);
+    ss_models_free(&engine->models);
     free(engine->properties);
     free(engine);
 }
@@ -289,7 +289,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .bus = bus,
         .store = store,
         .registry = engine->registry,
-        .model = engine->model,
+        .models = engine->models,
         .clock = {system_now_ms, NULL},
         .limits = {.batch_records_max = (size_t)config->batch_records_max,
                    .batch_wait_ms = (int)config->batch_wait_ms,
@@ -298,7 +298,10 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
                    .dead_letter_bytes_max = (size_t)config->dead_letters_value_bytes_max,
                    .future_tolerance_ms = config->events_future_tolerance_ms,
                    .delete_retention_ms = config->state_delete_retention_ms,
-                   .retry_ms = 500},
+                   .retry_ms = 500,
+                   .event_time = config->clock_source == SS_CLOCK_EVENTS,
+                   .wake_interval_ms = (int)config->clock_wake_interval_ms,
+                   .heartbeat_ms = config->state_heartbeat_ms},
         .stats = &self->stats,
         .stop = &engine->stop,
     };
@@ -485,7 +488,7 @@ bool ss_engine_caught_up(struct ss_engine *engine)
 
 const struct ss_model *ss_engine_model(const struct ss_engine *engine)
 {
-    return engine->model;
+    return engine->models.person;
 }
 
 int64_t ss_engine_consumed(const struct ss_worker_stats *stats)

@@ -60,6 +60,7 @@ void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out);
  * sure. */
 bool ss_engine_caught_up(struct ss_engine *engine);
 
+/* That of persons. */
 const struct ss_model *ss_engine_model(const struct ss_engine *engine);
 
 /* How the config says to reach Kafka. The lists point into *properties, which has room for

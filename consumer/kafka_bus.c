@@ -97,6 +97,7 @@ enum ss_status ss_kafka_open_partition(struct ss_bus *bus, int32_t partition,
     for (int i = 0; i < SS_INPUT_COUNT && !status; i++) {
         struct ss_kafka_flow *flow = &k->partitions[partition].flows[i];
         flow->next = flow->passed = positions[i];
+        flow->at_end = false;
         if (!flow->held)
             status = ss_kafka_flow_start(k, (enum ss_input)i, partition, err);
     }
@@ -126,6 +127,11 @@ bool ss_kafka_reached(struct ss_bus *bus, enum ss_input input, int32_t partition
     return flow->next >= offset || flow->passed >= offset;
 }
 
+bool ss_kafka_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
+{
+    return ((const struct ss_kafka_bus *)bus)->partitions[partition].flows[input].at_end;
+}
+
 enum ss_status ss_kafka_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
                                int64_t next_offset, struct ss_error *err)
 {
@@ -135,6 +141,7 @@ enum ss_status ss_kafka_rewind(struct ss_bus *bus, enum ss_input input, int32_t 
     struct ss_kafka_flow *flow = &k->partitions[partition].flows[input];
     flow_stop(k, input, partition); /* outdates what its queue still holds of it */
     flow->next = flow->passed = next_offset;
+    flow->at_end = false;
     if (!k->partitions[partition].open || flow->held)
         return SS_OK;
     return ss_kafka_flow_start(k, input, partition, err);
@@ -192,6 +199,7 @@ static enum ss_status take_message(struct ss_kafka_bus *k, rd_kafka_message_t *m
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         k->reached_end |= message->offset > flow->passed;
         flow->passed = message->offset;
+        flow->at_end = true;
         return SS_OK;
     }
     if (message->err)
@@ -200,6 +208,7 @@ static enum ss_status take_message(struct ss_kafka_bus *k, rd_kafka_message_t *m
         return SS_OK;
     /* Gaps are legal: compaction, markers, aborted records. */
     flow->next = message->offset + 1;
+    flow->at_end = false;
     k->records[k->record_count] = (struct ss_record){
         .input = input,
         .partition = message->partition,

@@ -23,6 +23,7 @@ struct ss_kafka_flow {
     bool held;
     bool flowing;   /* started at the fetch client */
     int64_t passed; /* the end of the partition when it was last reached, markers included */
+    bool at_end;    /* nothing was delivered since then */
 };
 
 struct ss_kafka_partition {
@@ -102,6 +103,7 @@ enum ss_status ss_kafka_open_partition(struct ss_bus *bus, int32_t partition,
 enum ss_status ss_kafka_hold(struct ss_bus *bus, enum ss_input input, int32_t partition, bool hold,
                              struct ss_error *err);
 bool ss_kafka_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset);
+bool ss_kafka_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition);
 enum ss_status ss_kafka_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
                                int64_t next_offset, struct ss_error *err);
 bool ss_kafka_header(struct ss_bus *bus, const struct ss_record *record, size_t i,

@@ -42,6 +42,7 @@ static const struct ss_bus_ops kafka_ops = {
     .open_partition = ss_kafka_open_partition,
     .hold = ss_kafka_hold,
     .reached = ss_kafka_reached,
+    .at_end = ss_kafka_at_end,
     .rewind = ss_kafka_rewind,
     .begin = ss_kafka_begin,
     .produce = ss_kafka_produce,

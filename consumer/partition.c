@@ -49,7 +49,8 @@ enum ss_status ss_partition_save(const struct ss_worker_config *config,
 struct restore {
     const struct ss_worker_config *config;
     struct ss_partition *partition;
-    bool foreign; /* the changelog is of another incarnation than the checkpoint */
+    bool probing; /* whether anything at all was written since the checkpoint */
+    bool foreign; /* what was read does not belong to the checkpoint */
     bool any_mark;
     int64_t records, from, to, done; /* done: the offset up to which the statistics know */
     int64_t seen_ms;                 /* each deletion before this has been read, or was no more */
@@ -193,6 +194,10 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
 {
     struct restore *restore = arg;
     struct ss_cache *cache = restore->partition->cache;
+    if (restore->probing && offset != restore->from) {
+        restore->foreign = true;
+        return SS_GIVE_UP;
+    }
     if (restore->records++ % LOOK_RECORDS == 0) {
         enum ss_status status = look(restore, offset, broker_time_ms, err);
         if (status != SS_OK)
@@ -209,7 +214,7 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
                        "changelog partition %d offset %lld holds no state that this version can "
                        "read; was it written by a newer one?",
                        restore->partition->number, (long long)offset);
-    if (!ss_cache_put(cache, key, value))
+    if (!ss_cache_put(cache, key, value, ss_wake_at(&restore->config->models, &state)))
         return ss_fail(err, SS_STOP, "out of memory while restoring");
     if (ss_cache_pinned_count(cache) < save_records(restore))
         return SS_OK;
@@ -231,6 +236,9 @@ static bool is_idle(const struct ss_checkpoint *saved, const struct ss_partition
     return saved->offset + 2 >= start->changelog_end;
 }
 
+static const char too_old_text[] =
+    "the store's checkpoint is older than half the changelog's delete.retention.ms";
+
 /* Promise 2: whether the store's checkpoint can be built upon; NULL if so, else why not. */
 static const char *distrust(const struct ss_worker_config *config,
                             const struct ss_checkpoint *saved,
@@ -247,14 +255,14 @@ static const char *distrust(const struct ss_worker_config *config,
     if (!incarnation_known(saved))
         return "the restore before this one was cut short";
     if (too_old(config, now_ms(config) - saved->broker_time_ms) && !is_idle(saved, start))
-        return "the store's checkpoint is older than half the changelog's delete.retention.ms";
+        return too_old_text;
     return NULL;
 }
 
 static enum ss_status restore_from(const struct ss_worker_config *config,
                                    struct ss_partition *partition,
-                                   const struct ss_partition_start *start, struct restore *restore,
-                                   struct ss_error *err)
+                                   const struct ss_partition_start *start, bool probing,
+                                   struct restore *restore, struct ss_error *err)
 {
     struct ss_bus *bus = config->bus;
     bool resumed = partition->has_saved;
@@ -264,7 +272,8 @@ static enum ss_status restore_from(const struct ss_worker_config *config,
         .from = resumed ? partition->saved.offset : start->changelog_start,
         .to = start->changelog_end,
         .seen_ms = resumed ? partition->saved.broker_time_ms : now_ms(config),
-        .idle = resumed && is_idle(&partition->saved, start),
+        .idle = resumed && (probing || is_idle(&partition->saved, start)),
+        .probing = probing,
     };
     memset(&partition->mark, 0, sizeof partition->mark);
     partition->next = partition->saved;
@@ -309,21 +318,25 @@ static enum ss_status restore_state(const struct ss_worker_config *config,
         return status;
     const char *why =
         partition->has_saved ? distrust(config, &partition->saved, start) : "the store is empty";
-    if (!why) {
-        status = restore_from(config, partition, start, &restore, err);
+    if (!why || why == too_old_text) {
+        /* However old, it is good if it names the newest mark: behind it come aborted records and
+         * markers only. Rebuilt, it would be this very checkpoint again, and somebody else who has
+         * looked at it and was paused could not tell the two apart when he wipes. */
+        status = restore_from(config, partition, start, why != NULL, &restore, err);
         if (status == SS_OK && restore.any_mark) {
             *any_mark = true;
             return SS_OK;
         }
         if (status != SS_OK && !restore.foreign)
             return status;
-        why = "the store's checkpoint is of another changelog";
+        if (!why)
+            why = "the store's checkpoint is of another changelog";
     }
     if (start->changelog_end > start->changelog_start)
         log_partition(config, partition->number, why);
     status = wipe(config, partition, err);
     if (status == SS_OK)
-        status = restore_from(config, partition, start, &restore, err);
+        status = restore_from(config, partition, start, false, &restore, err);
     if (status != SS_OK)
         return status;
     *any_mark = restore.any_mark;
@@ -411,13 +424,21 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
     if (any_mark)
         memcpy(start.positions, partition->mark.positions, sizeof start.positions);
     memcpy(partition->mark.positions, start.positions, sizeof start.positions);
-    memcpy(partition->mark.model_version, config->model->version,
+    memcpy(partition->mark.model_version, config->models.person->version,
            sizeof partition->mark.model_version);
     memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);
     memcpy(partition->ends, start.ends, sizeof partition->ends);
 
     status = bus->ops->open_partition(bus, partition->number, start.positions, err);
     partition->draining = true;
+    partition->wake_ms = partition->has_saved ? 0 : SS_WAKE_NEVER; /* nobody sleeps there yet */
+    partition->woke_at_ms = 0;
+    partition->marked_at_ms = now_ms(config);
+    if (partition->saved.broker_time_ms <
+        partition->marked_at_ms) /* else another's clock is ahead */
+        partition->marked_at_ms = partition->saved.broker_time_ms;
+    memset(partition->reached_ms, 0, sizeof partition->reached_ms);
+    memset(partition->behind, true, sizeof partition->behind);
     for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
         if (input != SS_CONSENTS && input != SS_BLACKLIST)
             status = bus->ops->hold(bus, (enum ss_input)input, partition->number, true, err);
@@ -448,9 +469,16 @@ enum ss_status ss_partition_drain(const struct ss_worker_config *config,
 bool ss_partition_caught_up(const struct ss_worker_config *config,
                             const struct ss_partition *partition)
 {
-    for (int input = 0; input < SS_INPUT_COUNT; input++)
-        if (!config->bus->ops->reached(config->bus, (enum ss_input)input, partition->number,
-                                       partition->ends[input]))
+    const struct ss_bus_ops *ops = config->bus->ops;
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        enum ss_input one = (enum ss_input)input;
+        int64_t end = partition->ends[input];
+        if (!ops->reached(config->bus, one, partition->number, end))
             return false;
-    return !partition->unsaved;
+        /* Unless more has come since, the clock waits to hear that this was all. */
+        if (!ops->at_end(config->bus, one, partition->number) &&
+            !ops->reached(config->bus, one, partition->number, end + 1))
+            return false;
+    }
+    return !partition->unsaved && partition->mark.clock_ms < partition->wake_ms;
 }

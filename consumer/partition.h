@@ -27,7 +27,24 @@ struct ss_partition {
     int64_t disputed_positions[SS_INPUT_COUNT];
     int64_t ends[SS_INPUT_COUNT]; /* when the partition was assigned */
     struct ss_cache *cache;
+    /* Time (promise 10); the clock itself is the mark's. */
+    int64_t reached_ms[SS_INPUT_COUNT]; /* event time reached since the assignment; 0: none */
+    bool behind[SS_INPUT_COUNT];        /* not read to its end, or in the batch in hand */
+    int64_t wake_ms;                    /* nobody is to be woken before; 0: not known yet */
+    int64_t woke_at_ms;                 /* when that was last looked up, by our clock */
+    int64_t marked_at_ms;               /* when the newest mark was committed, by our clock */
 };
+
+/* Between batches: moves the clock up to what the inputs' ends, or the system's time, allow. */
+void ss_partition_tick(const struct ss_worker_config *config, struct ss_partition *partition);
+/* After a poll, whose records are not applied yet: which inputs have more than these. */
+void ss_partition_look(const struct ss_worker_config *config, struct ss_partition *partition);
+/* An input's records are in the batch in hand: what has been delivered is not yet applied. */
+void ss_partition_behind(struct ss_partition *partition, enum ss_input input);
+/* An event has been read that is not refused, and is no stray from the future; the clock may move
+ * on. */
+void ss_partition_reach(const struct ss_worker_config *config, struct ss_partition *partition,
+                        enum ss_input input, int64_t event_ms);
 
 /* Makes a partition ready: start, checkpoint, restore, open, consents first. Used at assignment and
  * whenever the store turned out not to hold what was left there. SS_RETRY: a dependency is away,

@@ -10,7 +10,7 @@ static struct ss_bytes whole(const struct ss_buffer *buffer)
 }
 
 /* Nothing where the user shares with somebody whom the config does not know. */
-static enum ss_status send_shared(struct ss_worker *worker, const struct ss_record *record,
+static enum ss_status send_shared(struct ss_worker *worker, int32_t partition, struct ss_bytes key,
                                   uint32_t hash, const struct ss_score_record *score,
                                   struct ss_error *err)
 {
@@ -32,30 +32,30 @@ static enum ss_status send_shared(struct ss_worker *worker, const struct ss_reco
     }
     worker->delta.shared_records++;
     if (status == SS_OK)
-        status = bus->ops->produce(bus, (enum ss_target)(SS_TO_SUBSCRIBERS + i), record->partition,
-                                   record->key, value, NULL, 0, false, err);
+        status = bus->ops->produce(bus, (enum ss_target)(SS_TO_SUBSCRIBERS + i), partition, key,
+                                   value, NULL, 0, false, err);
     return status;
 }
 
 /* Promise 7: they see only who authorised them, and no longer than that. */
-static enum ss_status send_to_subscribers(struct ss_worker *worker, const struct ss_record *record,
-                                          const struct ss_effects *effects, struct ss_error *err)
+static enum ss_status send_to_subscribers(struct ss_worker *worker, int32_t partition,
+                                          struct ss_bytes key, const struct ss_effects *effects,
+                                          struct ss_error *err)
 {
     enum ss_status status = SS_OK;
     for (int i = 0; status == SS_OK && i < effects->told_count; i++)
-        status = send_shared(worker, record, effects->told[i], &effects->record, err);
+        status = send_shared(worker, partition, key, effects->told[i], &effects->record, err);
     if (status == SS_OK && effects->has_shared)
-        status = send_shared(worker, record, effects->shared_with, &effects->shared, err);
+        status = send_shared(worker, partition, key, effects->shared_with, &effects->shared, err);
     for (int i = 0; status == SS_OK && i < effects->gone_count; i++)
-        status = send_shared(worker, record, effects->gone[i], NULL, err);
+        status = send_shared(worker, partition, key, effects->gone[i], NULL, err);
     return status;
 }
 
-static enum ss_status send_effects(struct ss_worker *worker, const struct ss_item *item,
+static enum ss_status send_effects(struct ss_worker *worker, int32_t partition, struct ss_bytes key,
                                    const struct ss_effects *effects, struct ss_error *err)
 {
     struct ss_bus *bus = worker->config.bus;
-    const struct ss_record *record = item->record;
     struct ss_buffer *encoded = &worker->encoded;
     enum ss_status status = SS_OK;
 
@@ -64,8 +64,8 @@ static enum ss_status send_effects(struct ss_worker *worker, const struct ss_ite
         status =
             ss_encode_score(worker->config.schema_ids[SS_SCORES], &effects->record, encoded, err);
         if (status == SS_OK)
-            status = bus->ops->produce(bus, SS_TO_SCORES, record->partition, record->key,
-                                       whole(encoded), NULL, 0, false, err);
+            status = bus->ops->produce(bus, SS_TO_SCORES, partition, key, whole(encoded), NULL, 0,
+                                       false, err);
         worker->delta.score_records++;
     }
     for (int i = 0; status == SS_OK && i < effects->entitlement_count; i++) {
@@ -73,11 +73,83 @@ static enum ss_status send_effects(struct ss_worker *worker, const struct ss_ite
         status = ss_encode_entitlement(worker->config.schema_ids[SS_ENTITLEMENTS],
                                        &effects->entitlements[i], encoded, err);
         if (status == SS_OK)
-            status = bus->ops->produce(bus, SS_TO_ENTITLEMENTS, record->partition, record->key,
-                                       whole(encoded), NULL, 0, false, err);
+            status = bus->ops->produce(bus, SS_TO_ENTITLEMENTS, partition, key, whole(encoded),
+                                       NULL, 0, false, err);
         worker->delta.entitlements++;
     }
-    return status == SS_OK ? send_to_subscribers(worker, record, effects, err) : status;
+    return status == SS_OK ? send_to_subscribers(worker, partition, key, effects, err) : status;
+}
+
+enum ss_status ss_transact_state(struct ss_worker *worker, struct ss_partition *partition,
+                                 struct ss_bytes user_id, struct ss_user_state *state,
+                                 struct ss_error *err)
+{
+    struct ss_bytes packed;
+    bool cached = ss_cache_get(partition->cache, user_id, &packed);
+    assert(cached && "fetch has brought every state of the batch");
+    enum ss_status status = ss_state_unpack(packed, state, err);
+    if (status != SS_OK) {
+        /* The store holds what nobody wrote there. Wiped, it is restored from the changelog when
+         * the aborted transaction's partitions come back. */
+        struct ss_error ignored;
+        (void)worker->config.store->ops->wipe(worker->config.store, partition->number,
+                                              &partition->saved, &ignored);
+    }
+    return status;
+}
+
+static enum ss_status put_state(struct ss_worker *worker, struct ss_partition *partition,
+                                struct ss_bytes user_id, const struct ss_user_state *state,
+                                struct ss_error *err)
+{
+    uint8_t bytes[SS_PACKED_MAX];
+    size_t size = ss_state_pack(state, bytes);
+    int64_t wake_ms = ss_wake_at(&worker->config.models, state);
+    if (wake_ms < partition->wake_ms)
+        partition->wake_ms = wake_ms;
+    if (!ss_cache_put(partition->cache, user_id, (struct ss_bytes){bytes, size}, wake_ms))
+        return ss_fail(err, SS_STOP, "out of memory for states");
+    return SS_OK;
+}
+
+/* Whatever time has done to this user by now, before anything else happens to it. */
+static enum ss_status take_steps(struct ss_worker *worker, struct ss_bytes user_id,
+                                 struct ss_user_state *state, const struct ss_context *context,
+                                 bool *stepped, struct ss_error *err)
+{
+    struct ss_effects effects;
+    const struct ss_text user = {user_id.data, (uint32_t)user_id.size};
+    enum ss_status status = SS_OK;
+    *stepped = false;
+    while (status == SS_OK && ss_wake(&worker->config.models, state, user, context, &effects)) {
+        *stepped = true;
+        status = send_effects(worker, context->partition, user_id, &effects, err);
+    }
+    return status;
+}
+
+enum ss_status ss_transact_steps(struct ss_worker *worker, struct ss_partition *partition,
+                                 struct ss_bytes user_id, struct ss_error *err)
+{
+    struct ss_user_state state;
+    struct ss_context context = {.partition = partition->number,
+                                 .clock_ms = partition->mark.clock_ms};
+    bool stepped;
+    memcpy(context.positions, partition->mark.positions, sizeof context.positions);
+    enum ss_status status = ss_transact_state(worker, partition, user_id, &state, err);
+    if (status == SS_OK)
+        status = take_steps(worker, user_id, &state, &context, &stepped, err);
+    if (status != SS_OK || !stepped)
+        return status;
+    partition->touched = true;
+    return put_state(worker, partition, user_id, &state, err);
+}
+
+/* What times from the future count as: those of the event, and those of a producer's clock. */
+static int64_t no_stray(const struct ss_worker *worker, int64_t event_ms, int64_t record_ms)
+{
+    int64_t latest_ms = record_ms < worker->latest_ms ? record_ms : worker->latest_ms;
+    return event_ms < latest_ms ? event_ms : latest_ms;
 }
 
 static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item,
@@ -85,11 +157,9 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
 {
     struct ss_partition *partition = item->partition;
     const struct ss_record *record = item->record;
+    const struct ss_models *models = &worker->config.models;
     struct ss_user_state state;
     struct ss_effects effects;
-    enum ss_refusal refusal;
-    struct ss_bytes packed;
-    uint8_t bytes[SS_PACKED_MAX];
     struct ss_context context = {
         .partition = record->partition,
         .offset = record->offset,
@@ -97,28 +167,30 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
             record->timestamp_ms >= 0 ? record->timestamp_ms : item->event.occurred_at_ms,
         .future_tolerance_ms = worker->config.limits.future_tolerance_ms,
     };
-    memcpy(context.positions, partition->mark.positions, sizeof context.positions);
-
-    bool cached = ss_cache_get(partition->cache, record->key, &packed);
-    assert(cached && "fetch has brought every state of the batch");
-    enum ss_status status = ss_state_unpack(packed, &state, err);
-    if (status != SS_OK) {
-        /* The store holds what nobody wrote there. Wiped, it is restored from the changelog when
-         * the aborted transaction's partitions come back. */
-        struct ss_error ignored;
-        (void)worker->config.store->ops->wipe(worker->config.store, record->partition,
-                                              &partition->saved, &ignored);
-        return status;
+    enum ss_refusal refusal = ss_event_check(models->person, &item->event, &context);
+    bool stepped = false;
+    *outcome = SS_REFUSED;
+    if (refusal == SS_REFUSAL_NONE) {
+        ss_partition_reach(&worker->config, partition, record->input,
+                           no_stray(worker, item->event.occurred_at_ms, context.record_time_ms));
+        context.clock_ms = partition->mark.clock_ms;
+        memcpy(context.positions, partition->mark.positions, sizeof context.positions);
+        enum ss_status status = ss_transact_state(worker, partition, record->key, &state, err);
+        if (status == SS_OK) /* before the event, and before its position */
+            status = take_steps(worker, record->key, &state, &context, &stepped, err);
+        if (status != SS_OK)
+            return status;
+        context.positions[record->input] = record->offset + 1;
+        *outcome = ss_apply(models, &state, &item->event, &context, &effects, &refusal);
     }
-    *outcome = ss_apply(worker->config.model, &state, &item->event, &context, &effects, &refusal);
     if (*outcome == SS_REFUSED)
         ss_item_reject(item, ss_refusal_name(refusal), "refused by the rules of docs/model.md");
-    if (*outcome != SS_COUNTED)
-        return SS_OK;
-    size_t size = ss_state_pack(&state, bytes);
-    if (!ss_cache_put(partition->cache, record->key, (struct ss_bytes){bytes, size}))
-        return ss_fail(err, SS_STOP, "out of memory for states");
-    return send_effects(worker, item, &effects, err);
+    enum ss_status status = SS_OK;
+    if (stepped || *outcome == SS_COUNTED)
+        status = put_state(worker, partition, record->key, &state, err);
+    if (status == SS_OK && *outcome == SS_COUNTED)
+        status = send_effects(worker, record->partition, record->key, &effects, err);
+    return status;
 }
 
 static enum ss_status apply_item(struct ss_worker *worker, struct ss_item *item,
@@ -130,9 +202,9 @@ static enum ss_status apply_item(struct ss_worker *worker, struct ss_item *item,
     enum ss_status status = SS_OK;
 
     partition->touched = true;
-    partition->mark.positions[record->input] = record->offset + 1;
     if (!item->letter.reason)
         status = apply_event(worker, item, &outcome, err);
+    partition->mark.positions[record->input] = record->offset + 1;
     if (status == SS_OK && outcome == SS_REFUSED)
         status = ss_dead_letter_send(&worker->config, record, &item->letter, err);
     partition->mark.counts[record->input].outcomes[outcome]++; /* promise 6 */
@@ -166,15 +238,10 @@ static enum ss_status send_changelog(struct ss_worker *worker, struct ss_partiti
     return status;
 }
 
-enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count, struct ss_error *err)
+enum ss_status ss_transact_end(struct ss_worker *worker, enum ss_status status,
+                               struct ss_error *err)
 {
     struct ss_bus *bus = worker->config.bus;
-    enum ss_status status = bus->ops->begin(bus, err);
-    if (status != SS_OK)
-        return status;
-    for (size_t i = 0; status == SS_OK && i < count; i++)
-        if (!worker->items[i].partition->broken)
-            status = apply_item(worker, &worker->items[i], err);
     for (int32_t p = 0; status == SS_OK && p < bus->partition_count; p++)
         if (worker->partitions[p] && worker->partitions[p]->touched)
             status = send_changelog(worker, worker->partitions[p], err);
@@ -184,4 +251,25 @@ enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count, struct 
         return aborted == SS_STOP ? aborted : status;
     }
     return bus->ops->commit(bus, err);
+}
+
+enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count, struct ss_error *err)
+{
+    struct ss_bus *bus = worker->config.bus;
+    enum ss_status status = bus->ops->begin(bus, err);
+    if (status != SS_OK)
+        return status;
+    worker->latest_ms = worker->config.limits.event_time
+                            ? INT64_MAX
+                            : worker->config.clock.now_ms(worker->config.clock.arg);
+    for (int32_t p = 0; p < bus->partition_count;
+         p++) /* the poll may have found more, or put back */
+        if (worker->partitions[p])
+            ss_partition_look(&worker->config, worker->partitions[p]);
+    for (size_t i = 0; i < count; i++)
+        ss_partition_behind(worker->items[i].partition, worker->items[i].record->input);
+    for (size_t i = 0; status == SS_OK && i < count; i++)
+        if (!worker->items[i].partition->broken)
+            status = apply_item(worker, &worker->items[i], err);
+    return ss_transact_end(worker, status, err);
 }

@@ -20,6 +20,7 @@ enum ss_status ss_worker_open(const struct ss_worker_config *config, struct ss_w
         worker->items = calloc(records, sizeof *worker->items);
         worker->missing = calloc(records, sizeof *worker->missing);
         ss_buffer_init(&worker->encoded, 64 * 1024);
+        ss_buffer_init(&worker->sleepers.ids, SIZE_MAX / 2);
     }
     if (!worker || !worker->partitions || !worker->items || !worker->missing) {
         ss_worker_close(worker);
@@ -57,6 +58,7 @@ void ss_worker_close(struct ss_worker *worker)
     free(worker->items);
     free(worker->missing);
     ss_buffer_reset(&worker->encoded);
+    ss_sleepers_reset(&worker->sleepers);
     free(worker);
 }
 
@@ -216,6 +218,7 @@ static enum ss_status save_touched(struct ss_worker *worker, struct ss_error *er
         if (!partition || !partition->touched)
             continue;
         partition->touched = false;
+        partition->marked_at_ms = worker->config.clock.now_ms(worker->config.clock.arg);
         enum ss_status status =
             bus->ops->mark(bus, p, &partition->next.offset, &partition->next.broker_time_ms, err);
         if (status == SS_OK) {
@@ -314,6 +317,100 @@ static enum ss_status process(struct ss_worker *worker, const struct ss_poll *po
     add_stats(worker);
     status = save_touched(worker, err);
     return status != SS_OK ? status : wait;
+}
+
+/* --- time --- */
+
+/* Promise 10. What is due of one partition: in the order of the groups' instants, and each user's
+ * steps in theirs. */
+static enum ss_status wake_partition(struct ss_worker *worker, struct ss_partition *partition,
+                                     struct ss_error *err)
+{
+    bool due = false;
+    enum ss_status status = ss_sleepers_gather(worker, partition, err);
+    if (status == SS_OK)
+        status = ss_sleepers_due(worker, partition, &due, err);
+    if (status == SS_GIVE_UP) {
+        ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
+                worker->config.index, partition->number, err->detail);
+        partition->broken = true;
+        return SS_OK;
+    }
+    if (status == SS_OK && due) {
+        memset(&worker->delta, 0, sizeof worker->delta);
+        status = ss_sleepers_transact(worker, partition, err);
+        if (status != SS_OK) {
+            drop_all(worker);
+            return status == SS_STOP ? status : SS_RETRY;
+        }
+        add_stats(worker);
+        status = save_touched(worker, err);
+    }
+    ss_cache_trim(partition->cache);
+    if (status == SS_OK && !partition->broken)
+        status = ss_sleepers_rearm(worker, partition, err);
+    if (status != SS_OK) /* the groups are still as they were: the next look at the store tells */
+        partition->wake_ms = 0;
+    return status == SS_GIVE_UP ? SS_OK : status;
+}
+
+/* A changelog partition that nobody writes to is never compacted to its end, and what was erased
+ * from it stays there: its newest segment rolls only when something is appended (promise 7). */
+static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *partition,
+                                struct ss_error *err)
+{
+    enum ss_status status = worker->config.bus->ops->begin(worker->config.bus, err);
+    memset(&worker->delta, 0, sizeof worker->delta);
+    if (status == SS_OK) {
+        partition->touched = true;
+        status = ss_transact_end(worker, SS_OK, err);
+    }
+    if (status != SS_OK) {
+        drop_all(worker);
+        return status == SS_STOP ? status : SS_RETRY;
+    }
+    add_stats(worker);
+    return save_touched(worker, err);
+}
+
+static bool wakes_now(const struct ss_worker *worker, const struct ss_partition *partition,
+                      int64_t now_ms)
+{
+    return partition->mark.clock_ms >= partition->wake_ms &&
+           now_ms - partition->woke_at_ms >= worker->config.limits.wake_interval_ms;
+}
+
+static bool beats_now(const struct ss_worker *worker, const struct ss_partition *partition,
+                      int64_t now_ms)
+{
+    int64_t heartbeat_ms = worker->config.limits.heartbeat_ms;
+    return heartbeat_ms > 0 && now_ms - partition->marked_at_ms >= heartbeat_ms;
+}
+
+/* Clocks move in every partition; one that has something to do then has its turn. */
+static enum ss_status pass_time(struct ss_worker *worker, bool *idle, struct ss_error *err)
+{
+    int32_t count = worker->config.bus->partition_count;
+    int64_t now_ms = worker->config.clock.now_ms(worker->config.clock.arg);
+    struct ss_partition *next = NULL;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t p = (worker->wake_next + i) % count;
+        struct ss_partition *partition = worker->partitions[p];
+        if (!partition || partition->broken || partition->draining)
+            continue;
+        ss_partition_tick(&worker->config, partition);
+        if (!next && !partition->unsaved && partition->has_saved &&
+            (wakes_now(worker, partition, now_ms) || beats_now(worker, partition, now_ms)))
+            next = partition;
+    }
+    if (!next)
+        return SS_OK;
+    *idle = false;
+    worker->wake_next = (next->number + 1) % count;
+    if (!wakes_now(worker, next, now_ms))
+        return heartbeat(worker, next, err);
+    next->woke_at_ms = now_ms;
+    return wake_partition(worker, next, err);
 }
 
 /* --- the loop --- */
@@ -416,6 +513,8 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
         status = watch_store(worker, &poll_err);
     if (status == SS_OK)
         status = drain_partitions(worker, &poll_err);
+    if (status == SS_OK)
+        status = pass_time(worker, idle, &poll_err);
     if (status == SS_OK)
         return mending;
     *err = poll_err;

@@ -39,6 +39,10 @@ struct ss_worker_limits {
     int64_t future_tolerance_ms;
     int64_t delete_retention_ms; /* of the changelog: how old a checkpoint may be (half of it) */
     int retry_ms;                /* pause after SS_RETRY */
+    bool event_time; /* time passes with the events alone: archives, studies of the past */
+    bool in_order;   /* the bus delivers by time, over all inputs: each event moves the clock */
+    int wake_interval_ms; /* how often who is to be woken is looked for, while some are due */
+    int64_t heartbeat_ms; /* a changelog partition gets a mark that often; 0: never */
     size_t restore_save_records; /* states a restore gathers before it saves; 0: 50,000 */
 };
 
@@ -70,7 +74,7 @@ struct ss_worker_config {
     struct ss_bus *bus;
     struct ss_store *store;
     struct ss_registry *registry;
-    const struct ss_model *model;
+    struct ss_models models;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;

@@ -17,13 +17,16 @@ static uint8_t *put_nullable_int(uint8_t *p, bool has, int32_t value)
     return has ? ss_varint_write(p, value) : p;
 }
 
-static size_t cause_text_size(const struct ss_cause *cause)
+static size_t cause_text_size(const struct ss_cause *cause, bool has)
 {
-    return strlen(ss_schema_texts[cause->input].name) + cause->event_id.size;
+    return !has ? 0 : strlen(ss_schema_texts[cause->input].name) + cause->event_id.size;
 }
 
-static uint8_t *put_cause(uint8_t *p, const struct ss_cause *cause)
+static uint8_t *put_cause(uint8_t *p, const struct ss_cause *cause, bool has)
 {
+    p = ss_varint_write(p, has);
+    if (!has)
+        return p;
     p = put_string(p, ss_schema_texts[cause->input].name);
     p = ss_varint_write(p, cause->partition);
     p = ss_varint_write(p, cause->offset);
@@ -77,7 +80,7 @@ static uint8_t *put_why(uint8_t *p, const struct ss_score_record *record, uint32
             p = ss_put_text(p, record->case_id);
     }
     if (sees(fields, SS_FIELD_CAUSE))
-        p = put_cause(p, &record->cause);
+        p = put_cause(p, &record->cause, record->has_cause);
     return p;
 }
 
@@ -88,7 +91,8 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
     const struct ss_score *score = &record->score;
     int reason_count = record->has_score ? score->reason_count : 0;
     size_t size = NUMBERS_MAX * SS_VARINT_MAX + record->user_id.size + record->case_id.size +
-                  cause_text_size(&record->cause) + strlen(record->model_version) +
+                  cause_text_size(&record->cause, record->has_cause) +
+                  strlen(record->model_version) +
                   (record->tier_name ? strlen(record->tier_name) : 0);
 
     assert(reason_count >= 0 && reason_count <= SS_REASONS_MAX);
@@ -121,6 +125,8 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
         p = ss_varint_write(p, record->consent_position);
     if (sees(fields, SS_FIELD_AS_OF))
         p = ss_varint_write(p, record->as_of_ms);
+    if (sees(fields, SS_FIELD_CLOCK))
+        p = ss_varint_write(p, record->clock_ms);
     if (sees(fields, SS_FIELD_MODEL_VERSION))
         p = put_string(p, record->model_version);
     return ss_encode_end(out, p);
@@ -137,7 +143,8 @@ enum ss_status ss_encode_entitlement(uint32_t schema_id, const struct ss_entitle
 {
     const struct ss_benefit *benefit = entitlement->benefit;
     size_t size = NUMBERS_MAX * SS_VARINT_MAX + entitlement->user_id.size + strlen(benefit->id) +
-                  strlen(benefit->title) + cause_text_size(&entitlement->cause) +
+                  strlen(benefit->title) +
+                  cause_text_size(&entitlement->cause, entitlement->has_cause) +
                   strlen(entitlement->model_version);
     uint8_t *p = ss_encode_begin(out, schema_id, size, err);
     if (!p)
@@ -150,6 +157,6 @@ enum ss_status ss_encode_entitlement(uint32_t schema_id, const struct ss_entitle
     p = put_nullable_int(p, entitlement->has_score, entitlement->score);
     p = ss_varint_write(p, entitlement->sequence);
     p = ss_varint_write(p, entitlement->as_of_ms);
-    p = put_cause(p, &entitlement->cause);
+    p = put_cause(p, &entitlement->cause, entitlement->has_cause);
     return ss_encode_end(out, put_string(p, entitlement->model_version));
 }

@@ -47,6 +47,9 @@ static struct ss_text get_text(struct reader *r)
 
 static void get_cause(struct reader *r, struct ss_cause_view *cause)
 {
+    cause->known = get_has(r);
+    if (!cause->known)
+        return;
     cause->topic = get_text(r);
     cause->partition = get_int(r);
     cause->offset = get_long(r);
@@ -116,6 +119,7 @@ enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *
         view->positions[i] = get_long(r);
     view->consent_position = get_long(r);
     view->as_of_ms = get_long(r);
+    view->clock_ms = get_long(r);
     view->model_version = get_text(r);
     return finish(r, "score", err);
 }

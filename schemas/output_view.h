@@ -12,6 +12,7 @@
 #include "schemas/codec.h"
 
 struct ss_cause_view {
+    bool known;                     /* false: no event, but time alone; nothing else is set then */
     struct ss_text topic, event_id; /* the topic's default name */
     int32_t partition;
     int64_t offset;
@@ -38,7 +39,7 @@ struct ss_score_view {
     struct ss_cause_view cause;
     int64_t positions[SS_INPUT_COUNT];
     int64_t consent_position;
-    int64_t as_of_ms;
+    int64_t as_of_ms, clock_ms;
     struct ss_text model_version;
 };
 

@@ -37,6 +37,7 @@ struct ss_context {
     int64_t record_time_ms;      /* the Kafka record's timestamp, or occurred_at without one */
     int64_t future_tolerance_ms; /* not negative */
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
+    int64_t clock_ms;                  /* the partition's, after this event (promise 10) */
 };
 
 /* Checks what needs no state. SS_REFUSAL_NONE if the event can be applied. */
@@ -47,7 +48,7 @@ enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_eve
  * (has_record false, nobody told where nothing is); on any other outcome *state
  * is as it was and *effects is empty; on SS_REFUSED *refusal says why. *effects borrows from event
  * and model. */
-enum ss_outcome ss_apply(const struct ss_model *model, struct ss_user_state *state,
+enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *state,
                          const struct ss_event *event, const struct ss_context *context,
                          struct ss_effects *effects, enum ss_refusal *refusal);
 
@@ -57,8 +58,22 @@ const char *ss_outcome_name(enum ss_outcome outcome);
 /* "payments", …: static text; the default topic names. */
 const char *ss_input_name(enum ss_input input);
 
-/* The score that the folds give at as_of_ms: factors, reasons, tier, cap for a listed user. */
+/* The score that the folds give at as_of_ms: factors, reasons, tier, cap for a listed user. Open
+ * bills due by the earlier of as_of_ms and clock_ms count as overdue. */
 void ss_score_compute(const struct ss_model *model, const struct ss_user_state *state,
-                      int64_t as_of_ms, struct ss_score *score);
+                      int64_t as_of_ms, int64_t clock_ms, struct ss_score *score);
+
+#define SS_WAKE_NEVER INT64_MAX
+
+/* When time alone will next have something to do for this user: a bill falls due, or the interval
+ * of AGED is over. On the partition's clock; SS_WAKE_NEVER for who is not scored. */
+int64_t ss_wake_at(const struct ss_models *models, const struct ss_user_state *state);
+
+/* Takes the earliest step that ss_wake_at names, if the clock has reached it: state moves on to
+ * that instant, and *effects says what to publish (kind OVERDUE or AGED), which may be nothing.
+ * False, and nothing has changed, where there is no step to take; call until then, before an event
+ * of the user is applied and when the time has come. Of *context: partition, positions, clock. */
+bool ss_wake(const struct ss_models *models, struct ss_user_state *state, struct ss_text user_id,
+             const struct ss_context *context, struct ss_effects *effects);
 
 #endif

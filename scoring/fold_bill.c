@@ -1,7 +1,7 @@
 #include "scoring/fold.h"
 #include "scoring/hash.h"
 
-static int open_find(const struct ss_bills_part *part, uint64_t id_hash)
+static int open_find(const struct ss_bills_part *part, uint32_t id_hash)
 {
     for (int i = 0; i < part->open_count; i++)
         if (part->open[i].id_hash == id_hash)
@@ -56,7 +56,7 @@ enum ss_refusal ss_fold_bill(const struct ss_model *model, struct ss_bills_part 
 {
     const struct ss_bill *bill = &event->bill;
     const struct ss_decay *decay = &model->bills_decay;
-    uint64_t id_hash = ss_hash64(bill->bill_id);
+    uint32_t id_hash = (uint32_t)ss_hash64(bill->bill_id);
     int found = open_find(part, id_hash);
 
     if (bill->status == SS_BILL_ISSUED && found < 0 && part->open_count == SS_OPEN_BILLS_MAX)

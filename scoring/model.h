@@ -108,6 +108,10 @@ struct ss_model {
     int32_t cancelled_share; /* how much of a no-show a cancellation is, 1/10,000 */
     int32_t fact_points[SS_FACT_COUNT];
 
+    /* what time alone changes is published at these intervals (kind AGED), whole days */
+    int32_t aged_days;         /* after the last as_of */
+    int32_t aged_overdue_days; /* likewise, while a bill is overdue */
+
     int32_t listed_cap;    /* the score of a listed user is at most this */
     int32_t revoke_margin; /* a benefit is revoked below its threshold less this */
 
@@ -122,7 +126,26 @@ struct ss_model {
     int currency_count;
     struct ss_currency currencies[SS_CURRENCIES_MAX]; /* by code ascending; has the base at 1/1 */
     int32_t recent_window; /* event ids remembered per user and input, 0 to SS_RECENT_MAX */
+    int32_t recent_days;   /* for how many days of that input's events, 1 to SS_DECAY_DAYS_MAX */
 };
+
+/* Who is scored by which model: businesses by their own, if there is one. The structural parameters
+ * of both are the same, since events are folded before it is known whose they are. */
+struct ss_models {
+    const struct ss_model *person;
+    const struct ss_model *business; /* NULL: as persons */
+};
+
+static inline bool ss_is_business(const struct ss_models *models, const struct ss_user_state *state)
+{
+    return models->business && state->profiles.holder == SS_HOLDER_BUSINESS;
+}
+
+static inline const struct ss_model *ss_model_of(const struct ss_models *models,
+                                                 const struct ss_user_state *state)
+{
+    return ss_is_business(models, state) ? models->business : models->person;
+}
 
 enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };
 

@@ -65,10 +65,12 @@ struct ss_score_record {
     struct ss_score score;  /* meaningful if has_score */
     const char *tier_name;  /* NULL at OPT_OUT */
     struct ss_text case_id; /* the court case at BLACKLIST_DROP and RESTORE, else empty */
+    bool has_cause;         /* no event where time alone made the change: OVERDUE, AGED */
     struct ss_cause cause;
     int64_t positions[SS_INPUT_COUNT]; /* next offset of each input, after this event */
     int64_t consent_position;          /* offset of the SCORING grant that holds, or held */
     int64_t as_of_ms;
+    int64_t clock_ms; /* open bills due by then count as overdue; at most as_of */
     const char *model_version;
 };
 
@@ -82,6 +84,7 @@ struct ss_entitlement {
     int32_t score;
     int64_t sequence; /* of the score record that it goes with */
     int64_t as_of_ms;
+    bool has_cause;
     struct ss_cause cause;
     const char *model_version;
 };
@@ -90,7 +93,8 @@ struct ss_effects {
     bool has_record;
     struct ss_score_record record;
     int entitlement_count;
-    struct ss_entitlement entitlements[SS_BENEFITS_MAX];
+    /* twice: a user may change from one model to the other */
+    struct ss_entitlement entitlements[2 * SS_BENEFITS_MAX];
     /* Subscribers (ss_subscriber_hash), apart from which of them a config knows: those who get the
      * record too, who get `shared` since the user has just granted it to them, who a tombstone. */
     int told_count, gone_count;

@@ -53,10 +53,10 @@ void ss_score_sum(const struct ss_model *model, const struct ss_variables *varia
 }
 
 void ss_score_compute(const struct ss_model *model, const struct ss_user_state *state,
-                      int64_t as_of_ms, struct ss_score *score)
+                      int64_t as_of_ms, int64_t clock_ms, struct ss_score *score)
 {
     struct ss_variables variables;
-    ss_variables_compute(model, state, as_of_ms, &variables);
+    ss_variables_compute(model, state, as_of_ms, clock_ms, &variables);
     ss_score_sum(model, &variables, state->blacklist.case_count > 0, score);
     ss_reasons_rank(model, &variables, score);
 }

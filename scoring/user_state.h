@@ -27,9 +27,12 @@ enum {
     SS_BENEFITS_MAX = 32,
 };
 
-/* The newest event ids of one part, as 32-bit hashes, newest last. */
+/* The newest event ids of one part, as 32-bit hashes, newest last. Each with the newest day that
+ * the part had seen when it came, so that the window can forget what is long past; these never
+ * fall. */
 struct ss_recent {
     uint32_t hash[SS_RECENT_MAX];
+    int32_t day[SS_RECENT_MAX];
     uint8_t count;
 };
 
@@ -48,7 +51,7 @@ struct ss_payments_part {
 };
 
 struct ss_open_bill {
-    uint64_t id_hash; /* ss_hash64 of the bill id */
+    uint32_t id_hash; /* low 32 bits of ss_hash64 of the bill id */
     int64_t due_at_ms;
 };
 
@@ -126,10 +129,12 @@ enum ss_standing {
 struct ss_published {
     uint8_t standing; /* enum ss_standing; NONE until the grant */
     uint8_t tier;
+    bool business; /* by which model: tier and benefits are of that one */
     int16_t score;
-    uint32_t benefits; /* bit b: the model's benefit b is granted */
-    int64_t sequence;  /* of the newest record in `scores`; 0 before the first */
-    int64_t as_of_ms;  /* never goes back */
+    uint32_t benefits;  /* bit b: the model's benefit b is granted */
+    int64_t sequence;   /* of the newest record in `scores`; 0 before the first */
+    int64_t as_of_ms;   /* never goes back */
+    int64_t horizon_ms; /* bills due by then count as overdue; at most as_of, never goes back */
 };
 
 struct ss_user_state {

@@ -10,8 +10,9 @@ struct ss_variables {
     bool known[SS_VAR_COUNT];
 };
 
+/* At as_of_ms; open bills due by the earlier of it and clock_ms count as overdue. */
 void ss_variables_compute(const struct ss_model *model, const struct ss_user_state *state,
-                          int64_t as_of_ms, struct ss_variables *out);
+                          int64_t as_of_ms, int64_t clock_ms, struct ss_variables *out);
 
 /* y at x: linear between the points, rounded down, level beyond the ends. */
 int32_t ss_curve_at(const struct ss_curve *curve, int64_t x);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 struct entry {
+    int64_t wake_ms;         /* of a pinned one */
     uint32_t size, capacity; /* of the state: used, allocated */
     uint32_t pin;            /* index among the pinned, if pinned */
     uint16_t key_size;
@@ -210,7 +211,8 @@ static bool pin_room(struct ss_cache *cache)
     return true;
 }
 
-bool ss_cache_put(struct ss_cache *cache, struct ss_bytes user_id, struct ss_bytes packed)
+bool ss_cache_put(struct ss_cache *cache, struct ss_bytes user_id, struct ss_bytes packed,
+                  int64_t wake_ms)
 {
     uint32_t hash = hash_of(user_id);
     struct slot *slot = slot_of(cache, hash, user_id);
@@ -241,6 +243,7 @@ bool ss_cache_put(struct ss_cache *cache, struct ss_bytes user_id, struct ss_byt
         entry = larger;
     }
     slot->referenced = true;
+    entry->wake_ms = wake_ms;
     if (!entry->pinned) {
         entry->pinned = true;
         entry->pin = (uint32_t)cache->pinned_count;
@@ -260,6 +263,7 @@ void ss_cache_pinned(const struct ss_cache *cache, size_t i, struct ss_put *put)
     const struct entry *entry = cache->pinned[i];
     put->user_id = (struct ss_bytes){entry->bytes, entry->key_size};
     put->packed = (struct ss_bytes){entry->bytes + entry->key_size, entry->size};
+    put->wake_ms = entry->wake_ms;
 }
 
 void ss_cache_saved(struct ss_cache *cache)
@@ -267,6 +271,11 @@ void ss_cache_saved(struct ss_cache *cache)
     for (size_t i = 0; i < cache->pinned_count; i++)
         cache->pinned[i]->pinned = false;
     cache->pinned_count = 0;
+    evict(cache);
+}
+
+void ss_cache_trim(struct ss_cache *cache)
+{
     evict(cache);
 }
 

@@ -26,15 +26,17 @@ SS_MUST_USE bool ss_cache_get(struct ss_cache *cache, struct ss_bytes user_id,
  * memory. */
 SS_MUST_USE bool ss_cache_fill(struct ss_cache *cache, struct ss_bytes user_id,
                                struct ss_bytes packed);
-/* Replaces a state and pins it. false: out of memory, nothing changed. */
+/* Replaces a state and pins it; wake_ms is the put's. false: out of memory, nothing changed. */
 SS_MUST_USE bool ss_cache_put(struct ss_cache *cache, struct ss_bytes user_id,
-                              struct ss_bytes packed);
+                              struct ss_bytes packed, int64_t wake_ms);
 
 /* The pinned entries, as puts for the store, in the order in which they were first pinned. */
 size_t ss_cache_pinned_count(const struct ss_cache *cache);
 void ss_cache_pinned(const struct ss_cache *cache, size_t i, struct ss_put *put);
 /* All pinned entries are in the store: unpins them and evicts down to the limit. */
 void ss_cache_saved(struct ss_cache *cache);
+/* Evicts down to the limit, where much was filled and nothing is to be saved. */
+void ss_cache_trim(struct ss_cache *cache);
 
 size_t ss_cache_bytes(const struct ss_cache *cache);
 size_t ss_cache_entries(const struct ss_cache *cache);

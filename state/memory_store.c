@@ -23,6 +23,10 @@ struct slot {
 struct table {
     struct slot *slots;
     size_t mask, count; /* slots less one, entries; no slots at first */
+    /* A group of users is those at home in GROUP_SLOTS neighbouring slots. A heap without order
+     * among siblings: node 1 is the root, the groups are the leaves from wakes[groups] on, and each
+     * inner node is the lesser of its two children. */
+    int64_t *wakes;
     bool found;
     struct ss_checkpoint checkpoint;
 };
@@ -54,10 +58,51 @@ static struct slot *find_slot(const struct table *table, uint64_t hash, struct s
     }
 }
 
+enum { GROUP_SLOTS = 32, SLOTS_MIN = 64 };
+
+static size_t group_count(const struct table *table)
+{
+    return (table->mask + 1) / GROUP_SLOTS;
+}
+
+static void set_wake(struct table *table, size_t group, int64_t wake_ms)
+{
+    size_t node = group_count(table) + group;
+    table->wakes[node] = wake_ms;
+    for (node /= 2; node > 0; node /= 2) {
+        int64_t left = table->wakes[2 * node], right = table->wakes[2 * node + 1];
+        table->wakes[node] = left < right ? left : right;
+    }
+}
+
+static size_t group_of(const struct table *table, uint64_t hash)
+{
+    return (hash & table->mask) / GROUP_SLOTS;
+}
+
+/* Twice as many groups: both halves of one wake when it would have. */
+static bool grow_wakes(struct table *table, size_t groups)
+{
+    size_t before = table->wakes ? groups / 2 : 0;
+    int64_t *old = table->wakes, *wakes = malloc(2 * groups * sizeof *wakes);
+    if (!wakes)
+        return false;
+    for (size_t i = 0; i < 2 * groups; i++)
+        wakes[i] = SS_WAKE_NEVER;
+    table->wakes = wakes;
+    for (size_t g = 0; g < before; g++)
+        if (old[before + g] != SS_WAKE_NEVER) {
+            set_wake(table, g, old[before + g]);
+            set_wake(table, before + g, old[before + g]);
+        }
+    free(old);
+    return true;
+}
+
 static bool grow(struct table *table)
 {
     size_t old_size = table->slots ? table->mask + 1 : 0;
-    size_t size = old_size ? old_size * 2 : 64;
+    size_t size = old_size ? old_size * 2 : SLOTS_MIN;
     struct slot *old = table->slots;
     struct slot *slots = calloc(size, sizeof *slots);
     if (!slots)
@@ -73,7 +118,7 @@ static bool grow(struct table *table)
         slots[at] = old[i];
     }
     free(old);
-    return true;
+    return grow_wakes(table, size / GROUP_SLOTS);
 }
 
 static bool table_put(struct table *table, struct ss_bytes id, struct ss_bytes value)
@@ -128,7 +173,15 @@ static void table_reset(struct table *table)
     for (size_t i = 0; table->slots && i <= table->mask; i++)
         free(table->slots[i].entry);
     free(table->slots);
+    free(table->wakes);
     *table = (struct table){0};
+}
+
+static void wake_by(struct table *table, struct ss_bytes id, int64_t wake_ms)
+{
+    size_t group = group_of(table, hash_of(id));
+    if (wake_ms < table->wakes[group_count(table) + group])
+        set_wake(table, group, wake_ms);
 }
 
 static struct ss_bytes entry_value(const struct entry *entry)
@@ -217,6 +270,8 @@ static enum ss_status memory_save(struct ss_store *store, int32_t partition,
             table_delete(table, puts[i].user_id);
         else if (!table_put(table, puts[i].user_id, puts[i].packed))
             return fail_memory(err);
+        else
+            wake_by(table, puts[i].user_id, puts[i].wake_ms);
     }
     table->checkpoint = *next;
     table->found = true;
@@ -232,6 +287,59 @@ static enum ss_status memory_wipe(struct ss_store *store, int32_t partition,
     if (!ss_checkpoint_equal(&table->checkpoint, shown))
         return fail_other(partition, err);
     table_reset(table);
+    return SS_OK;
+}
+
+/* Linear probing: who is at home in the group stands there or right behind it. */
+static void deliver_group(const struct table *table, size_t group, ss_store_scan_sink *sink,
+                          void *arg)
+{
+    size_t end = (group + 1) * GROUP_SLOTS;
+    for (size_t i = group * GROUP_SLOTS;; i++) {
+        const struct slot *slot = &table->slots[i & table->mask];
+        if (!slot->entry && i >= end)
+            return;
+        if (slot->entry && group_of(table, slot->hash) == group)
+            sink(arg, (struct ss_bytes){slot->entry->bytes, slot->entry->id_size},
+                 entry_value(slot->entry));
+        if (i > table->mask + end)
+            return; /* once around */
+    }
+}
+
+static enum ss_status memory_wakes(struct ss_store *store, int32_t partition,
+                                   const struct ss_checkpoint *expect, int64_t until_ms,
+                                   uint32_t nth, struct ss_wake_group *out,
+                                   ss_store_scan_sink *sink, void *arg, struct ss_error *err)
+{
+    struct table *table = table_of(store, partition);
+    *out = (struct ss_wake_group){.wake_ms = SS_WAKE_NEVER};
+    if (!table)
+        return fail_memory(err);
+    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
+        return fail_other(partition, err);
+    if (nth > 0 || !table->slots || table->wakes[1] == SS_WAKE_NEVER)
+        return SS_OK;
+    size_t node = 1;
+    while (node < group_count(table))
+        node = 2 * node + (table->wakes[2 * node] != table->wakes[node]);
+    *out = (struct ss_wake_group){true, (uint32_t)(node - group_count(table)), table->wakes[1]};
+    if (out->wake_ms <= until_ms)
+        deliver_group(table, out->group, sink, arg);
+    return SS_OK;
+}
+
+static enum ss_status memory_rearm(struct ss_store *store, int32_t partition,
+                                   const struct ss_checkpoint *expect, uint32_t group,
+                                   int64_t wake_ms, struct ss_error *err)
+{
+    struct table *table = table_of(store, partition);
+    if (!table)
+        return fail_memory(err);
+    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
+        return fail_other(partition, err);
+    if (table->slots && group < group_count(table))
+        set_wake(table, group, wake_ms);
     return SS_OK;
 }
 
@@ -263,6 +371,8 @@ static const struct ss_store_ops memory_ops = {
     .load = memory_load,
     .save = memory_save,
     .wipe = memory_wipe,
+    .wakes = memory_wakes,
+    .rearm = memory_rearm,
     .scan = memory_scan,
     .close = memory_close,
 };

@@ -1,16 +1,17 @@
-/* pack.c - format 1 of a packed state, field by field.
+/* pack.c - format 2 of a packed state, field by field.
  *
- *   state   = format (byte, 1) parts (byte) part*
+ *   state   = format (byte, 2) parts (byte) part*
  *   parts     bit i: part i of enum ss_input follows; bit 7: `published` follows. A part whose
  * fields all have their default is absent. part    = mask field*. Mask: 2 bytes little-endian in
- * payments and bills, else 1 byte. Bit n: the part's field n (the tables below) differs from its
- * default and follows; flags are the bit itself. Unused bits are 0.
+ * payments, bills and published, else 1 byte. Bit n: the part's field n (the tables below) differs
+ * from its default and follows; flags are the bit itself. Unused bits are 0.
  *
  * Kinds of field; the default is 0 (false) unless the table says otherwise:
  *   u       varint                          z       varint of zig-zag(value)
  *   d       z of (value - reference day)    rel D   z of (value - D); the default is D
  *   t       time, below, against the start of the reference day
- *   recent  count (byte, 1 to 32), then each hash in 4 bytes little-endian
+ *   recent  count (byte, 1 to 32), then each hash in 4 bytes little-endian, then the days from the
+ *           newest back: the first one d, each other one as varint(the day after it - its own)
  *   list    count (byte, at least 1), then the entries
  *
  * The reference day is 2020-01-01 at first; then the newest ref_day among the parts that have come
@@ -34,10 +35,12 @@
  *   10   any         flag   any           flag   1 removed  u   1 recent       1 score         z
  *   11   recent             open          list   2 any   flag                  2 benefits      u
  *   12                      recent               3 recent                      3 sequence      u
- *                                                                              4 as_of_ms      t
- *   d/30 and d/90 are of ref_day, rounded down.                                6-7 standing itself
+ *   d/30 and d/90 are of ref_day, rounded down.                                4 as_of_ms      t
+ *                                                                              5 business   flag
+ *   horizon is varint(as_of_ms - horizon_ms).                                  6-7 standing itself
+ *                                                                              8 horizon
  *
- * Entries: open bills: due t (the first; each other one against the one before), id_hash in 8
+ * Entries: open bills: due t (the first; each other one against the one before), id_hash in 4
  * bytes; credit lines: id_hash in 4 bytes, limit u, balance z; shares: hash in 4 bytes, position u;
  * cases: 8 bytes. Lists are in the order that scoring/user_state.h says; any other is refused.
  *
@@ -53,16 +56,17 @@
 
 /* Upper bounds, so that the writer needs no checks. */
 enum {
-    RECENT_MAX = 1 + 4 * SS_RECENT_MAX,
+    RECENT_MAX = 1 + 4 * SS_RECENT_MAX + SS_VARINT_MAX + 5 * (SS_RECENT_MAX - 1),
     PAYMENTS_MAX = 2 + 10 * SS_VARINT_MAX + RECENT_MAX,
-    BILLS_MAX = 2 + 10 * SS_VARINT_MAX + 1 + SS_OPEN_BILLS_MAX * (SS_VARINT_MAX + 8) + RECENT_MAX,
+    BILLS_MAX =
+        2 + 10 * SS_VARINT_MAX + 1 + SS_OPEN_BILLS_MAX * (SS_VARINT_MAX + 1 + 4) + RECENT_MAX,
     BOOKINGS_MAX = 1 + 5 * SS_VARINT_MAX + RECENT_MAX,
     SOCIAL_MAX = 1 + 2 * SS_VARINT_MAX + RECENT_MAX,
     PROFILES_MAX =
         1 + 4 * SS_VARINT_MAX + 1 + SS_CREDIT_LINES_MAX * (4 + 2 * SS_VARINT_MAX) + RECENT_MAX,
     CONSENTS_MAX = 1 + 3 * SS_VARINT_MAX + 1 + SS_SHARES_MAX * (4 + SS_VARINT_MAX) + RECENT_MAX,
     BLACKLIST_MAX = 1 + 1 + SS_CASES_MAX * 8 + RECENT_MAX,
-    PUBLISHED_MAX = 1 + 5 * SS_VARINT_MAX,
+    PUBLISHED_MAX = 2 + 6 * SS_VARINT_MAX,
 };
 static_assert(2 + PAYMENTS_MAX + BILLS_MAX + BOOKINGS_MAX + SOCIAL_MAX + PROFILES_MAX +
                       CONSENTS_MAX + BLACKLIST_MAX + PUBLISHED_MAX <=
@@ -134,9 +138,17 @@ static inline bool put_count(struct writer *w, int bit, unsigned count, unsigned
 
 static inline void put_recent(struct writer *w, int bit, const struct ss_recent *recent)
 {
-    if (put_count(w, bit, recent->count, SS_RECENT_MAX))
-        for (unsigned i = 0; i < recent->count; i++)
-            w->at = ss_put_u32(w->at, recent->hash[i]);
+    if (!put_count(w, bit, recent->count, SS_RECENT_MAX))
+        return;
+    for (unsigned i = 0; i < recent->count; i++)
+        w->at = ss_put_u32(w->at, recent->hash[i]);
+    int64_t after = recent->day[recent->count - 1];
+    w->at = ss_put_varint(w->at, ss_zigzag(after - w->reference));
+    for (unsigned i = recent->count - 1u; i > 0; i--) {
+        assert(recent->day[i - 1] <= after);
+        w->at = ss_put_varint(w->at, (uint64_t)(after - recent->day[i - 1]));
+        after = recent->day[i - 1];
+    }
 }
 
 static void put_payments(struct writer *w, const struct ss_payments_part *p)
@@ -152,8 +164,8 @@ static void put_payments(struct writer *w, const struct ss_payments_part *p)
     put_u(w, 8, p->categories[0]);
     put_u(w, 9, p->categories[1]);
     put_flag(w, 10, p->any);
-    put_recent(w, 11, &p->recent);
     w->reference = ss_pack_reference(w->reference, p->ref_day);
+    put_recent(w, 11, &p->recent);
 }
 
 static bool bill_before(const struct ss_open_bill *a, const struct ss_open_bill *b)
@@ -177,7 +189,7 @@ static void put_bills(struct writer *w, const struct ss_bills_part *p)
         for (unsigned i = 0; i < p->open_count; i++) {
             assert(i == 0 || bill_before(&p->open[i - 1], &p->open[i]));
             w->at = put_difference(w->at, ss_pack_minus(p->open[i].due_at_ms, before));
-            w->at = ss_put_u64(w->at, p->open[i].id_hash);
+            w->at = ss_put_u32(w->at, p->open[i].id_hash);
             before = p->open[i].due_at_ms;
         }
     }
@@ -192,8 +204,8 @@ static void put_bookings(struct writer *w, const struct ss_bookings_part *p)
     put_u(w, 3, (uint64_t)p->no_show_milli);
     put_u(w, 4, (uint64_t)p->cancelled_milli);
     put_flag(w, 5, p->any);
-    put_recent(w, 6, &p->recent);
     w->reference = ss_pack_reference(w->reference, p->ref_day);
+    put_recent(w, 6, &p->recent);
 }
 
 static void put_social(struct writer *w, const struct ss_social_part *p)
@@ -254,7 +266,9 @@ static void put_published(struct writer *w, const struct ss_published *p)
     put_u(w, 2, p->benefits);
     put_u(w, 3, (uint64_t)p->sequence);
     put_time(w, 4, p->as_of_ms);
+    put_flag(w, 5, p->business);
     w->mask |= (uint32_t)p->standing << 6;
+    put_u(w, 8, (uint64_t)ss_pack_minus(p->as_of_ms, p->horizon_ms));
 }
 
 static inline uint8_t *begin_part(struct writer *w, int mask_size)
@@ -308,8 +322,8 @@ size_t ss_state_pack(const struct ss_user_state *state, uint8_t *out)
     start = begin_part(&w, 1);
     put_blacklist(&w, &state->blacklist);
     end_part(&w, start, 1, &out[1], SS_BLACKLIST);
-    start = begin_part(&w, 1);
+    start = begin_part(&w, 2);
     put_published(&w, &state->published);
-    end_part(&w, start, 1, &out[1], SS_PACK_PUBLISHED);
+    end_part(&w, start, 2, &out[1], SS_PACK_PUBLISHED);
     return (size_t)(w.at - out);
 }

@@ -5,7 +5,7 @@
  * absent parts are all-zero. Derived from the values alone: equal states have equal bytes on every
  * machine, so that a byte compare of Redis and changelog is a compare of states. The format is
  * described field by field at the top of pack.c (unpack.c reads it); the format byte rises with any
- * change, and old ones stay readable.
+ * change, and an older one is refused by name.
  */
 #ifndef SS_STATE_PACK_H
 #define SS_STATE_PACK_H

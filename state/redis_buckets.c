@@ -41,6 +41,12 @@ void ss_redis_key_checkpoint(struct ss_redis_key *key)
     key->size = key->start + 2;
 }
 
+void ss_redis_key_wakes(struct ss_redis_key *key)
+{
+    memcpy(key->text + key->start, "wk", 2); /* nor is w */
+    key->size = key->start + 2;
+}
+
 bool ss_redis_batch_init(struct ss_redis_batch *batch, uint32_t buckets)
 {
     *batch = (struct ss_redis_batch){.buckets = buckets};

@@ -18,6 +18,7 @@ struct ss_redis_key {
 void ss_redis_key_init(struct ss_redis_key *key, const char *prefix, int32_t partition);
 void ss_redis_key_bucket(struct ss_redis_key *key, uint32_t bucket);
 void ss_redis_key_checkpoint(struct ss_redis_key *key);
+void ss_redis_key_wakes(struct ss_redis_key *key);
 
 /* A batch: its users in chains, one for each bucket that occurs. */
 struct ss_redis_chain {

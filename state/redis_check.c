@@ -33,7 +33,8 @@ static const struct meaning meanings[] = {
     {"ERR max number of clients", SS_RETRY, "it has too many clients"},
     {"ERR invalid password", SS_STOP, "user or password are wrong"},
     {"ERR DB index", SS_STOP, "it has no such database"},
-    {"ERR", SS_STOP, "it does not take a command of ours: it must be Redis 6 or newer, or Valkey"},
+    {"ERR", SS_STOP,
+     "it does not take a command of ours: it must be Redis 6.2 or newer, or Valkey"},
 };
 
 /* What a node of a cluster says beyond these. */
@@ -180,6 +181,28 @@ static enum ss_status info_policy(struct ss_redis_connection *c, char *value, si
     return SS_OK;
 }
 
+/* Saves bring times forward with ZADD LT. A server that may not tell is believed, until it refuses
+ * that. Valkey tells the version of Redis that it is compatible with. */
+static enum ss_status check_version(struct ss_redis_connection *c, struct ss_error *err)
+{
+    static const char name[] = "redis_version:";
+    redisReply *reply = NULL;
+    bool refused;
+    int major = 0, minor = 0;
+    ss_redis_texts(c, "INFO", "server", NULL);
+    enum ss_status status = ask(c, &reply, &refused, err);
+    if (status != SS_OK || refused)
+        return status;
+    const char *at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
+    bool told = at && sscanf(at + sizeof name - 1, "%d.%d", &major, &minor) == 2;
+    freeReplyObject(reply);
+    if (told && (major < 6 || (major == 6 && minor < 2)))
+        return ss_fail(err, SS_STOP,
+                       "redis %s is of version %d.%d: it must be 6.2 or newer, or Valkey", c->name,
+                       major, minor);
+    return SS_OK;
+}
+
 static enum ss_status check_eviction(struct ss_redis_connection *c, struct ss_error *err)
 {
     char policy[64];
@@ -247,6 +270,8 @@ static enum ss_status check_listpacks(struct ss_redis_connection *c, struct ss_e
 
 enum ss_status ss_redis_check(struct ss_redis_connection *c, struct ss_error *err)
 {
-    enum ss_status status = check_eviction(c, err);
+    enum ss_status status = check_version(c, err);
+    if (status == SS_OK)
+        status = check_eviction(c, err);
     return status == SS_OK ? check_listpacks(c, err) : status;
 }

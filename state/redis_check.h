@@ -8,7 +8,8 @@
 /* AUTH and SELECT as the URL says. */
 SS_MUST_USE enum ss_status ss_redis_log_in(struct ss_redis_connection *c, struct ss_error *err);
 
-/* The checks of redis_store.h: eviction (SS_STOP) and the listpack limits (raised, or a warning).
+/* The checks of redis_store.h: version and eviction (SS_STOP), and the listpack limits (raised, or
+ * a warning).
  */
 SS_MUST_USE enum ss_status ss_redis_check(struct ss_redis_connection *c, struct ss_error *err);
 

@@ -60,10 +60,9 @@ static void deliver_states(const struct ss_redis_store *redis, redisReply **answ
     }
 }
 
-/* Takes the checkpoint away, which promises what is not there, if it still is the one expected. */
-static enum ss_status fail_lost(struct ss_redis_store *redis, int32_t partition,
-                                const struct ss_redis_key *key, struct ss_bytes expected,
-                                struct ss_error *err)
+enum ss_status ss_redis_fail_lost(struct ss_redis_store *redis, int32_t partition,
+                                  const struct ss_redis_key *key, struct ss_bytes expected,
+                                  struct ss_error *err)
 {
     redisReply *reply = NULL;
     bool done;
@@ -111,7 +110,7 @@ static enum ss_status load_states(struct ss_redis_store *redis, int32_t partitio
         ss_redis_drop(redis->connection);
         status = ss_fail(err, SS_RETRY, "redis %s answers out of step", redis->connection->name);
     } else if (lost) {
-        status = fail_lost(redis, partition, &checkpoint_key, expected, err);
+        status = ss_redis_fail_lost(redis, partition, &checkpoint_key, expected, err);
     } else {
         deliver_states(redis, reply->element + 1, sink, arg);
     }

@@ -1,5 +1,5 @@
-/* redis_partition.h - what redis_store.c, redis_load.c and redis_wipe.c share: the handle, and the
- * value of a partition's checkpoint key. Internal to state/.
+/* redis_partition.h - what redis_store.c, redis_load.c, redis_wipe.c and redis_wakes.c share: the
+ * handle, and the value of a partition's checkpoint key. Internal to state/.
  *
  *   value = buckets (4 bytes little-endian) what
  *   what  = a packed checkpoint (it begins with 1), or 0 and 16 random bytes: a wipe has begun
@@ -15,6 +15,10 @@
  * meanwhile can lose some buckets and keep the checkpoint, and a bucket that is gone would read
  * like one without users. A bucket without the field is such a loss, and load then takes the
  * checkpoint away, so that the partition is rebuilt (promise 2).
+ *
+ * Users of a bucket wake together: a sorted set has the buckets by when the first user of each is
+ * to be woken. In a cluster it has an own member under the empty name, which is never woken, for
+ * the same reason.
  */
 #ifndef SS_STATE_REDIS_PARTITION_H
 #define SS_STATE_REDIS_PARTITION_H
@@ -74,6 +78,18 @@ SS_MUST_USE enum ss_status ss_redis_compare(struct ss_redis_store *redis, int32_
                                             struct ss_bytes expected, struct ss_bytes next,
                                             bool *done, struct ss_error *err);
 
+/* Writes the ZADD of a save: buckets in the batch wake no later than the earliest of the puts. */
+SS_MUST_USE enum ss_status ss_redis_write_wakes(struct ss_redis_store *redis,
+                                                struct ss_redis_key *key, const struct ss_put *puts,
+                                                struct ss_error *err);
+/* The member that a cluster's set of wakes is known by. */
+void ss_redis_put_own_wake(struct ss_redis_store *redis, const struct ss_redis_key *key);
+/* Takes a checkpoint away that promises what is not there, if it still is the one expected:
+ * SS_GIVE_UP with why. */
+SS_MUST_USE enum ss_status ss_redis_fail_lost(struct ss_redis_store *redis, int32_t partition,
+                                              const struct ss_redis_key *key,
+                                              struct ss_bytes expected, struct ss_error *err);
+
 enum ss_status ss_redis_fail_other(int32_t partition, struct ss_error *err); /* SS_GIVE_UP */
 enum ss_status ss_redis_fail_memory(struct ss_error *err);                   /* SS_STOP */
 
@@ -89,7 +105,14 @@ static inline struct ss_bytes ss_redis_bytes(const redisReply *reply)
     return (struct ss_bytes){reply->str, (size_t)reply->len};
 }
 
-/* The operations of redis_load.c and redis_wipe.c. */
+/* The operations of redis_load.c, redis_wipe.c and redis_wakes.c. */
+enum ss_status ss_redis_wakes(struct ss_store *store, int32_t partition,
+                              const struct ss_checkpoint *expect, int64_t until_ms, uint32_t nth,
+                              struct ss_wake_group *out, ss_store_scan_sink *sink, void *arg,
+                              struct ss_error *err);
+enum ss_status ss_redis_rearm(struct ss_store *store, int32_t partition,
+                              const struct ss_checkpoint *expect, uint32_t group, int64_t wake_ms,
+                              struct ss_error *err);
 enum ss_status ss_redis_load(struct ss_store *store, int32_t partition,
                              const struct ss_checkpoint *expect, const struct ss_bytes *user_ids,
                              size_t count, ss_store_sink *sink, void *arg, struct ss_error *err);

@@ -2,7 +2,7 @@
  *
  * load   MULTI; GET checkpoint; HMGET for each bucket; EXEC           one round trip
  * save   WATCH checkpoint; GET checkpoint                             one
- *        MULTI; HSET and HDEL for each bucket; SET checkpoint; EXEC   one
+ *        MULTI; HSET and HDEL for each bucket; ZADD wakes; SET checkpoint; EXEC   one
  *
  * The other operations are redis_wipe.c's; a partition's keys are told in redis_partition.h. Each
  * operation is one attempt after the other until the node that has the partition is found.
@@ -121,6 +121,8 @@ static enum ss_status save_states(struct ss_redis_store *redis, int32_t partitio
     redisReply *reply = NULL;
     ss_redis_multi(redis->connection);
     status = write_states(redis, &key, puts, err);
+    if (status == SS_OK)
+        status = ss_redis_write_wakes(redis, &key, puts, err);
     if (status != SS_OK)
         return status;
     ss_redis_keyed(redis, "SET", &checkpoint_key, 1);
@@ -177,6 +179,8 @@ static const struct ss_store_ops redis_ops = {
     .load = ss_redis_load,
     .save = redis_save,
     .wipe = ss_redis_wipe,
+    .wakes = ss_redis_wakes,
+    .rearm = ss_redis_rearm,
     .scan = ss_redis_scan,
     .close = redis_close,
 };

@@ -97,8 +97,13 @@ static enum ss_status unlink_buckets(struct ss_redis_store *redis, int32_t parti
                 ss_redis_key_bucket(&key, bucket);
                 put_own_field(redis, &key);
             }
-        if (to == mark->buckets)
+        if (to == mark->buckets) {
+            ss_redis_key_wakes(&key);
+            ss_redis_keyed(redis, "DEL", &key, 0);
+            if (redis->cluster)
+                ss_redis_put_own_wake(redis, &key);
             ss_redis_keyed(redis, "DEL", &mark_key, 0);
+        }
         status = ss_redis_exec(redis->connection, &reply, NULL, err);
         if (status == SS_OK) {
             ours = reply->type != REDIS_REPLY_NIL;

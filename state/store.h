@@ -12,6 +12,7 @@
 #ifndef SS_STATE_STORE_H
 #define SS_STATE_STORE_H
 
+#include "scoring/apply.h"
 #include "state/checkpoint.h"
 
 struct ss_store; /* each implementation's own */
@@ -19,6 +20,15 @@ struct ss_store; /* each implementation's own */
 struct ss_put {
     struct ss_bytes user_id;
     struct ss_bytes packed; /* size 0 deletes */
+    int64_t wake_ms; /* when time alone has to do with this user next; SS_WAKE_NEVER: never */
+};
+
+/* Users wake in groups: of each the store keeps when the first of it is to be woken, or somewhat
+ * earlier, so that millions who sleep cost next to nothing. */
+struct ss_wake_group {
+    bool found; /* anybody is to be woken at all */
+    uint32_t group;
+    int64_t wake_ms; /* the earliest of all groups' */
 };
 
 /* Receives the i-th asked state; packed has size 0 where there is none, and is valid during the
@@ -50,6 +60,18 @@ struct ss_store_ops {
      * not take away what a successor has put there. */
     enum ss_status (*wipe)(struct ss_store *store, int32_t partition,
                            const struct ss_checkpoint *shown, struct ss_error *err);
+    /* The group that wakes first of all; with nth the one after so many others, for which a store
+     * that costs no round trip need not look. If it wakes at until_ms at the latest, sink receives
+     * all states of it, atomically with the checkpoint; SS_GIVE_UP as load. */
+    enum ss_status (*wakes)(struct ss_store *store, int32_t partition,
+                            const struct ss_checkpoint *expect, int64_t until_ms, uint32_t nth,
+                            struct ss_wake_group *out, ss_store_scan_sink *sink, void *arg,
+                            struct ss_error *err);
+    /* Sets when a group wakes next: save only ever brings that forward. A compare on the checkpoint
+     * as well. */
+    enum ss_status (*rearm)(struct ss_store *store, int32_t partition,
+                            const struct ss_checkpoint *expect, uint32_t group, int64_t wake_ms,
+                            struct ss_error *err);
     /* All states of a partition, in no order; not atomic. */
     enum ss_status (*scan)(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
                            void *arg, struct ss_error *err);

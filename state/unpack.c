@@ -94,10 +94,16 @@ static inline void get_recent(struct unpacker *u, int bit, struct ss_recent *rec
 {
     uint8_t count = get_count(u, bit, SS_RECENT_MAX);
     const uint8_t *at = ss_get_bytes(&u->in, (size_t)count * 4);
-    if (!at)
+    if (!at || count == 0)
         return;
     for (uint8_t i = 0; i < count; i++)
         recent->hash[i] = ss_load_u32(at + (size_t)i * 4);
+    int64_t day = ss_pack_plus(u->reference, ss_unzigzag(ss_get_varint(&u->in)));
+    recent->day[count - 1] = (int32_t)(day = bounded(u, day, INT32_MIN, INT32_MAX));
+    for (uint8_t i = (uint8_t)(count - 1); i > 0; i--) {
+        day -= (int64_t)ss_get_bounded(&u->in, UINT32_MAX);
+        recent->day[i - 1] = (int32_t)(day = bounded(u, day, INT32_MIN, INT32_MAX));
+    }
     recent->count = count;
 }
 
@@ -114,8 +120,8 @@ static void get_payments(struct unpacker *u, struct ss_payments_part *p)
     p->categories[0] = (uint32_t)get_u(u, 8, UINT32_MAX);
     p->categories[1] = (uint32_t)get_u(u, 9, UINT32_MAX);
     p->any = has(u, 10);
-    get_recent(u, 11, &p->recent);
     u->reference = ss_pack_reference(u->reference, p->ref_day);
+    get_recent(u, 11, &p->recent);
 }
 
 static void get_bills(struct unpacker *u, struct ss_bills_part *p)
@@ -134,7 +140,7 @@ static void get_bills(struct unpacker *u, struct ss_bills_part *p)
     for (unsigned i = 0; i < p->open_count; i++) {
         struct ss_open_bill *bill = &p->open[i];
         bill->due_at_ms = before = ss_pack_plus(before, get_difference(&u->in));
-        bill->id_hash = ss_get_u64(&u->in);
+        bill->id_hash = ss_get_u32(&u->in);
         if (i > 0 && (bill->due_at_ms < bill[-1].due_at_ms ||
                       (bill->due_at_ms == bill[-1].due_at_ms && bill->id_hash <= bill[-1].id_hash)))
             ss_reader_fail(&u->in);
@@ -150,8 +156,8 @@ static void get_bookings(struct unpacker *u, struct ss_bookings_part *p)
     p->no_show_milli = get_i64(u, 3);
     p->cancelled_milli = get_i64(u, 4);
     p->any = has(u, 5);
-    get_recent(u, 6, &p->recent);
     u->reference = ss_pack_reference(u->reference, p->ref_day);
+    get_recent(u, 6, &p->recent);
 }
 
 static void get_social(struct unpacker *u, struct ss_social_part *p)
@@ -210,13 +216,15 @@ static void get_blacklist(struct unpacker *u, struct ss_blacklist_part *p)
 
 static void get_published(struct unpacker *u, struct ss_published *p)
 {
-    p->standing = (uint8_t)(u->mask >> 6);
+    p->standing = (uint8_t)(u->mask >> 6 & 3);
     p->tier = (uint8_t)get_u(u, 0, UINT8_MAX);
     if (has(u, 1))
         p->score = (int16_t)bounded(u, ss_unzigzag(get_u(u, 1, UINT64_MAX)), INT16_MIN, INT16_MAX);
     p->benefits = (uint32_t)get_u(u, 2, UINT32_MAX);
     p->sequence = get_i64(u, 3);
     p->as_of_ms = get_time(u, 4);
+    p->business = has(u, 5);
+    p->horizon_ms = ss_pack_minus(p->as_of_ms, (int64_t)get_u(u, 8, UINT64_MAX));
 }
 
 /* Reads the part's mask, of which only `known` bits may be set; false: the part is absent. */
@@ -263,7 +271,7 @@ enum ss_status ss_state_unpack(struct ss_bytes packed, struct ss_user_state *sta
         get_consents(&u, &state->consents);
     if (begin_part(&u, parts, SS_BLACKLIST, 0x03))
         get_blacklist(&u, &state->blacklist);
-    if (begin_part(&u, parts, SS_PACK_PUBLISHED, 0xdf))
+    if (begin_part(&u, parts, SS_PACK_PUBLISHED, 0x1ff))
         get_published(&u, &state->published);
 
     if (!u.in.bad && u.in.at == u.in.end)

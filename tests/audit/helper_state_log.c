@@ -172,7 +172,8 @@ void tamper(struct engine *engine, const char *user, const char *state)
 {
     const struct ss_checkpoint own = engine->saved;
     struct ss_checkpoint other = own;
-    struct ss_put put = {text_bytes(user), state ? text_bytes(state) : (struct ss_bytes){0}};
+    struct ss_put put = {text_bytes(user), state ? text_bytes(state) : (struct ss_bytes){0},
+                         SS_WAKE_NEVER};
     struct ss_store *store = engine->store;
     struct ss_error err;
     other.broker_time_ms++;

@@ -26,10 +26,13 @@ from bus import INPUTS, Bus  # noqa: E402
 from engine import BINARY, Engine  # noqa: E402
 from faults import Faults  # noqa: E402
 from fleet import Fleet  # noqa: E402
-from judge import checkpoint_offset, judge, redis_partition  # noqa: E402
+from judge import (  # noqa: E402
+    checkpoint_offset, clocks, judge, redis_partition, subscriber_of,
+)
 from load import Load  # noqa: E402
 from parts import RedisPair, Toxiproxy, lasting_port  # noqa: E402
 from stack import TREE, Stack  # noqa: E402
+from timely import DUE_MS_MAX, Timely  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 INSTANCES = ("one", "two", "three")
@@ -39,6 +42,17 @@ PREFIX = "chaos"
 GROUP = "chaos"
 DRAIN_SECONDS = 300
 PROGRESS_SECONDS = 10
+QUIET_SECONDS = 3  # without a score record, with clocks that go on: what was due has been published
+EVENTS_PER_LIFE_SECOND = 150  # of the load for each life that Timely begins in a second
+# What the judge goes by must be among what a subscriber sees: kind, cause, positions, as_of, clock.
+SUBSCRIBERS = [
+    {"name": "lending", "fields": [
+        "sequence", "kind", "standing", "score", "previous_score", "tier", "factors", "reasons",
+        "case_id", "cause", "positions", "consent_positions", "as_of", "clock", "model_version"]},
+    {"name": "car-rental", "topic": "scores.cars", "fields": [
+        "sequence", "kind", "standing", "score", "cause", "positions", "as_of", "clock"]},
+]
+KEPT_WHOLE = "scores.lending"  # the other one is compacted, as the engine makes it
 
 
 def say(text):
@@ -56,7 +70,9 @@ def config_for(bootstrap, registry, redis):
         "registry": {"url": registry},
         "redis": {"url": redis, "prefix": PREFIX, "buckets": 64},
         "topics": {"partitions": PARTITIONS},
-        "state": {"segment_ms": 30000, "max_compaction_lag_ms": 20000, "delete_retention_ms": 120000},
+        "state": {"segment_ms": 30000, "max_compaction_lag_ms": 20000, "delete_retention_ms": 120000,
+                  "heartbeat_ms": 1000},
+        "subscribers": SUBSCRIBERS,
         "batch": {"records_max": 1000},
         "cache": {"bytes_max": 131072},
     }
@@ -113,6 +129,8 @@ class Run:
         self.closers = []
         self.verdicts = []
         self.drain_seconds = 0.0
+        self.due_by = 0
+        self._score_ends, self._since = None, 0.0
 
     def set_up(self):
         kafka_port, redis_port, registry_port = (lasting_port() for _ in range(3))
@@ -133,6 +151,10 @@ class Run:
         engines = config_for(f"127.0.0.1:{kafka_port}", f"http://127.0.0.1:{registry_port}/{path}",
                              f"redis://127.0.0.1:{redis_port}")
         engines["topics"] |= {name: name for name in INPUTS}
+        self.bus = Bus(self.stack)
+        # Quiet when the broker goes away.
+        self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})
+        self.bus.create_topics([KEPT_WHOLE], PARTITIONS, cleanup__policy="delete", retention__ms=-1)
         tool = Engine(direct, self.directory)
         tool.run("topics", "create")
         tool.run("schemas", "register")
@@ -145,6 +167,9 @@ class Run:
             self.fleet.start(instance)
         self.load = Load(tool.config_file(), self.options.seed, self.options.rate)
         self.closers.append(self.load.finish)
+        self.timely = Timely(self.bus, self.engine, self.options.seed,
+                             max(self.options.rate / EVENTS_PER_LIFE_SECOND, 1))
+        self.closers.append(self.timely.finish)
         self.faults = Faults(self.options.seed, self.stack, self.toxiproxy, self.redis, self.fleet)
         self.lag = Lag(self.stack.bootstrap)
         self.closers.append(self.lag.close)
@@ -153,6 +178,7 @@ class Run:
         began = time.monotonic()
         deadline = began + self.options.minutes * 60
         self.load.start()
+        self.timely.start()
         self.faults.start()
         self.closers.append(self.faults.finish)
         said = began
@@ -164,6 +190,7 @@ class Run:
                     f"{', '.join(self.faults.now.values()) or 'quiet'}")
         self.faults.finish()
         self.load.finish()
+        self.timely.finish()
         assert not self.faults.errors, "the tool itself failed:\n" + "\n".join(self.faults.errors)
 
     def drain(self):
@@ -171,13 +198,14 @@ class Run:
         began = time.monotonic()
         total = self.lag.ends()
         say(f"the faults are over; draining {total} events")
-        self.bus = Bus(self.stack)
-        # Quiet when the broker goes away in the end.
+        # Not the one that has seen the broker come and go.
         self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})
         try:
             wait_until(lambda: self.lag.reached(total), DRAIN_SECONDS,
                        lambda: f"{self.lag.text}, {total} to be consumed")
             self.drain_seconds = time.monotonic() - began
+            self.due_by = int(time.time() * 1000)
+            wait_until(self._quiet, DUE_MS_MAX / 1000 + 60, "scores that time leaves alone")
             wait_until(self._redis_current, 60, "Redis at the changelog's last marks")
         except AssertionError as late:
             tails = "\n".join(f"{i}: {p.tail()}" for i, p in self.fleet.processes.items())
@@ -185,9 +213,22 @@ class Run:
         self.fleet.stop_all()
         if self.load.failed or self.load.troubles:
             say(f"the generator had trouble of its own: {self.load.troubles[:3]}")
-        elif self.load.delivered != total:
-            self.differences.append(f"{self.load.delivered} events delivered, {total} in the topics")
+        elif self.timely.failed or self.timely.delivered != self.timely.sent:
+            say(f"of {self.timely.sent} timely events {self.timely.delivered} were delivered")
+        elif self.load.delivered + self.timely.delivered != total:
+            self.differences.append(f"{self.load.delivered} and {self.timely.delivered} events "
+                                    f"delivered, {total} in the topics")
         return total
+
+    def _quiet(self):
+        """All that was due by self.due_by is published, and nothing more comes for the moment."""
+        now, ends = time.monotonic(), self.bus.ends("scores")
+        if ends != self._score_ends:
+            self._score_ends, self._since = ends, now
+        if now - self._since < QUIET_SECONDS:
+            return False
+        found = clocks(self.bus, PARTITIONS)
+        return len(found) == PARTITIONS and min(found.values()) > self.due_by + QUIET_SECONDS * 1000
 
     def _redis_current(self):
         """Each partition's checkpoint names a mark near the changelog's end (marker records follow)."""
@@ -237,8 +278,7 @@ on {os.cpu_count()} cores ({platform.machine()}), {len(INSTANCES)} processes of 
 
 Events: {sums['counted']} counted, {sums['duplicate']} duplicate, {sums['not_consented']} not consented,
 {sums['dead_lettered']} dead-lettered. Recounted and found equal: these counts,
-{sum(v.records for v in run.verdicts)} score records, {sum(v.entitlements for v in run.verdicts)} grants and
-revocations, {sum(v.dead_letters for v in run.verdicts)} dead letters; in Redis as in the changelog,
+{published_of(run.verdicts)}; in Redis as in the changelog,
 {sum(v.users for v in run.verdicts)} states.
 
 | lane | fault | times |
@@ -255,6 +295,18 @@ def sums_of(verdicts):
             for outcome, count in counts.items():
                 sums[outcome] += count
     return sums
+
+
+def published_of(verdicts):
+    def total(name):
+        return sum(getattr(each, name) for each in verdicts)
+
+    def by_time(kind):
+        return sum(each.by_time.get(kind, 0) for each in verdicts)
+
+    return (f"{total('records')} score records ({by_time('OVERDUE')} OVERDUE, {by_time('AGED')} AGED), "
+            f"{total('entitlements')} grants and revocations,\n{total('dead_letters')} dead letters, "
+            f"{total('shared')} records for subscribers ({total('tombstones')} tombstones)")
 
 
 def stopped(_number, _frame):
@@ -283,7 +335,8 @@ def main():
         run.disturb()
         total = run.drain()
         say("judging")
-        run.verdicts = judge(run.bus, run.redis.primary, PREFIX, PARTITIONS,
+        subscribers = [subscriber_of(run.bus, each, KEPT_WHOLE) for each in SUBSCRIBERS]
+        run.verdicts = judge(run.bus, run.redis.primary, PREFIX, PARTITIONS, subscribers, run.due_by,
                              min(os.cpu_count() or 1, PARTITIONS), say)
         for text in run.differences:
             say(text)
@@ -292,6 +345,7 @@ def main():
         for kind, count in run.faults.counts.items():
             say(f"  {count:4} {kind.replace('_', ' ')}")
         say("  " + ", ".join(f"{n} {what}" for what, n in sums_of(run.verdicts).items()))
+        say(f"  {published_of(run.verdicts)}")
         if options.record:
             write_record(run, total, differences, options.record)
     except KeyboardInterrupt:

@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import confluent_kafka
 
-from accounts import MARK_KEY, OUTCOMES, parse_mark, parse_numbers
+from accounts import MARK_KEY, OUTCOMES, mark_clock, parse_mark, parse_numbers
 from bus import INPUTS
 from recount import MODEL_FILE, Recount, decode, plain_schema, published_record
+from subscribers import Subscriber, Subscribers
 
 SHOWN_MAX = 5  # differences told in full, for each partition
+TAIL_MAX = 4000  # offsets at the end of a changelog in which there is a mark
+CLOCK_TOLERANCE_MS = 1000  # between what the engine and the producer in it take for now
 
 
 class Case(NamedTuple):
@@ -22,8 +25,10 @@ class Case(NamedTuple):
     partitions: int
     ends: dict  # topic -> end offset of this partition
     schema_ids: dict
+    subscribers: list  # of Subscriber
     states: dict  # what Redis holds of the partition: user -> bytes
     checkpoint: bytes
+    due_by: int  # what fell due before that must be published
 
 
 class Verdict(NamedTuple):
@@ -34,10 +39,14 @@ class Verdict(NamedTuple):
     entitlements: int
     dead_letters: int
     users: int
+    shared: int  # in the subscribers' topics
+    tombstones: int  # of them
+    by_time: dict  # OVERDUE, AGED -> score records
+    searched: int  # settled by search
     seconds: float
 
 
-def committed(case, topic):
+def committed(case, topic, start=confluent_kafka.OFFSET_BEGINNING):
     """The messages of the partition's part of a topic, as a read_committed subscriber gets them."""
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": case.bootstrap, "group.id": "judge", "enable.auto.commit": False,
@@ -45,7 +54,6 @@ def committed(case, topic):
         "isolation.level": "read_committed", "queued.max.messages.kbytes": 16384,
         "fetch.wait.max.ms": 10, "log_level": 0,
     })
-    start = confluent_kafka.OFFSET_BEGINNING
     consumer.assign([confluent_kafka.TopicPartition(topic, case.partition, start)])
     moved = time.monotonic()
     try:
@@ -66,6 +74,17 @@ def committed(case, topic):
         consumer.close()
 
 
+def clocks(bus, partitions):
+    """partition -> how far its newest mark says that time has passed."""
+    found = {}
+    for p, end in bus.ends("sesame-state").items():
+        case = Case(bus.bootstrap, p, partitions, {"sesame-state": end}, {}, [], {}, b"", 0)
+        for message in committed(case, "sesame-state", max(0, end - TAIL_MAX)):
+            if message.key().decode() == MARK_KEY:
+                found[p] = mark_clock(message.value())
+    return found
+
+
 def read_inputs(case):
     inputs = {}
     for name in INPUTS:
@@ -75,37 +94,55 @@ def read_inputs(case):
     return inputs
 
 
-def judge_scores(case, recount):
+def check_chain(recount, before, value, timestamp):
+    """What any subscriber can check, apart from the recount."""
+    opens = before is None or before["kind"] == "OPT_OUT"
+    follows = (1, None) if opens else (before["sequence"] + 1, before["score"])
+    good = (value["sequence"], value["previous_score"]) == follows
+    good &= opens == (value["kind"] == "OPT_IN")
+    good &= (value["cause"] is None) == (value["kind"] in ("OVERDUE", "AGED"))
+    good &= value["clock"] <= value["as_of"] and value["clock"] <= timestamp + CLOCK_TOLERANCE_MS
+    if not opens:
+        good &= value["as_of"] >= before["as_of"] and value["clock"] >= before["clock"]
+        good &= value["kind"] != "AGED" or value["clock"] == value["as_of"] > before["as_of"]
+    if not good:
+        recount.differences.append(
+            f"the chain of {value['user_id']} breaks at {value}, behind {before}")
+
+
+def judge_scores(case, recount, marks):
     schema, last, records = plain_schema("scores"), {}, 0
+    by_time = dict.fromkeys(("OVERDUE", "AGED"), 0)
     for message in committed(case, "scores"):
-        value = decode(schema, message.value())
+        value, timestamp = decode(schema, message.value()), message.timestamp()[1]
         records += 1
         user = value["user_id"]
-        assert message.key().decode() == user and value["cause"]["partition"] == case.partition
-        # What any subscriber can check, apart from the recount.
-        before = last.get(user)
-        opens = before is None or before[0] == "OPT_OUT"
-        follows = (1, None) if opens else (before[1] + 1, before[2])
-        if (value["sequence"], value["previous_score"]) != follows or opens != (
-                value["kind"] == "OPT_IN"):
-            recount.differences.append(f"the chain of {user} breaks at {value}, behind {before}")
-        last[user] = value["kind"], value["sequence"], value["score"]
-        positions = value["positions"]
-        recount.take(positions, published_record(value))
-    recount.take({name: case.ends[name] for name in INPUTS})
-    return records
+        assert message.key().decode() == user
+        if value["cause"] is None:
+            by_time[value["kind"]] = by_time.get(value["kind"], 0) + 1
+        else:
+            assert value["cause"]["partition"] == case.partition
+        check_chain(recount, last.get(user), value, timestamp)
+        last[user] = {key: value[key] for key in ("kind", "sequence", "score", "as_of", "clock")}
+        recount.take(value["positions"], timestamp + CLOCK_TOLERANCE_MS, published_record(value))
+    if marks.clock < case.due_by:
+        recount.differences.append(
+            f"partition {case.partition}: its clock stands at {marks.clock}, behind {case.due_by}")
+    recount.finish({name: case.ends[name] for name in INPUTS}, marks.clock,
+                   min(case.due_by, marks.clock))
+    return records, by_time
 
 
 def judge_entitlements(case, recount):
     schema, found, held = plain_schema("entitlements"), [], set()
     for message in committed(case, "entitlements"):
         value = decode(schema, message.value())
-        cause, key = value["cause"], (value["user_id"], value["benefit_id"])
+        cause, key = value["cause"] or {}, (value["user_id"], value["benefit_id"])
         if (value["action"] == "GRANTED") == (key in held):
             recount.differences.append(f"{value['action']} of {key} twice")
         (held.add if value["action"] == "GRANTED" else held.discard)(key)
         found.append((value["user_id"], value["action"], value["benefit_id"], value["score"],
-                      value["sequence"], cause["topic"], cause["offset"]))
+                      value["sequence"], value["as_of"], cause.get("topic"), cause.get("offset")))
     if found != recount.entitlements:
         missing, extra = set(recount.entitlements) - set(found), set(found) - set(recount.entitlements)
         recount.differences += [f"not granted or revoked: {each}" for each in missing]
@@ -135,16 +172,37 @@ def judge_dead_letters(case, recount):
     return len(found)
 
 
-def judge_state(case, recount):
-    """The changelog's marks and states, and that Redis holds the same bytes."""
-    states, mark, mark_offset = {}, None, None
-    for message in committed(case, "sesame-state"):
-        if message.key().decode() == MARK_KEY:
-            mark, mark_offset = parse_mark(message.value()), message.offset()
-        elif message.value() is None:
-            states.pop(message.key().decode(), None)
-        else:
-            states[message.key().decode()] = message.value()
+class Marks:
+    """The changelog of a partition: its states and its marks, as far as they are not compacted away.
+    Some are heartbeats: alone in their transaction, and only their clocks differ."""
+
+    def __init__(self, case):
+        self.states, self.last, self.offset, self.clock = {}, None, None, 0
+        self.differences = []
+        for message in committed(case, "sesame-state"):
+            if message.key().decode() == MARK_KEY:
+                self._take(case, message)
+            elif message.value() is None:
+                self.states.pop(message.key().decode(), None)
+            else:
+                self.states[message.key().decode()] = message.value()
+
+    def _take(self, case, message):
+        before, clock = self.last, self.clock
+        self.last, self.offset = parse_mark(message.value()), message.offset()
+        self.clock = mark_clock(message.value())
+        fallen = before and any(
+            self.last[name][key] < count for name in INPUTS for key, count in before[name].items())
+        if fallen or not clock <= self.clock <= message.timestamp()[1] + CLOCK_TOLERANCE_MS:
+            self.differences.append(
+                f"partition {case.partition}: the mark at {self.offset} says {self.clock}, "
+                f"{self.last}, the one before {clock}, {before}")
+
+
+def judge_state(case, recount, marks):
+    """The changelog's last mark and states, and that Redis holds the same bytes."""
+    states, mark, mark_offset = marks.states, marks.last, marks.offset
+    recount.differences += marks.differences
     for name in INPUTS:
         expected = {**recount.counts[name], "position": case.ends[name]}
         expected["consumed"] = sum(recount.counts[name][outcome] for outcome in OUTCOMES)
@@ -179,19 +237,26 @@ def judge_partition(case):
         return _judge_partition(case)
     except Exception:  # pylint: disable=broad-except
         text = f"partition {case.partition} could not be judged: {traceback.format_exc()}"
-        return Verdict(case.partition, [text], {}, 0, 0, 0, 0, 0.0)
+        return Verdict(case.partition, [text], {}, 0, 0, 0, 0, 0, 0, {}, 0, 0.0)
 
 
 def _judge_partition(case):
     began = time.monotonic()
+    subscribers = Subscribers(case.subscribers)
+    for name, topic in subscribers.topics.items():
+        subscribers.read(name, committed(case, topic.subscriber.topic))
+    marks = Marks(case)
     recount = Recount(case.partition, case.partitions, read_inputs(case), case.schema_ids,
-                      MODEL_FILE)
-    records = judge_scores(case, recount)
+                      MODEL_FILE, subscribers)
+    records, by_time = judge_scores(case, recount, marks)
+    recount.differences += subscribers.left()
     entitlements = judge_entitlements(case, recount)
     dead_letters = judge_dead_letters(case, recount)
-    users = judge_state(case, recount)
+    users = judge_state(case, recount, marks)
     return Verdict(case.partition, recount.differences, recount.counts, records, entitlements,
-                   dead_letters, users, time.monotonic() - began)
+                   dead_letters, users, sum(t.count for t in subscribers.topics.values()),
+                   sum(t.tombstones for t in subscribers.topics.values()), by_time,
+                   recount.settler.searched, time.monotonic() - began)
 
 
 def redis_partition(server, prefix, partition):
@@ -204,27 +269,43 @@ def redis_partition(server, prefix, partition):
             if key.endswith(b":cp"):
                 checkpoint = server.call("GET", key)
                 continue
+            if server.call("TYPE", key) != b"hash":  # when whom to wake: a view of the states
+                continue
+            if key.endswith(b":wk"):  # when buckets wake: derived from the states
+                continue
             fields = server.call("HGETALL", key)
             states.update(zip([user.decode() for user in fields[::2]], fields[1::2]))
         if cursor == b"0":
             return states, checkpoint
 
 
-def judge(bus, server, prefix, partitions, processes, say):
+def subscriber_of(bus, entry, whole):
+    """From its entry in the engines' config."""
+    topic = entry.get("topic", f"scores.{entry['name']}")
+    latest = bus.registry.get_latest_version(f"{topic}-value")
+    return Subscriber(entry["name"], topic, entry["fields"], topic == whole,
+                      latest.schema.schema_str, latest.schema_id)
+
+
+def judge(bus, server, prefix, partitions, subscribers, due_by, processes, say):
     """All partitions; the verdicts."""
-    topics = (*INPUTS, "scores", "entitlements", "dead-letters", "sesame-state")
+    topics = (*INPUTS, "scores", "entitlements", "dead-letters", "sesame-state",
+              *(each.topic for each in subscribers))
     ends = {name: bus.ends(name) for name in topics}
     ids = {name: bus.registry.get_latest_version(f"{name}-value").schema_id for name in INPUTS}
     cases = []
     for p in range(partitions):
         states, checkpoint = redis_partition(server, prefix, p)
         own = {name: found[p] for name, found in ends.items()}
-        cases.append(Case(bus.bootstrap, p, partitions, own, ids, states, checkpoint))
+        cases.append(Case(bus.bootstrap, p, partitions, own, ids, subscribers, states, checkpoint,
+                          due_by))
     verdicts = []
     with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=1) as pool:
         for verdict in pool.imap_unordered(judge_partition, cases, chunksize=1):
-            say(f"partition {verdict.partition}: {verdict.records} score records, "
-                f"{len(verdict.differences)} differences, judged in {verdict.seconds:.0f} s")
+            say(f"partition {verdict.partition}: {verdict.records} score records "
+                f"({', '.join(f'{n} {kind}' for kind, n in verdict.by_time.items())}), "
+                f"{verdict.searched} searches, {len(verdict.differences)} differences, judged in "
+                f"{verdict.seconds:.0f} s")
             for text in verdict.differences[:SHOWN_MAX]:
                 say(f"  {text[:1500]}")
             verdicts.append(verdict)

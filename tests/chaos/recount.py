@@ -2,28 +2,25 @@
 positions tell, by the second scorer (tests/golden), which shares nothing with the engine.
 
 Each score record says how far every input had been read when it was made. So the records of a partition,
-in their order, cut its inputs into small intervals; an interval's last event is the record's cause, and
-nothing else in it may lead to a record. The outcome of every event, every record, grant and revocation
-follows, and must be what is there.
+in their order, cut its inputs into small intervals; an interval's last event is the record's cause,
+where it has one, and nothing else in it may lead to a record. What a user's intervals hold up to the
+next record of that user is settled together (settle.py). The outcome of every event, every record,
+grant and revocation, and what subscribers are told follow, and must be what is there.
 """
 
-import copy
 import io
 import json
 import pathlib
-import sys
+from collections import deque
 
 import fastavro
 
 from bus import INPUTS, schema_text
+from settle import Group, Settler, same, second_scorer
 from stack import TREE
-
-sys.path.insert(0, str(TREE / "tests/golden"))
-import second_scorer  # noqa: E402  pylint: disable=wrong-import-position
 
 KEY_BYTES_MAX = 64
 TOLERANCE_MS = 86400000
-SEARCH_STEPS_MAX = 2000
 OUTCOME_NAMES = {"counted": "counted", "duplicate": "duplicate", "not-consented": "not_consented",
                  "dead-lettered": "dead_lettered"}
 
@@ -43,16 +40,16 @@ def murmur2(data):
     return h ^ h >> 15
 
 
+def plain(schema):
+    """A schema with times as numbers."""
+    if isinstance(schema, dict):
+        return {key: plain(value) for key, value in schema.items() if key != "logicalType"}
+    return [plain(value) for value in schema] if isinstance(schema, list) else schema
+
+
 def plain_schema(name):
-    """Our schema with times as numbers."""
-    schema = json.loads(schema_text(name))
-
-    def strip(node):
-        if isinstance(node, dict):
-            return {key: strip(value) for key, value in node.items() if key != "logicalType"}
-        return [strip(value) for value in node] if isinstance(node, list) else node
-
-    return fastavro.parse_schema(strip(schema))
+    """Ours."""
+    return fastavro.parse_schema(plain(json.loads(schema_text(name))))
 
 
 def decode(schema, value):
@@ -70,23 +67,31 @@ class Refused(Exception):
 
 class Recount:
     """Of one partition. `inputs`: topic -> its records as (timestamp, key, value), by offset;
-    `schema_ids`: topic -> the one id that events are written with."""
+    `schema_ids`: topic -> the one id that events are written with; `subscribers`: who is told of
+    whom, and gets to know what (subscribers.py)."""
 
-    def __init__(self, partition, partitions, inputs, schema_ids, model_file):
+    def __init__(self, partition, partitions, inputs, schema_ids, model_file, subscribers):
         self.partition, self.partitions = partition, partitions
         self.inputs, self.schema_ids = inputs, schema_ids
         self.schemas = {name: plain_schema(name) for name in INPUTS}
         self.model = second_scorer.Model(model_file)
-        self.scorer = second_scorer.Scorer(self.model, TOLERANCE_MS)
+        self.scorer = second_scorer.Scorer(self.model, None, TOLERANCE_MS)
+        self.subscribers = subscribers
+        self.settler = Settler(
+            self.scorer, partition, subscribers.names,
+            {offset: sight for offset, (sight, _) in subscribers.sights.items()})
         self.at = dict.fromkeys(INPUTS, 0)
+        self.scorer.positions[partition] = self.at
         self.counts = {name: dict.fromkeys(OUTCOME_NAMES.values(), 0) for name in INPUTS}
         self.dead = {}  # (topic, offset) -> reason
         self.entitlements = []
         self.differences = []
-        self.searched = 0
+        self.clock = 0  # the partition's, at least
+        self._pending = {}  # user -> groups since the last record
+        self._sights = deque(
+            (offset, sight, positions) for offset, (sight, positions) in
+            sorted(subscribers.sights.items()))
         self._routes = {}
-        tables = self.model.decay_tables.values()
-        self._shared = {id(table): table for table in tables}  # not copied with a user
 
     # -- one record of an input
 
@@ -128,100 +133,136 @@ class Recount:
 
     # -- an interval
 
-    def take(self, positions, published=None, entitled=None):
-        """Reads on to these positions. `published`: the record that stands there, as the scorer
-        writes it; its cause is the last event of `published["cause"]`'s topic."""
+    def take(self, positions, high, published=None):
+        """Reads on to these positions; the clock has not come beyond `high` there. `published`: the
+        record that stands there, as published_record() has it; its cause, if any, is the last
+        event of `published["topic"]`."""
+        cause_at = published and (published["topic"], published["offset"])
+        while self._sights:
+            offset, sight, at = self._sights[0]
+            if any(at[name] > positions[name] for name in INPUTS):
+                break
+            self._sights.popleft()
+            if cause_at != ("consents", offset):
+                self._take_sight(offset, sight, at, high)
+        if self._reaches(positions, cause_at, published):
+            cause = self._advance(positions, high, cause_at)
+            if published:
+                self._take_record(published, cause, cause_at[0], high)
+
+    def _take_sight(self, offset, sight, positions, high):
+        """A SHARE grant whose subscriber's record says where it was read."""
+        where_ = "consents", offset
+        if not self._reaches(positions, where_, sight):
+            return
+        event = self._advance(positions, high, where_)
+        self._check_clock(*sight, high, where_)
+        if event:
+            group = Group(self.clock, high, {"consents": [event]})
+            self._pending.setdefault(event.user_id, []).append(group)
+        self.clock = max(self.clock, sight.horizon)
+
+    def _reaches(self, positions, cause_at, what):
+        """Whether positions are ahead, with the cause just behind them."""
         for name in INPUTS:
             if not self.at[name] <= positions[name] <= len(self.inputs[name]):
                 self._differ(f"{name} goes from {self.at[name]} to {positions[name]} of "
-                             f"{len(self.inputs[name])} at {published}")
-                return
-        cause_at = published and (published["topic"], published["offset"])
+                             f"{len(self.inputs[name])} at {what}")
+                return False
+        if cause_at and cause_at[0] and not (
+                self.at[cause_at[0]] <= cause_at[1] == positions[cause_at[0]] - 1):
+            self._differ(f"published twice, or of nothing: {what}")
+            return False
+        return True
+
+    def _advance(self, positions, high, cause_at):
+        """Puts off what the interval holds; the event at cause_at, if it is one."""
         cause, users = None, {}
         for name in INPUTS:
             for offset in range(self.at[name], positions[name]):
-                try:
-                    event = self._event(name, offset)
-                except Refused as refused:
-                    self.counts[name]["dead_lettered"] += 1
-                    self.dead[name, offset] = refused.args[0]
+                event = self._readable(name, offset)
+                if event is None:
                     continue
                 if (name, offset) == cause_at:
                     cause = event
                 else:
                     users.setdefault(event.user_id, {}).setdefault(name, []).append(event)
         self.at = dict(positions)
-        if published and (cause is None or cause_at[1] + 1 != positions[cause_at[0]]):
-            self._differ(f"published twice, or of nothing: {published}")
-            cause = published = None
         for user_id, queues in users.items():
-            if cause is None or user_id != cause.user_id:
-                self._settle(user_id, queues, None, None)
-        if cause:
-            self.scorer.positions[self.partition] = dict(positions)
-            self._settle(cause.user_id, users.get(cause.user_id, {}), cause, published)
+            self._pending.setdefault(user_id, []).append(Group(self.clock, high, queues))
+        return cause
 
-    def _settle(self, user_id, queues, cause, published):
-        """Applies what an interval holds of one user, its cause last."""
-        user = self.scorer.users.get(user_id)
-        if len(queues) > 1 and user and user.consents.holds:
-            # The order between the topics is not told; one must do in which nothing is published.
-            self.searched += 1
-            self._steps = 0
-            found = self._search(user_id, {n: list(e) for n, e in queues.items()}, cause, published)
-            if found is not None:
-                for event, outcome, why, entitlements in found:
-                    self._note(event, outcome, why)
-                    self._entitle(event, entitlements)
-                return
-        for name in sorted(queues, key=lambda n: n != "consents"):
-            for event in queues[name]:
-                outcome, why, record, entitlements = self.scorer.outcome(event)
-                self._note(event, outcome, why)
-                self._entitle(event, entitlements)
-                if record:
-                    self._differ(f"not published: {record}")
-        if cause:
-            outcome, why, record, entitlements = self.scorer.outcome(cause)
-            self._note(cause, outcome, why)
-            self._entitle(cause, entitlements)
-            self._compare(record, published)
+    def _check_clock(self, as_of, horizon, high, what):
+        if horizon > high or horizon > as_of:
+            self._differ(f"the clock is ahead of time, by {high}: {what}")
+        if horizon < as_of and horizon < self.clock:
+            self._differ(f"the clock has fallen from {self.clock}: {what}")
 
-    def _search(self, user_id, queues, cause, published):
-        """The steps of an order in which only the cause leads to a record, the published one."""
-        self._steps += 1
-        if self._steps > SEARCH_STEPS_MAX:
+    def _take_record(self, published, cause, topic, high):
+        self._check_clock(published["as_of"], published["clock"], high, published)
+        if topic and (cause is None or cause.user_id != published["user_id"]):
+            self._differ(f"published of what another, or nobody, has done: {published}")
+            return
+        user_id = published["user_id"]
+        self.scorer.positions[self.partition] = self.at
+        self._settle(user_id, self._pending.pop(user_id, []), cause, published, self.clock)
+        self.clock = max(self.clock, published["clock"])
+
+    def finish(self, positions, clock, due_by):
+        """All has been read. `clock`: the partition's, as its last mark has it; what was due by
+        `due_by` must have been published."""
+        self.take(positions, clock)
+        if clock < self.clock:
+            self._differ(f"the clock has fallen from {self.clock} to the last mark's {clock}")
+        for user_id in list(self.scorer.users.keys() | self._pending.keys()):
+            self._settle(user_id, self._pending.pop(user_id, []), None, None, due_by)
+
+    def _readable(self, name, offset):
+        """The event; None where it is refused for what it is: it takes no steps (7.12)."""
+        try:
+            event = self._event(name, offset)
+            why = second_scorer.refusal(event, self.model, TOLERANCE_MS)
+            if why:
+                raise Refused(why)
+        except Refused as refused:
+            self.counts[name]["dead_lettered"] += 1
+            self.dead[name, offset] = refused.args[0]
             return None
-        names = [name for name in queues if queues[name]]
-        if not names and not cause:
-            return []
-        saved = copy.deepcopy(self.scorer.users[user_id], dict(self._shared))
-        for name in names or [None]:
-            event = queues[name].pop(0) if name else cause
-            outcome, why, record, entitlements = self.scorer.outcome(event)
-            if name is None:
-                rest = [] if same(record, published) else None
-            else:
-                rest = None if record else self._search(user_id, queues, cause, published)
-            if rest is not None:
-                return [(event, outcome, why, entitlements), *rest]
-            self.scorer.users[user_id] = copy.deepcopy(saved, dict(self._shared))
-            if name:
-                queues[name].insert(0, event)
-        return None
+        return event
 
-    def _entitle(self, event, entitlements):
-        for e in entitlements:
-            self.entitlements.append((event.user_id, e["action"], e["benefit_id"], e["score"],
-                                      e["sequence"], event.topic, event.offset))
+    def _settle(self, user_id, groups, cause, published, low):
+        steps, wrong = self.settler.settle(user_id, groups, cause, published, low)
+        if wrong is not None:
+            self._tell_wrong(user_id, wrong, published)
+        for step in steps:
+            if step.event:
+                self._note(step.event, step.outcome, step.why)
+            for e in step.entitlements:
+                self.entitlements.append((
+                    user_id, e["action"], e["benefit_id"], e["score"], e["sequence"],
+                    step.record["as_of"], *where(step.event)))
+            for name, record in step.tells:
+                self._told(name, user_id, record, step.event)
 
-    def _compare(self, record, published):
-        if record is None:
-            self._differ(f"published, but nothing has changed: {published}")
-        elif not same(record, published):
-            wrong = {k: (published[k], v) for k, v in record.items() if published[k] != v}
-            self._differ(f"{record['user_id']} {published['topic']} offset {published['offset']}: "
-                         f"published, and recounted: {wrong}")
+    def _told(self, name, user_id, record, event):
+        for text in self.subscribers.told(name, user_id, record, event):
+            self._differ(text)
+
+    def _tell_wrong(self, user_id, wrong, published):
+        if published is None:
+            for record in wrong:
+                self._differ(f"not published: {record}")
+            return
+        what = f"{user_id} {published['kind']} {published['topic']} offset {published['offset']}"
+        if not wrong:
+            self._differ(f"{what}: published, but nothing has changed: {published}")
+        for record in wrong[:-1]:
+            self._differ(f"{what}: not published before it: {record}")
+        if wrong and not same(wrong[-1], published):
+            unlike = {k: (published[k], v) for k, v in wrong[-1].items() if published[k] != v}
+            self._differ(f"{what}: published, and recounted: {unlike}")
+        elif wrong[:-1] == []:
+            self._differ(f"{what}: published, but not by way of what lies before: {published}")
 
     def holders(self):
         """Of whom a state is kept."""
@@ -229,16 +270,15 @@ class Recount:
                 if user.consents.holds or user.blacklist.listed}
 
 
-def same(record, published):
-    return record is not None and all(published[key] == value for key, value in record.items())
+def where(event):
+    return (event.topic, event.offset) if event else (None, None)
 
 
 def published_record(value):
-    """A decoded score record in the scorer's words, with topic and offset of the cause."""
-    cause = value.pop("cause")
-    value["consent_position"] = value.pop("consent_positions")["scoring"]
-    return {**value, "event_id": cause["event_id"], "topic": cause["topic"],
-            "offset": cause["offset"], "cause_partition": cause["partition"]}
+    """A decoded score record in the scorer's words, with topic and offset of the cause, if any."""
+    cause = value["cause"] or {"event_id": None, "topic": None, "offset": None, "partition": None}
+    return {**value, "consent_position": value["consent_positions"]["scoring"],
+            "event_id": cause["event_id"], "topic": cause["topic"], "offset": cause["offset"]}
 
 
 MODEL_FILE = pathlib.Path(TREE) / "config" / "model.yaml"

@@ -42,7 +42,7 @@ def scoring(model):
         yield f"{key} {model[key]}"
     for fact in ("phone", "address", "identity", "degree"):
         yield f"fact_points.{fact} {model['fact_points'][fact]}"
-    for key in ("listed_cap", "revoke_margin"):
+    for key in ("aged_days", "aged_overdue_days", "listed_cap", "revoke_margin"):
         yield f"{key} {model[key]}"
     for tier in model["tiers"]:
         yield f"tier.{tier['name']} {tier['from']}"
@@ -54,6 +54,7 @@ def structural(part):
     for key in ("payments", "bills", "defaults", "bookings"):
         yield f"half_life_days.{key} {part['half_life_days'][key]}"
     yield f"recent_window {part['recent_window']}"
+    yield f"recent_days {part['recent_days']}"
     base = part["base_currency"]
     yield f"base_currency {base}"
     base_units = 10 ** int(part["currencies"][base]["decimals"])
@@ -71,8 +72,8 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         model = yaml.load(file, Loader=yaml.BaseLoader)
     inner = list(structural(model["structural"]))
-    print(f"{model['name']}-{digest(['sesame-model 1', *scoring(model), *inner])}")
-    print(digest(["sesame-model-structural 1", *inner]))
+    print(f"{model['name']}-{digest(['sesame-model 2', *scoring(model), *inner])}")
+    print(digest(["sesame-model-structural 2", *inner]))
 
 
 main()

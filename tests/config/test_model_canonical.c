@@ -39,7 +39,7 @@ static void expect_same(const char *what, const char *text, const struct version
 /* To the byte, as docs/model-canonical.md says. */
 Test(model_canonical, the_form_is_pinned)
 {
-    static const char expected[] = "sesame-model 1\n"
+    static const char expected[] = "sesame-model 2\n"
                                    "factor.history.weight 35\n"
                                    "factor.behaviour.weight 25\n"
                                    "factor.fulfilment.weight 20\n"
@@ -61,6 +61,8 @@ Test(model_canonical, the_form_is_pinned)
                               "fact_points.address 21\n"
                               "fact_points.identity 45\n"
                               "fact_points.degree 14\n"
+                              "aged_days 30\n"
+                              "aged_overdue_days 7\n"
                               "listed_cap 351\n"
                               "revoke_margin 7\n"
                               "tier.low 350\n"
@@ -72,6 +74,7 @@ Test(model_canonical, the_form_is_pinned)
                               "half_life_days.defaults 1095\n"
                               "half_life_days.bookings 366\n"
                               "recent_window 16\n"
+                              "recent_days 14\n"
                               "base_currency CNY\n"
                               "currency.CNY 1/1\n"
                               "currency.JPY 24/5\n"
@@ -90,8 +93,8 @@ Test(model_canonical, the_form_is_pinned)
     /* As the second implementation in model_version.py printed it. */
     char structural[SS_NAME_MAX];
     cr_assert_eq(ss_model_structural_version(model, structural, &err), SS_OK);
-    cr_assert_str_eq(model->version, "plain-db45687507ba0590");
-    cr_assert_str_eq(structural, "dcc13372b1239971");
+    cr_assert_str_eq(model->version, "plain-3594b454e6e2d3c8");
+    cr_assert_str_eq(structural, "f5d2ec8c020dcede");
     ss_buffer_reset(&text);
     free(model);
 }
@@ -181,7 +184,7 @@ Test(model_canonical, what_influences_no_score_changes_no_version)
     char *renamed = helper_replace(plain, "name: plain", "name: other", NULL);
     struct versions got;
     cr_assert(versions_of(renamed, &got));
-    cr_assert_str_eq(got.whole, "other-db45687507ba0590");
+    cr_assert_str_eq(got.whole, "other-3594b454e6e2d3c8");
     free(renamed);
     free(plain);
 }
@@ -256,7 +259,7 @@ Test(model_canonical, every_single_number_changes_the_version)
 {
     int numbers, fixed;
     expect_every_number_counts(plain_path, &numbers, &fixed);
-    cr_assert_eq(numbers, 140);
+    cr_assert_eq(numbers, 143);
     cr_assert_eq(fixed, 2, "the least tier and the base's rate, but %d", fixed);
     /* Here also x values that have neighbours on both sides. */
     expect_every_number_counts("config/model.yaml", &numbers, &fixed);
@@ -316,6 +319,8 @@ Test(model_canonical, every_field_of_the_struct_changes_the_version)
     fields[count++] = &model->refund_share;
     fields[count++] = &model->cancelled_share;
     fields[count++] = &model->booking_prior;
+    fields[count++] = &model->aged_days;
+    fields[count++] = &model->aged_overdue_days;
     fields[count++] = &model->listed_cap;
     fields[count++] = &model->revoke_margin;
     fields[count++] = &model->tiers[1].from;
@@ -326,6 +331,7 @@ Test(model_canonical, every_field_of_the_struct_changes_the_version)
     fields[count++] = &model->defaults_decay.half_life_days;
     fields[count++] = &model->bookings_decay.half_life_days;
     fields[count++] = &model->recent_window;
+    fields[count++] = &model->recent_days;
     char before[SS_NAME_MAX], after[SS_NAME_MAX];
     cr_assert_eq(ss_model_structural_version(model, before, &err), SS_OK);
     for (size_t i = 0; i < count; i++) {

@@ -80,6 +80,9 @@ Test(model_file, every_number_reaches_its_field)
     ss_decay_init(&decay, 366);
     cr_assert_arr_eq(model->bookings_decay.factor, decay.factor, sizeof decay.factor);
     cr_assert_eq(model->recent_window, 16);
+    cr_assert_eq(model->recent_days, 14);
+    cr_assert_eq(model->aged_days, 30);
+    cr_assert_eq(model->aged_overdue_days, 7);
     cr_assert_str_eq(model->base_currency, "CNY");
     static const struct ss_currency currencies[] = {
         {"CNY", 1, 1}, {"JPY", 24, 5}, {"KWD", 58, 25}, {"USD", 71, 10}};
@@ -107,7 +110,7 @@ static const struct {
     {"{name: low,", "{name: lo_w,", 0, "tiers.name: 'lo_w' is not a name"},
     {"{id: loan,", "{id: lo an,", 0, "benefits.id: 'lo an' is not a name"},
     /* missing, unknown, in the wrong place, twice */
-    {"listed_cap: 351\n", "", -39, ": 'listed_cap' is missing; add it"},
+    {"listed_cap: 351\n", "", -41, ": 'listed_cap' is missing; add it"},
     {"refund_share:", "refund_shares:", 0,
      "'refund_shares' is not known here; did you mean 'refund_share'?"},
     {"revoke_margin: 7", "revoke_margin: 7\ncolour: 7", 1, "'colour' is not known here; remove it"},

@@ -13,6 +13,7 @@ struct flaky_store {
     struct ss_store *inner;
     struct plan plans[FLAKY_OP_COUNT];
     int calls[FLAKY_OP_COUNT];
+    bool finds_all;
 };
 
 static struct flaky_store *flaky_of(struct ss_store *store)
@@ -34,7 +35,7 @@ static bool fails(struct flaky_store *flaky, enum flaky_op op)
 static enum ss_status injected(const struct flaky_store *flaky, enum flaky_op op,
                                struct ss_error *err)
 {
-    static const char *const names[] = {"checkpoint", "load", "save", "wipe"};
+    static const char *const names[] = {"checkpoint", "load", "save", "wipe", "wakes", "rearm"};
     return ss_fail(err, flaky->plans[op].status, "injected failure of the store's %s", names[op]);
 }
 
@@ -81,6 +82,58 @@ static enum ss_status flaky_wipe(struct ss_store *store, int32_t partition,
     return flaky->inner->ops->wipe(flaky->inner, partition, shown, err);
 }
 
+static void on_nobody(void *arg, struct ss_bytes user_id, struct ss_bytes packed)
+{
+    (void)arg, (void)user_id, (void)packed;
+}
+
+/* Puts the earlier ones to sleep, looks, and wakes them again. */
+static enum ss_status find_nth(struct flaky_store *flaky, int32_t partition,
+                               const struct ss_checkpoint *expect, int64_t until_ms, uint32_t nth,
+                               struct ss_wake_group *out, ss_store_scan_sink *sink, void *arg,
+                               struct ss_error *err)
+{
+    struct ss_store *inner = flaky->inner;
+    struct ss_wake_group before;
+    enum ss_status status =
+        inner->ops->wakes(inner, partition, expect, INT64_MIN, 0, &before, on_nobody, NULL, err);
+    if (status != SS_OK || nth == 0 || !before.found)
+        return inner->ops->wakes(inner, partition, expect, until_ms, 0, out, sink, arg, err);
+    status = inner->ops->rearm(inner, partition, expect, before.group, SS_WAKE_NEVER, err);
+    if (status == SS_OK)
+        status = find_nth(flaky, partition, expect, until_ms, nth - 1, out, sink, arg, err);
+    struct ss_error ignored;
+    enum ss_status back =
+        inner->ops->rearm(inner, partition, expect, before.group, before.wake_ms, &ignored);
+    return status != SS_OK ? status : back;
+}
+
+static enum ss_status flaky_wakes(struct ss_store *store, int32_t partition,
+                                  const struct ss_checkpoint *expect, int64_t until_ms,
+                                  uint32_t nth, struct ss_wake_group *out, ss_store_scan_sink *sink,
+                                  void *arg, struct ss_error *err)
+{
+    struct flaky_store *flaky = flaky_of(store);
+    if (fails(flaky, FLAKY_WAKES))
+        return injected(flaky, FLAKY_WAKES, err);
+    if (flaky->finds_all)
+        return find_nth(flaky, partition, expect, until_ms, nth, out, sink, arg, err);
+    return flaky->inner->ops->wakes(flaky->inner, partition, expect, until_ms, nth, out, sink, arg,
+                                    err);
+}
+
+static enum ss_status flaky_rearm(struct ss_store *store, int32_t partition,
+                                  const struct ss_checkpoint *expect, uint32_t group,
+                                  int64_t wake_ms, struct ss_error *err)
+{
+    struct flaky_store *flaky = flaky_of(store);
+    bool failing = fails(flaky, FLAKY_REARM);
+    enum ss_status status = SS_OK;
+    if (!failing || flaky->plans[FLAKY_REARM].late)
+        status = flaky->inner->ops->rearm(flaky->inner, partition, expect, group, wake_ms, err);
+    return failing ? injected(flaky, FLAKY_REARM, err) : status;
+}
+
 static enum ss_status flaky_scan(struct ss_store *store, int32_t partition,
                                  ss_store_scan_sink *sink, void *arg, struct ss_error *err)
 {
@@ -100,6 +153,8 @@ static const struct ss_store_ops flaky_ops = {
     .load = flaky_load,
     .save = flaky_save,
     .wipe = flaky_wipe,
+    .wakes = flaky_wakes,
+    .rearm = flaky_rearm,
     .scan = flaky_scan,
     .close = flaky_close,
 };
@@ -121,6 +176,11 @@ void flaky_store_fail(struct flaky_store *flaky, enum flaky_op op, int nth, int 
                       enum ss_status status, bool late)
 {
     flaky->plans[op] = (struct plan){nth, times, status, late};
+}
+
+void flaky_store_find_all(struct flaky_store *flaky)
+{
+    flaky->finds_all = true;
 }
 
 int flaky_store_calls(const struct flaky_store *flaky, enum flaky_op op)

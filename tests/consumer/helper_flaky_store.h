@@ -4,7 +4,15 @@
 
 #include "state/store.h"
 
-enum flaky_op { FLAKY_CHECKPOINT, FLAKY_LOAD, FLAKY_SAVE, FLAKY_WIPE, FLAKY_OP_COUNT };
+enum flaky_op {
+    FLAKY_CHECKPOINT,
+    FLAKY_LOAD,
+    FLAKY_SAVE,
+    FLAKY_WIPE,
+    FLAKY_WAKES,
+    FLAKY_REARM,
+    FLAKY_OP_COUNT
+};
 
 struct flaky_store;
 
@@ -16,6 +24,8 @@ struct ss_store *flaky_store_handle(struct flaky_store *flaky);
  * with `late` they do their work and fail after it. */
 void flaky_store_fail(struct flaky_store *flaky, enum flaky_op op, int nth, int times,
                       enum ss_status status, bool late);
+/* The groups that wake after the first are found too, as on Redis; else as the inner store does. */
+void flaky_store_find_all(struct flaky_store *flaky);
 int flaky_store_calls(const struct flaky_store *flaky, enum flaky_op op);
 
 #endif

@@ -463,6 +463,14 @@ static bool memory_reached(struct ss_bus *bus, enum ss_input input, int32_t part
     return flow->next >= offset || flow->passed >= offset;
 }
 
+static bool memory_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
+{
+    const struct part *part = &memory_of(bus)->parts[partition];
+    int64_t next = part->flows[input].next;
+    return part->open && !part->flows[input].held &&
+           !memory_log_next((struct memory_log *)&part->inputs[input], &next);
+}
+
 static enum ss_status memory_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
                                     int64_t next_offset, struct ss_error *err)
 {
@@ -618,6 +626,7 @@ static const struct ss_bus_ops memory_ops = {
     .open_partition = memory_open,
     .hold = memory_hold,
     .reached = memory_reached,
+    .at_end = memory_at_end,
     .rewind = memory_rewind,
     .begin = memory_begin,
     .produce = memory_produce,

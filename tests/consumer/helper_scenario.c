@@ -75,7 +75,8 @@ void send_more(struct rig *to)
     send_the_rest(to);
 }
 
-/* What everything leads to: lists of scores and entitlements by user, without the positions. */
+/* What everything leads to: lists of scores and entitlements by user, without what the interleaving
+ * decides. */
 static json_t *values_of(struct rig *of)
 {
     static const enum ss_target targets[] = {SS_TO_SCORES, SS_TO_ENTITLEMENTS};
@@ -88,6 +89,7 @@ static json_t *values_of(struct rig *of)
             {
                 const char *user = json_string_value(json_object_get(value, "user_id"));
                 json_object_del(value, "positions");
+                json_object_del(value, "clock"); /* how far the partition was by then */
                 if (!json_object_get(all, user))
                     json_object_set_new(all, user, json_array());
                 json_array_append(json_object_get(all, user), value);

@@ -30,7 +30,7 @@ void rig_open(struct rig *rig, int32_t partition_count)
     static struct ss_model *model;
     struct ss_store *inner;
     memset(rig, 0, sizeof *rig);
-    rig->now_ms = RIG_TIME + INT64_C(86400000);
+    rig->now_ms = rig->record_time_ms = RIG_TIME + INT64_C(86400000);
     rig->memory = memory_bus_new(partition_count);
     memory_bus_set_time(rig->memory, rig->now_ms);
     if (!model) { /* once: it takes longer than a whole run */
@@ -46,7 +46,7 @@ void rig_open(struct rig *rig, int32_t partition_count)
         .bus = memory_bus_handle(rig->memory),
         .store = rig->store,
         .registry = rig->registry,
-        .model = model,
+        .models = {model, NULL},
         .schema_ids = {[SS_SCORES] = SS_INPUT_COUNT + SS_SCORES + 1,
                        [SS_ENTITLEMENTS] = SS_INPUT_COUNT + SS_ENTITLEMENTS + 1},
         .clock = {rig_now, rig},
@@ -213,7 +213,7 @@ int64_t rig_send(struct rig *rig, struct ss_event event)
     struct ss_bytes value = rig_encode(&event);
     int32_t partition = ss_partition_of(key, rig->config.bus->partition_count);
     int64_t offset = memory_bus_append(rig->memory, event.input, partition, key, value,
-                                       RIG_TIME + INT64_C(86400000), NULL, 0);
+                                       rig->record_time_ms, NULL, 0);
     free((void *)value.data);
     return offset;
 }

@@ -21,7 +21,8 @@ struct rig {
     struct ss_worker *worker;
     atomic_bool stop;
     int64_t now_ms;
-    int events; /* made so far: each has an id of its own */
+    int64_t record_time_ms; /* of what rig_send sends; RIG_TIME and a day unless changed */
+    int events;             /* made so far: each has an id of its own */
 };
 
 void rig_open(struct rig *rig, int32_t partition_count);

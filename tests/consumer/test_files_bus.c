@@ -303,6 +303,7 @@ static struct ss_buffer replay(size_t at_once, struct ss_counts *payments)
     ss_worker_close(rig.worker);
     rig.config.bus = open_bus(&config);
     rig.config.limits.batch_records_max = at_once;
+    rig.config.limits.event_time = rig.config.limits.in_order = true;
     cr_assert_eq(ss_worker_open(&rig.config, &rig.worker, &err), SS_OK);
     for (int steps = 0; !ss_files_end(rig.config.bus); steps++) {
         bool idle;

@@ -54,8 +54,8 @@ static void meddle(void)
         cr_assert_eq(rig.store->ops->checkpoint(rig.store, p, &now, &found, NULL), SS_OK);
         next = now;
         next.offset++;
-        struct ss_put puts[] = {{text(rig_user(&rig, p, 0)), {NULL, 0}},
-                                {text("stranger"), text("not a state")}};
+        struct ss_put puts[] = {{text(rig_user(&rig, p, 0)), {NULL, 0}, SS_WAKE_NEVER},
+                                {text("stranger"), text("not a state"), SS_WAKE_NEVER}};
         cr_assert_eq(rig.store->ops->save(rig.store, p, &now, &next, puts, 2, NULL), SS_OK);
     }
 }
@@ -75,7 +75,7 @@ static void copy_state(void *arg, struct ss_bytes user_id, struct ss_bytes packe
     memcpy(bytes, user_id.data, user_id.size);
     memcpy(bytes + user_id.size, packed.data, packed.size);
     copy->puts[copy->count++] =
-        (struct ss_put){{bytes, user_id.size}, {bytes + user_id.size, packed.size}};
+        (struct ss_put){{bytes, user_id.size}, {bytes + user_id.size, packed.size}, 0};
 }
 
 static void copy_store(struct ss_store *from, struct ss_store *to)
@@ -199,7 +199,7 @@ static void restart_with(void (*change)(struct ss_checkpoint *checkpoint, int32_
         cr_assert_eq(rig.store->ops->checkpoint(rig.store, p, &now, &found, NULL), SS_OK);
         next = now;
         change(&next, p);
-        struct ss_put put = {text(rig_user(&rig, p, 0)), text("not a state")};
+        struct ss_put put = {text(rig_user(&rig, p, 0)), text("not a state"), SS_WAKE_NEVER};
         cr_assert_eq(rig.store->ops->save(rig.store, p, &now, &next, &put, 1, NULL), SS_OK);
     }
     int wipes = flaky_store_calls(rig.flaky, FLAKY_WIPE);

@@ -1,13 +1,18 @@
-"""A made-up history of many users, the same for the same seed, with duplicates and late payers.
+"""A made-up history of many users, the same for the same seed and day, with duplicates and late payers.
 
-Final scores after it do not depend on how the topics interleave (promise 5), as long as all consents
-are read before the other events.
+Final scores after it do not depend on how the topics interleave (promise 5), nor on when the engine
+reads what and how far its clock has come by then, as long as all consents are read before the other
+events. For that, all of it happens within one day, yesterday: no score ages meanwhile, and bills are
+either not due for months, or overdue by the same number of days whatever the clock within that day.
 """
 
 import random
+import time
 
-START_MS = 1700000000000  # 2023-11-14
 DAY_MS = 86400000
+HOUR_MS = 3600000
+START_MS = (int(time.time() * 1000) // DAY_MS - 1) * DAY_MS
+STEP_MS = 500  # between two events
 DUPLICATES = 0.01
 CATEGORIES = ("GROCERIES", "DINING", "TRANSPORT", "TRAVEL", "HEALTH", "FINANCIAL", "OTHER")
 
@@ -22,13 +27,16 @@ class History:
         self.listed, self.open_bills, self.last = {}, {}, {}
         self.number = 0
 
+    def _now(self):
+        return START_MS + 6 * HOUR_MS + min(self.number * STEP_MS, 18 * HOUR_MS - 1)
+
     def _event(self, topic, user, **fields):
         self.number += 1
         event = {
             "event_id": f"e{self.number}",
             "user_id": user,
             # mostly forwards: a few percent arrive late
-            "occurred_at": START_MS + self.number * 20000 - self.random.choice((0, 0, 0, 3 * DAY_MS)),
+            "occurred_at": self._now() - self.random.choice((0, 0, 0, 3 * HOUR_MS)),
             **fields,
         }
         self.last[topic, user] = event
@@ -38,7 +46,7 @@ class History:
         topic, event = self._event(
             "consents", user, action=action, purpose="SCORING", subscriber=""
         )
-        return topic, {**event, "occurred_at": START_MS - 30 * DAY_MS + self.number}
+        return topic, {**event, "occurred_at": START_MS + self.number}
 
     def consents(self):
         """Grants by all but each twentieth user; each fiftieth takes it back."""
@@ -57,7 +65,7 @@ class History:
                                amount_minor=amount, currency="CNY", due_at=None)
         bill_id, amount = f"bill-{self.number}", self.random.randrange(1000, 500000)
         self.open_bills[user] = bill_id, amount
-        due = START_MS + self.number * 20000 + self.random.choice((-40, 2, 10)) * DAY_MS
+        due = START_MS + self.random.choice((-40, 60, 70)) * DAY_MS
         return self._event("bills", user, status="ISSUED", kind="CARD", bill_id=bill_id,
                            amount_minor=amount, currency="CNY", due_at=due)
 

@@ -197,15 +197,19 @@ def main():
         offset = offsets.get((topic, user.partition), 0)
         offsets[topic, user.partition] = offset + 1 + (rng.random() < 0.1)  # transactions leave gaps
         line = {"topic": topic, "partition": user.partition, "offset": offset,
-                "record_time": record_time, "value": value}
+                "record_time": record_time, "clock": clock_of(user), "value": value}
         print(json.dumps(line, ensure_ascii=False))
+
+    def clock_of(user):
+        """Behind the events, as where one input was read ahead of another, or far ahead of them."""
+        return max(0, user.now + rng.choice([0, 0, -HOUR, -40 * DAY, 3 * DAY]))
 
     def grant(user, number):
         emit(user, "consents", {"event_id": "g%d" % number, "user_id": user.id,
                                 "occurred_at": user.now, "action": "GRANTED",
                                 "purpose": "SCORING"}, user.now)
 
-    print(json.dumps({"format": "sesame-golden-1", "future_tolerance_ms": HOUR}))
+    print(json.dumps({"format": "sesame-golden-2", "future_tolerance_ms": HOUR}))
     for number in range(args.events):
         user = rng.choice(users)
         if number == 3 * args.users:  # most opt in after some events, a few never, all may again

@@ -6,13 +6,16 @@
 
 #include <jansson.h>
 
-/* Fills *event and the partition, offset and record time of *context from one line of the log.
- * Texts borrow from line. NULL, or what is wrong with it. */
+/* Fills *event and the partition, offset and record time and clock of *context from one line of the
+ * log. Texts borrow from line. NULL, or what is wrong with it. */
 const char *golden_event(json_t *line, struct ss_event *event, struct ss_context *context);
 
-/* One line of results; the caller releases it. */
+/* Appends what a step of time has published, if anything. */
+void golden_passed(json_t *passed, const struct ss_effects *effects);
+
+/* One line of results, which takes `passed` over; the caller releases it. */
 json_t *golden_result(const struct ss_event *event, const struct ss_context *context,
-                      enum ss_outcome outcome, enum ss_refusal refusal,
+                      json_t *passed, enum ss_outcome outcome, enum ss_refusal refusal,
                       const struct ss_effects *effects);
 
 #endif

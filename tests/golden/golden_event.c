@@ -144,5 +144,6 @@ const char *golden_event(json_t *line, struct ss_event *event, struct ss_context
     context->partition = (int32_t)number(&outer, "partition", 0);
     context->offset = number(&outer, "offset", 0);
     context->record_time_ms = number(&outer, "record_time", event->occurred_at_ms);
+    context->clock_ms = number(&outer, "clock", 0);
     return outer.wrong ? outer.wrong : inner.wrong;
 }

@@ -64,10 +64,11 @@ static json_t *record_of(const struct ss_score_record *record)
     set(out, "factors", record->has_score ? factors_of(&record->score) : json_null());
     set(out, "reasons", reasons_of(&record->score));
     set(out, "case_id", text_or_null(record->case_id));
-    set(out, "event_id", text_or_null(record->cause.event_id));
+    set(out, "event_id", record->has_cause ? text_or_null(record->cause.event_id) : json_null());
     set(out, "positions", positions);
     set(out, "consent_position", json_integer(record->consent_position));
     set(out, "as_of", json_integer(record->as_of_ms));
+    set(out, "clock", json_integer(record->clock_ms));
     set(out, "model_version", json_string(record->model_version));
     return out;
 }
@@ -88,14 +89,25 @@ static json_t *entitlements_of(const struct ss_effects *effects)
     return out;
 }
 
+void golden_passed(json_t *passed, const struct ss_effects *effects)
+{
+    if (!effects->has_record)
+        return;
+    json_t *one = json_object();
+    set(one, "record", record_of(&effects->record));
+    set(one, "entitlements", entitlements_of(effects));
+    json_array_append_new(passed, one);
+}
+
 json_t *golden_result(const struct ss_event *event, const struct ss_context *context,
-                      enum ss_outcome outcome, enum ss_refusal refusal,
+                      json_t *passed, enum ss_outcome outcome, enum ss_refusal refusal,
                       const struct ss_effects *effects)
 {
     json_t *out = json_object();
     set(out, "topic", json_string(ss_input_name(event->input)));
     set(out, "partition", json_integer(context->partition));
     set(out, "offset", json_integer(context->offset));
+    set(out, "passed", passed);
     set(out, "outcome", json_string(ss_outcome_name(outcome)));
     set(out, "refusal",
         outcome == SS_REFUSED ? json_string(ss_refusal_name(refusal)) : json_null());

@@ -1,5 +1,6 @@
-/* golden_run EVENTS.jsonl [MODEL.yaml]: applies a golden log with the core and prints one line of
- * results for each event. Without a model it is the built-in one. README.md has both formats. */
+/* golden_run EVENTS.jsonl [MODEL.yaml [BUSINESS.yaml]]: applies a golden log with the core and
+ * prints one line of results for each event. Without a model it is the built-in one; businesses
+ * have the same, or a third argument's. README.md has both formats. */
 #include "config/model_file.h"
 #include "golden.h"
 
@@ -17,9 +18,11 @@ struct user {
 };
 
 struct run {
-    struct ss_model model;
+    struct ss_model model, business;
+    bool has_business;
     int64_t future_tolerance_ms;
     int64_t positions[PARTITIONS_MAX][SS_INPUT_COUNT];
+    int64_t clock_ms[PARTITIONS_MAX];
     int user_count;
     struct user users[USERS_MAX];
     struct user refused; /* for ids that no user can have */
@@ -47,6 +50,7 @@ static const char *apply_line(struct run *run, json_t *line)
     struct ss_effects effects;
     enum ss_refusal refusal;
 
+    const struct ss_models models = {&run->model, run->has_business ? &run->business : NULL};
     const char *wrong = golden_event(line, &event, &context);
     if (wrong)
         return wrong;
@@ -56,10 +60,18 @@ static const char *apply_line(struct run *run, json_t *line)
     if (!state)
         return "user_id (too many users)";
     int64_t *positions = run->positions[context.partition];
-    positions[event.input] = context.offset + 1;
     memcpy(context.positions, positions, sizeof context.positions);
-    enum ss_outcome outcome = ss_apply(&run->model, state, &event, &context, &effects, &refusal);
-    json_t *result = golden_result(&event, &context, outcome, refusal, &effects);
+    int64_t *clock_ms = &run->clock_ms[context.partition];
+    if (context.clock_ms > *clock_ms)
+        *clock_ms = context.clock_ms;
+    context.clock_ms = *clock_ms;
+    json_t *passed = json_array();
+    bool refused = ss_event_check(models.person, &event, &context) != SS_REFUSAL_NONE;
+    while (!refused && ss_wake(&models, state, event.user_id, &context, &effects))
+        golden_passed(passed, &effects); /* at the positions before the event */
+    positions[event.input] = context.positions[event.input] = context.offset + 1;
+    enum ss_outcome outcome = ss_apply(&models, state, &event, &context, &effects, &refusal);
+    json_t *result = golden_result(&event, &context, passed, outcome, refusal, &effects);
     json_dumpf(result, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(result);
@@ -95,8 +107,8 @@ static int run_file(struct run *run, FILE *file, const char *path)
 int main(int argc, char **argv)
 {
     struct ss_error err;
-    if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: golden_run EVENTS.jsonl [MODEL.yaml]\n");
+    if (argc < 2 || argc > 4) {
+        fprintf(stderr, "usage: golden_run EVENTS.jsonl [MODEL.yaml [BUSINESS.yaml]]\n");
         return 2;
     }
     struct run *run = calloc(1, sizeof *run);
@@ -106,7 +118,11 @@ int main(int argc, char **argv)
         return 2;
     }
     int failed = 2;
-    if (ss_model_load(argc > 2 ? argv[2] : NULL, &run->model, &err) == SS_OK)
+    run->has_business = argc > 3;
+    enum ss_status status = ss_model_load(argc > 2 ? argv[2] : NULL, &run->model, &err);
+    if (status == SS_OK && run->has_business)
+        status = ss_model_load(argv[3], &run->business, &err);
+    if (status == SS_OK)
         failed = run_file(run, file, argv[1]);
     else
         fprintf(stderr, "%s\n", err.detail);

@@ -182,6 +182,8 @@ class Model:
         self.cancelled_share = int(tree["cancelled_share"])
         self.booking_prior = int(tree["booking_prior"])
         self.fact_points = {fact: int(n) for fact, n in tree["fact_points"].items()}
+        self.aged_days = int(tree["aged_days"])
+        self.aged_overdue_days = int(tree["aged_overdue_days"])
         self.listed_cap = int(tree["listed_cap"])
         self.revoke_margin = int(tree["revoke_margin"])
         self.tiers = [(t["name"], int(t["from"])) for t in tree["tiers"]]
@@ -189,6 +191,7 @@ class Model:
         structural = tree["structural"]
         self.half_life_days = {k: int(n) for k, n in structural["half_life_days"].items()}
         self.recent_window = int(structural["recent_window"])
+        self.recent_days = int(structural["recent_days"])
         self.base_currency = structural["base_currency"]
         self.rates = exact_rates(structural["currencies"], self.base_currency)
         self.decay_tables = {k: decay_table(n) for k, n in self.half_life_days.items()}
@@ -208,7 +211,7 @@ class Model:
 
     def canonical(self):
         """model-canonical.md"""
-        lines = ["sesame-model 1"]
+        lines = ["sesame-model 2"]
         lines += ["factor.%s.weight %d" % item for item in self.factor_weight.items()]
         for variable, _, _ in VARIABLES:
             c = self.component(variable)
@@ -222,12 +225,15 @@ class Model:
                   "booking_prior %d" % self.booking_prior]
         lines += ["fact_points.%s %d" % (fact, self.fact_points[fact])
                   for fact in ("phone", "address", "identity", "degree")]
+        lines += ["aged_days %d" % self.aged_days,
+                  "aged_overdue_days %d" % self.aged_overdue_days]
         lines += ["listed_cap %d" % self.listed_cap, "revoke_margin %d" % self.revoke_margin]
         lines += ["tier.%s %d" % tier for tier in self.tiers]
         lines += ["benefit.%s %d" % benefit for benefit in self.benefits]
         lines += ["half_life_days.%s %d" % (part, self.half_life_days[part])
                   for part in ("payments", "bills", "defaults", "bookings")]
         lines += ["recent_window %d" % self.recent_window,
+                  "recent_days %d" % self.recent_days,
                   "base_currency %s" % self.base_currency]
         lines += ["currency.%s %d/%d" % (code, rate.numerator, rate.denominator)
                   for code, rate in sorted(self.rates.items())]
@@ -259,7 +265,7 @@ FIELDS = {
     "bills": {"status": "ISSUED", "bill_id": "", "amount_minor": 0, "currency": "", "due_at": None},
     "bookings": {"status": "MADE", "booking_id": ""},
     "social": {"action": "FRIEND_ADDED", "friend_id": ""},
-    "profiles": {"action": "VERIFIED", "fact": "NONE", "degree_level": "UNKNOWN", "opened_at": None,
+    "profiles": {"action": "VERIFIED", "fact": "NONE", "degree_level": "UNKNOWN", "opened_at": None, "holder": "UNKNOWN",
                  "line_id": "", "limit_minor": 0, "balance_minor": 0, "currency": ""},
     "consents": {"action": "GRANTED", "purpose": "SCORING", "subscriber": ""},
     "blacklist": {"action": "LISTED", "case_id": ""},
@@ -277,6 +283,7 @@ class Event:
         time = line.get("record_time")
         self.record_time = self.occurred_at if time is None else time
         self.day = day_of(self.occurred_at)
+        self.clock = line.get("clock", 0)
 
 
 # --------------------------------------------------------------------------------------- The state
@@ -343,6 +350,7 @@ class Profiles:
     any: bool = False
     facts: set = field(default_factory=set)
     degree_level: str = "UNKNOWN"
+    holder: str = "UNKNOWN"
     opened_day: int = None
     lines: dict = field(default_factory=dict)  # H32 of the line's id: converted limit and balance
 
@@ -377,6 +385,32 @@ class Published:
     benefits: set = field(default_factory=set)
     sequence: int = 0
     as_of: int = 0
+    horizon: int = 0  # [7.3]
+    business: bool = False  # by which model
+
+    def move(self, as_of, clock):
+        """[7.3]"""
+        self.as_of = max(self.as_of, as_of)
+        self.horizon = max(self.horizon, min(self.as_of, clock))
+
+
+class Window:
+    """[3.3] The event ids of one input that are remembered, each with its stamp."""
+
+    def __init__(self, model):
+        self.size, self.days = model.recent_window, model.recent_days
+        self.ids = deque()
+
+    def __contains__(self, name):
+        return any(name == one for one, _ in self.ids)
+
+    def add(self, name, day):
+        if self.ids:
+            day = max(day, self.ids[-1][1])
+        self.ids = deque((n, d) for n, d in self.ids if day - d <= self.days)
+        self.ids.append((name, day))
+        while len(self.ids) > self.size:
+            self.ids.popleft()
 
 
 class User:
@@ -399,7 +433,7 @@ class User:
         self.profiles = Profiles()
         self.consents = Consents()
         self.blacklist = Blacklist()
-        self.window = {name: deque(maxlen=model.recent_window) for name in INPUTS}
+        self.window = {name: Window(model) for name in INPUTS}
         self.published = Published()
 
     def erased(self, model):
@@ -523,7 +557,7 @@ def is_too_many(event, user):
     match event.topic:
         case "bills":
             return event.status == "ISSUED" and full(
-                user.bills.open, h64(event.bill_id), MAX_OPEN_BILLS)
+                user.bills.open, h32(event.bill_id), MAX_OPEN_BILLS)
         case "profiles":
             return event.action == "CREDIT_LINE" and event.limit_minor != 0 and full(
                 user.profiles.lines, h32(event.line_id), MAX_LINES)
@@ -560,12 +594,12 @@ def fold_payment(event, part, model):
 def fold_bill(event, part, model):
     """[4.2]"""
     m = model.convert(event.amount_minor, event.currency)
-    due = part.open.pop(h64(event.bill_id), event.due_at)
+    due = part.open.pop(h32(event.bill_id), event.due_at)
     contributions = []
     match event.status:
         case "ISSUED":
             contributions = [("billed", m)]
-            part.open[h64(event.bill_id)] = event.due_at
+            part.open[h32(event.bill_id)] = event.due_at
         case "PAID":
             contributions = [("paid", m)]
             if due is not None:
@@ -611,6 +645,7 @@ def fold_profile(event, part, model):
             if event.fact == "DEGREE":
                 part.degree_level = "UNKNOWN"
         case "ACCOUNT_OPENED":
+            part.holder = event.holder
             day = event.day if event.opened_at is None else day_of(event.opened_at)
             if part.opened_day is None or day < part.opened_day:
                 part.opened_day = day
@@ -659,21 +694,21 @@ FOLDS = dict(zip(INPUTS, [fold_payment, fold_bill, fold_booking, fold_social, fo
 # ----------------------------------------------------------------------------------- 5. Variables
 
 
-def variables(user, as_of, model):
+def variables(user, as_of, horizon, model):
     """Each variable that is known, with its value."""
     today = day_of(as_of)
-    return (bill_variables(user.bills, as_of, today, model)
+    return (bill_variables(user.bills, horizon, today, model)
             | payment_variables(user.payments, today, model)
             | booking_variables(user.bookings, today, model)
             | profile_variables(user.profiles, today, model)
             | social_variables(user.social))
 
 
-def bill_variables(bills, as_of, today, model):
+def bill_variables(bills, horizon, today, model):
     """[5.1]"""
     aged = {name: bills.sums.aged(name, today) for name in bills.sums.value}
     late_counts = [aged[late(band)] for band in range(5)]
-    overdue = [div(as_of - due, DAY_MS) for due in bills.open.values() if as_of - due >= DAY_MS]
+    overdue = [div(horizon - due, DAY_MS) for due in bills.open.values() if due <= horizon]
     if aged["on_time"] + aged["defaulted"] + sum(late_counts) == 0 and not overdue:
         return {}
     terms = [div(model.late_severity[4] * aged["defaulted"], 1000)]
@@ -772,8 +807,8 @@ class Scored:
     reasons: list
 
 
-def compute_score(user, as_of, model):
-    known = variables(user, as_of, model)
+def compute_score(user, model):
+    known = variables(user, user.published.as_of, user.published.horizon, model)
     values = {}  # [6.2]
     for variable, _, _ in VARIABLES:
         component = model.component(variable)
@@ -830,19 +865,61 @@ def lacking_reasons(known, values, model):
 class Scorer:
     """Applies a log, record by record."""
 
-    def __init__(self, model, tolerance):
-        self.model = model
+    def __init__(self, person, business, tolerance):
+        self.model = person  # also of what is structural, which is the same in both
+        self.business = business
         self.tolerance = tolerance
         self.users = {}
         self.positions = {}  # by partition: the next offset of each input
+        self.clock = {}  # by partition
+
+    def model_of(self, user):
+        return self.business if self.is_business(user) else self.model
+
+    def is_business(self, user):
+        return self.business is not None and user.profiles.holder == "BUSINESS"
 
     def apply(self, event):
         """The result of one record, in the format of README.md."""
         positions = self.positions.setdefault(event.partition, dict.fromkeys(INPUTS, 0))
+        clock = self.clock[event.partition] = max(event.clock, self.clock.get(event.partition, 0))
+        passed = []
+        user = self.users.get(event.user_id)
+        if refusal(event, self.model, self.tolerance):  # [7.12] a record that takes no steps
+            user = None
+        while user is not None and user.consents.holds and self.wake_at(user)[0] <= clock:
+            record, entitlements = self.wake(event, user, clock)
+            if record is not None:
+                passed.append({"record": record, "entitlements": entitlements})
         positions[event.topic] = event.offset + 1  # [7.6] records of every outcome move them
         outcome, why, record, entitlements = self.outcome(event)
         return {"topic": event.topic, "partition": event.partition, "offset": event.offset,
-                "outcome": outcome, "refusal": why, "record": record, "entitlements": entitlements}
+                "passed": passed, "outcome": outcome, "refusal": why, "record": record,
+                "entitlements": entitlements}
+
+    def interval(self, user):
+        """[7.11]"""
+        model = self.model_of(user)
+        overdue = any(due <= user.published.horizon for due in user.bills.open.values())
+        return DAY_MS * (model.aged_overdue_days if overdue else model.aged_days)
+
+    def wake_at(self, user):
+        """[7.11] When time alone has something to do next, and the due time if that is what."""
+        aged = user.published.as_of + self.interval(user)
+        due = min((d for d in user.bills.open.values() if d > user.published.horizon),
+                  default=None)
+        return (due, due) if due is not None and due < aged else (aged, due)
+
+    def wake(self, event, user, clock):
+        """[7.12]"""
+        at, due = self.wake_at(user)
+        kind = "OVERDUE"
+        if at != due:
+            kind = "AGED"
+            last = clock if due is None else min(clock, due - 1)
+            at += (last - at) // self.interval(user) * self.interval(user)
+        user.published.move(at, clock)
+        return self.publish_change(event, None, user, kind)
 
     def outcome(self, event):
         """[3] Outcome, refusal, record and entitlements of one record."""
@@ -863,79 +940,88 @@ class Scorer:
         """[3.5], [7.1] to [7.4]: folds a counted event; what is published."""
         grant_before = user.consents.position
         fold(event, user, self.model)
-        user.window[event.topic].append(h32(event.event_id))
+        user.window[event.topic].add(h32(event.event_id), event.day)
         published = user.published
-        as_of = max(published.as_of, event.occurred_at)  # [7.3]
+        if grant_before is not None or user.consents.holds:
+            published.move(event.occurred_at, self.clock[event.partition])  # [7.3]
         if not user.consents.holds:  # [7.2]
             self.users[event.user_id] = user.erased(self.model)
             if grant_before is None:
                 return None, []
-            return self.opt_out(event, published, as_of, grant_before)
-        published.as_of = as_of
-        scored = compute_score(user, as_of, self.model)
-        if (scored.standing, scored.score, scored.tier) == (
-                published.standing, published.score, published.tier):  # [7.4]
-            return None, []
-        return self.publish(event, user, scored)
+            return self.opt_out(event, user, grant_before)
+        return self.publish_change(event, event, user, "UPDATE")
 
-    def publish(self, event, user, scored):
-        """[7.4] to [7.7]"""
+    def publish_change(self, event, cause, user, kind):
+        """[7.4] to [7.7] What is published, if anything; event says whose and where."""
         last = user.published
-        kind = "UPDATE"
+        scored = compute_score(user, self.model_of(user))
+        if (scored.standing, scored.score, scored.tier, self.is_business(user)) == (
+                last.standing, last.score, last.tier, last.business):  # [7.4]
+            return None, []
         if last.standing == "NONE":
             kind = "OPT_IN"
         elif last.standing != scored.standing:
             kind = "BLACKLIST_DROP" if scored.standing == "LISTED" else "BLACKLIST_RESTORE"
-        held = self.benefits(scored, last.benefits)
-        now = Published(scored.standing, scored.score, scored.tier, held, last.sequence + 1,
-                        last.as_of)
+        model, before = self.model_of(user), self.business if last.business else self.model
+        known = {name for name, _ in model.benefits}
+        held = last.benefits & known
+        now = Published(scored.standing, scored.score, scored.tier, self.benefits(model, scored, held),
+                        last.sequence + 1, last.as_of, last.horizon, self.is_business(user))
         user.published = now
-        record = self.record(event, now, kind, last.score, scored.factors, scored.reasons,
-                             user.consents.position)
+        record = self.record(event, cause, now, kind, last.score, scored.factors, scored.reasons,
+                             user.consents.position, model)
         if kind.startswith("BLACKLIST"):
             record["case_id"] = event.case_id
-        return record, self.entitlements(last, now)
+        lost = [self.entitlement("REVOKED", name, now) for name, _ in before.benefits
+                if name in last.benefits - known]  # [7.7]
+        return record, lost + self.entitlements(model, held, now)
 
-    def opt_out(self, event, last, as_of, position):
+    def opt_out(self, event, user, position):
         """[7.8]"""
-        now = Published("OPTED_OUT", sequence=last.sequence + 1, as_of=as_of)
-        record = self.record(event, now, "OPT_OUT", last.score, None, [], position)
-        return record, self.entitlements(last, now)
+        last, model = user.published, self.model_of(user)
+        now = Published("OPTED_OUT", sequence=last.sequence + 1, as_of=last.as_of,
+                        horizon=last.horizon)
+        record = self.record(event, event, now, "OPT_OUT", last.score, None, [], position, model)
+        return record, self.entitlements(model, last.benefits, now)
 
-    def benefits(self, scored, held):
+    def benefits(self, model, scored, held):
         """[7.7] The benefits held from now on."""
         if scored.standing == "LISTED":
             return set()
-        return {name for name, threshold in self.model.benefits
+        return {name for name, threshold in model.benefits
                 if scored.score >= threshold
-                or (name in held and scored.score >= threshold - self.model.revoke_margin)}
+                or (name in held and scored.score >= threshold - model.revoke_margin)}
 
-    def entitlements(self, last, now):
+    def entitlement(self, action, name, now):
+        return {"action": action, "benefit_id": name, "score": now.score,
+                "sequence": now.sequence}
+
+    def entitlements(self, model, held, now):
         """[7.7] Each benefit that changed, in the model's order."""
-        return [{"action": "GRANTED" if name in now.benefits else "REVOKED", "benefit_id": name,
-                 "score": now.score, "sequence": now.sequence}
-                for name, _ in self.model.benefits
-                if (name in now.benefits) != (name in last.benefits)]
+        return [self.entitlement("GRANTED" if name in now.benefits else "REVOKED", name, now)
+                for name, _ in model.benefits if (name in now.benefits) != (name in held)]
 
-    def record(self, event, now, kind, previous_score, factors, reasons, consent_position):
+    def record(self, event, cause, now, kind, previous_score, factors, reasons, consent_position,
+               model):
         return {"user_id": event.user_id, "sequence": now.sequence, "kind": kind,
                 "standing": now.standing, "score": now.score, "previous_score": previous_score,
                 "tier": now.tier, "factors": factors, "reasons": reasons, "case_id": None,
-                "event_id": event.event_id, "positions": dict(self.positions[event.partition]),
-                "consent_position": consent_position, "as_of": now.as_of,
-                "model_version": self.model.version}
+                "event_id": None if cause is None else cause.event_id,
+                "positions": dict(self.positions[event.partition]),
+                "consent_position": consent_position, "as_of": now.as_of, "clock": now.horizon,
+                "model_version": model.version}
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: second_scorer.py EVENTS.jsonl MODEL.yaml")
-    model = Model(sys.argv[2])
+    if len(sys.argv) not in (3, 4):
+        sys.exit("usage: second_scorer.py EVENTS.jsonl MODEL.yaml [BUSINESS.yaml]")
+    person, business = Model(sys.argv[2]), Model(sys.argv[3]) if len(sys.argv) > 3 else None
     sys.stdout.reconfigure(encoding="utf-8")
     with open(sys.argv[1], encoding="utf-8") as log:
         header = json.loads(next(log))
-        if header["format"] != "sesame-golden-1":
+        if header["format"] != "sesame-golden-2":
             sys.exit("%s: not a golden log" % sys.argv[1])
-        scorer = Scorer(model, header["future_tolerance_ms"])
+        scorer = Scorer(person, business, header["future_tolerance_ms"])
         for line in log:
             result = scorer.apply(Event(json.loads(line)))
             print(json.dumps(result, ensure_ascii=False, separators=(",", ":")))

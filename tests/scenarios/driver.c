@@ -5,7 +5,8 @@
  *
  *   {"do": "open", "partitions": N, "now": MS, "future_tolerance_ms": MS, "model": YAML or null}
  *   {"do": "send", "records": [{"topic", "partition", "key": text or null, "value": hex or null}]}
- *   {"do": "clock", "now": MS}     moves the system clock, and the broker's with it
+ *   {"do": "clock", "now": MS}     moves the system clock, and the broker's with it; the
+ * partitions' own clocks move with the events alone (clock.source events)
  *   {"do": "run"}                  until nothing is left to do
  *   {"do": "restart"}              the process ends, a new one begins
  *   {"do": "wipe"}                 the store loses everything
@@ -63,6 +64,7 @@ static void do_open(json_t *line)
     set_clock(number_at(line, "now"));
     ss_worker_close(rig.worker);
     rig.config.limits.future_tolerance_ms = number_at(line, "future_tolerance_ms");
+    rig.config.limits.event_time = true; /* the days of the scenarios are long past */
     const char *yaml = json_string_value(json_object_get(line, "model"));
     if (yaml) {
         if (!model)
@@ -70,7 +72,7 @@ static void do_open(json_t *line)
         cr_assert_not_null(model);
         cr_assert_eq(ss_model_parse(yaml, strlen(yaml), "model", model, &err), SS_OK, "%s",
                      err.detail);
-        rig.config.model = model;
+        rig.config.models.person = model;
     }
     cr_assert_eq(ss_worker_open(&rig.config, &rig.worker, &err), SS_OK, "%s", err.detail);
 }

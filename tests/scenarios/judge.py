@@ -35,6 +35,8 @@ def tell(value, benefits=()):
 
 def cause_of(value):
     cause = value["cause"]
+    if cause is None:  # a step of time: none of a user is like another
+        return value.get("as_of"), value.get("sequence")
     return cause["topic"], cause["partition"], cause["offset"]
 
 

@@ -283,6 +283,9 @@ def reasons(wanted, first):
 def cause(topic, event_id):
     def check(value, _previous):
         found = value["cause"]
+        if found is None or topic == "time":
+            wanted = topic == "time" and found is None
+            return None if wanted else "the cause is " + (found["topic"] if found else "time")
         if found["topic"] != topic or event_id and found["event_id"] != event_id:
             return f"the cause is {found['topic']} {found['event_id']}"
         return None
@@ -299,7 +302,7 @@ def as_of(ms, calendar):
 
 CLAUSES = """KIND, score N, score < previous, no score, sequence N, percentile N, FACTOR < N, tier NAME,
 standing NAME, case ID, no case, reasons A + B, first reason A, as of TIME, caused by TOPIC [ID],
-grants A + B, revokes A + B, model VERSION; or of tombstone"""
+caused by time, grants A + B, revokes A + B, model VERSION; or of tombstone"""
 
 
 def clause(text, calendar, benefits):

@@ -107,6 +107,7 @@ class Group:
             "registry": {"url": world.stack.registry_url},
             "redis": {"url": world.stack.redis_url, "prefix": self.prefix + "sesame"},
             "topics": {**self.topics, "partitions": partitions},
+            "clock": {"source": "events"},  # the days of the scenarios are long past
         }
         directory.mkdir()
         model = model_text(scenarios[0].model)

@@ -94,6 +94,7 @@ static struct ss_score_record sample_record(void)
         .score = {.score = 420, .full_score = 702, .reason_count = 4},
         .tier_name = "poor",
         .case_id = text("case-9"),
+        .has_cause = true,
         .cause = {SS_BLACKLIST, 3, INT64_C(123456789012), {"e-17", 4}},
         .consent_position = 41,
         .as_of_ms = INT64_C(1700000000123),
@@ -228,6 +229,7 @@ Test(encode, avro_c_reads_entitlements)
         .score = 655,
         .sequence = 12,
         .as_of_ms = INT64_C(1700000000123),
+        .has_cause = true,
         .cause = {SS_BOOKINGS, 3, 99, {"e-17", 4}},
         .model_version = "default-0123456789abcdef",
     };

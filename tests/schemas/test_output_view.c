@@ -27,6 +27,7 @@ static struct ss_score_record full_record(void)
         .score = {.score = 350, .reason_count = 2},
         .tier_name = "poor",
         .case_id = text("case-7"),
+        .has_cause = true,
         .cause = {SS_BLACKLIST, 3, 1234567890123, text("e-1")},
         .positions = {1, 2, 3, 4, 5, 6, 7000000000},
         .consent_position = 99,
@@ -110,6 +111,7 @@ Test(output_view, reads_an_entitlement)
                                          .score = 665,
                                          .sequence = 9,
                                          .as_of_ms = 5,
+                                         .has_cause = true,
                                          .cause = {SS_BILLS, 1, 2, text("e-2")},
                                          .model_version = "m-1"};
     struct ss_entitlement_view view;

@@ -37,9 +37,11 @@ static struct ss_score_record sample_record(void)
         .score = {.score = 420, .full_score = 702, .reason_count = 1},
         .tier_name = "poor",
         .case_id = text("case-9"),
+        .has_cause = true,
         .cause = {SS_BLACKLIST, 3, INT64_C(123456789012), {"e-17", 4}},
         .consent_position = 41,
         .as_of_ms = INT64_C(1700000000123),
+        .clock_ms = INT64_C(1700000000122),
         .model_version = "default-0123456789abcdef",
     };
     for (int i = 0; i < SS_FACTOR_COUNT; i++)
@@ -68,6 +70,7 @@ static const struct {
     [SS_FIELD_POSITIONS] = {"positions.blacklist", NULL, INT64_C(60000000007)},
     [SS_FIELD_CONSENT_POSITIONS] = {"consent_positions.scoring", NULL, 41},
     [SS_FIELD_AS_OF] = {"as_of", NULL, INT64_C(1700000000123)},
+    [SS_FIELD_CLOCK] = {"clock", NULL, INT64_C(1700000000122)},
     [SS_FIELD_MODEL_VERSION] = {"model_version", "default-0123456789abcdef", 0},
 };
 

@@ -63,6 +63,9 @@ static void fill(struct ss_model *model)
     model->currencies[1] = (struct ss_currency){"HLF", 1, 2};
     model->currencies[2] = (struct ss_currency){"MIL", 1000000, 1};
     model->recent_window = 4;
+    model->recent_days = 10;
+    model->aged_days = 30;
+    model->aged_overdue_days = 7;
 }
 
 const struct ss_model *helper_model(void)
@@ -190,9 +193,11 @@ enum ss_outcome helper_apply(struct helper_user *user, const struct ss_event *ev
 {
     user->context.offset++;
     user->context.record_time_ms = event->occurred_at_ms;
+    if (event->occurred_at_ms > user->context.clock_ms)
+        user->context.clock_ms = event->occurred_at_ms;
     user->context.positions[event->input] = user->context.offset + 1;
-    return ss_apply(user->model, &user->state, event, &user->context, &user->effects,
-                    &user->refusal);
+    const struct ss_models models = {user->model, user->business};
+    return ss_apply(&models, &user->state, event, &user->context, &user->effects, &user->refusal);
 }
 
 void helper_count(struct helper_user *user, struct ss_event event)

@@ -38,6 +38,7 @@ struct ss_event helper_listing(int64_t at_ms, enum ss_listing_action action, con
 
 struct helper_user {
     const struct ss_model *model;
+    const struct ss_model *business; /* NULL: none */
     struct ss_user_state state;
     struct ss_context context; /* of the newest event; offsets count up over all inputs */
     struct ss_effects effects;

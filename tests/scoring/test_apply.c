@@ -242,7 +242,7 @@ Test(apply, the_record_is_what_the_state_says_at_as_of, .init = member)
 {
     helper_count(&user, payment(T0 + DAY(3)));
     struct ss_score score;
-    ss_score_compute(user.model, &user.state, T0 + DAY(3), &score);
+    ss_score_compute(user.model, &user.state, T0 + DAY(3), INT64_MAX, &score);
     cr_assert_eq(record()->score.score, score.score);
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         cr_assert_eq(record()->score.factors[f].points_centi, score.factors[f].points_centi);

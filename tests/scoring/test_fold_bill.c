@@ -37,18 +37,23 @@ static int64_t late_total(void)
     return total;
 }
 
+static uint32_t name(const char *bill_id)
+{
+    return (uint32_t)ss_hash64(helper_text(bill_id));
+}
+
 Test(fold_bill, issued_bills_are_open_in_order_of_due_time, .init = reset)
 {
     issue(DAY(FIRST_DAY), "b", DAY(FIRST_DAY + 20));
     issue(DAY(FIRST_DAY), "c", DAY(FIRST_DAY + 30));
     issue(DAY(FIRST_DAY), "a", DAY(FIRST_DAY + 10));
     issue(DAY(FIRST_DAY), "d", DAY(FIRST_DAY + 20));
-    uint64_t b = ss_hash64(helper_text("b")), d = ss_hash64(helper_text("d"));
+    uint32_t b = name("b"), d = name("d");
     cr_assert_eq(part.open_count, 4);
-    cr_assert_eq(part.open[0].id_hash, ss_hash64(helper_text("a")));
+    cr_assert_eq(part.open[0].id_hash, name("a"));
     cr_assert_eq(part.open[1].id_hash, b < d ? b : d);
     cr_assert_eq(part.open[2].id_hash, b < d ? d : b);
-    cr_assert_eq(part.open[3].id_hash, ss_hash64(helper_text("c")));
+    cr_assert_eq(part.open[3].id_hash, name("c"));
     cr_assert_eq(part.billed, 400);
     cr_assert_eq(part.on_time_milli + late_total(), 0);
 }
@@ -110,7 +115,7 @@ Test(fold_bill, default_and_cancellation_close_the_bill, .init = reset)
     issue(DAY(FIRST_DAY), "b", DAY(FIRST_DAY + 2));
     fold(DAY(FIRST_DAY), SS_BILL_DEFAULTED, "a", SS_TIME_UNKNOWN, 100);
     cr_assert_eq(part.open_count, 1);
-    cr_assert_eq(part.open[0].id_hash, ss_hash64(helper_text("b")));
+    cr_assert_eq(part.open[0].id_hash, name("b"));
     cr_assert_eq(part.defaulted_milli, 1000);
     fold(DAY(FIRST_DAY), SS_BILL_CANCELLED, "b", SS_TIME_UNKNOWN, 100);
     cr_assert_eq(part.open_count, 0);
@@ -163,7 +168,7 @@ Test(fold_bill, one_more_than_it_holds_is_refused_and_changes_nothing, .init = r
 
     issue(DAY(FIRST_DAY), "b7", DAY(FIRST_DAY - 1)); /* known: it moves */
     cr_assert_eq(part.open_count, SS_OPEN_BILLS_MAX);
-    cr_assert_eq(part.open[0].id_hash, ss_hash64(helper_text("b7")));
+    cr_assert_eq(part.open[0].id_hash, name("b7"));
     pay(DAY(FIRST_DAY), "unheard of");
     pay(DAY(FIRST_DAY), "b63");
     issue(DAY(FIRST_DAY), "more", DAY(FIRST_DAY + 99));

@@ -67,7 +67,7 @@ Test(sharing, a_grant_shows_the_score_as_it_stands, .init = member)
     struct ss_score now;
     helper_count(&user, share(T0, SS_CONSENT_GRANTED, "bank"));
     const struct ss_score_record *shared = &user.effects.shared;
-    ss_score_compute(helper_model(), &user.state, T0, &now);
+    ss_score_compute(helper_model(), &user.state, T0, INT64_MAX, &now);
     cr_assert(!user.effects.has_record);
     cr_assert(user.effects.has_shared);
     cr_assert_eq(user.effects.shared_with, hash_of("bank"));

@@ -14,7 +14,7 @@ static void reset(void)
 
 static void compute(const struct ss_model *model, int64_t as_of_ms)
 {
-    ss_variables_compute(model, &state, as_of_ms, &variables);
+    ss_variables_compute(model, &state, as_of_ms, INT64_MAX, &variables);
 }
 
 static void expect(enum ss_variable variable, int64_t value)
@@ -95,14 +95,16 @@ Test(variables, of_bills_something_is_known_once_one_has_ended_or_is_overdue, .i
     cr_assert(!variables.known[SS_VAR_LATENESS]);
 }
 
-Test(variables, a_bill_is_overdue_from_a_whole_day_on, .init = reset)
+Test(variables, a_bill_is_overdue_from_its_due_time_on, .init = reset)
 {
     int64_t due = DAY(FIRST_DAY) + 4711;
     state.bills = (struct ss_bills_part){.ref_day = FIRST_DAY, .any = true, .open_count = 1};
     state.bills.open[0] = (struct ss_open_bill){1, due};
-    compute(helper_model(), due + DAY(1) - 1);
+    compute(helper_model(), due - 1);
     cr_assert(!variables.known[SS_VAR_LATENESS], "how it will be paid is open");
     cr_assert(!variables.known[SS_VAR_REPAYMENT]);
+    compute(helper_model(), due);
+    expect(SS_VAR_LATENESS, 0);
     compute(helper_model(), due + DAY(1));
     expect(SS_VAR_LATENESS, 10);
     expect(SS_VAR_TRACK_RECORD, 0);
@@ -118,6 +120,8 @@ Test(variables, a_bill_is_overdue_from_a_whole_day_on, .init = reset)
     state.bills.open[1] = (struct ss_open_bill){2, due + DAY(40)};
     compute(helper_model(), due + DAY(50));
     expect(SS_VAR_LATENESS, 600);
+    ss_variables_compute(helper_model(), &state, due + DAY(50), due + DAY(39), &variables);
+    expect(SS_VAR_LATENESS, 390);
 }
 
 Test(variables, payments_give_activity_and_spending, .init = reset)

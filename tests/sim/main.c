@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "config/model_file.h"
+#include "schemas/output_view.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,9 @@ static struct sim_world *open_world(void)
         fprintf(stderr, "sim: %s\n", err.detail);
         exit(2);
     }
+    /* Days, so that a seed sees many: the version is another model's, which nobody minds. */
+    model.aged_days = 3;
+    model.aged_overdue_days = 1;
     return sim_world_new(&model, registry);
 }
 
@@ -143,6 +147,30 @@ static int run_seeds(const struct command *command)
     return bad > 0;
 }
 
+/* How many score records of each kind were committed. */
+static void say_kinds(const struct sim_world *world)
+{
+    static const char *const names[] = {"UPDATE", "BLACKLIST_DROP", "BLACKLIST_RESTORE",
+                                        "OPT_IN", "OPT_OUT",        "OVERDUE",
+                                        "AGED",   "NEIGHBOUR",      "RESCORE"};
+    int64_t counts[SS_KIND_RESCORE + 1] = {0};
+    const struct sim_record *record;
+    struct ss_score_view view;
+    struct ss_bytes body;
+    struct ss_error err;
+    uint32_t id;
+    for (int32_t p = 0; p < world->partition_count; p++)
+        for (int64_t at = 0; (record = sim_log_next(&world->targets[SS_TO_SCORES][p], &at,
+                                                    world->targets[SS_TO_SCORES][p].end, true));)
+            if (ss_wire_open(record->value, &id, &body, &err) == SS_OK &&
+                ss_score_view_decode(body, &view, &err) == SS_OK)
+                counts[view.kind]++;
+    for (int kind = 0; kind <= SS_KIND_RESCORE; kind++)
+        if (counts[kind] > 0)
+            printf("%s %lld  ", names[kind], (long long)counts[kind]);
+    printf("in %.1f days\n", (double)(world->now_ms - SIM_START_MS) / (double)SIM_DAY_MS);
+}
+
 static int run_verbose(const struct sim_options *options)
 {
     struct sim_world *world = open_world();
@@ -153,6 +181,7 @@ static int run_verbose(const struct sim_options *options)
     printf("ops %lld, faults %lld, sessions %d, transactions %d, generations %d\n",
            (long long)world->ops, (long long)world->faults, world->session_count, world->txn_count,
            world->group.generation);
+    say_kinds(world);
     for (int t = 0; t < SIM_TARGETS; t++)
         for (int32_t p = 0; p < world->partition_count; p++)
             printf("target %d [%d]: %lld records\n", t, p, (long long)world->targets[t][p].end);

@@ -1,7 +1,6 @@
 /* oracle.c - a partition's transactions, one after the other. oracle.h says how and why. */
 #include "oracle.h"
 
-#include "schemas/output_view.h"
 #include "state/pack.h"
 
 #include <stdarg.h>
@@ -36,6 +35,7 @@ static void advance(struct oracle *oracle, const int64_t to[SS_INPUT_COUNT], int
         }
         oracle->positions[input] = to[input];
     }
+    oracle_bound(oracle, oracle->told && cause_input < 0);
     oracle_cut(oracle);
     if (cause_input < 0)
         return;
@@ -46,6 +46,7 @@ static void advance(struct oracle *oracle, const int64_t to[SS_INPUT_COUNT], int
         return;
     }
     oracle_apply(oracle, cause, (enum ss_input)cause_input, cause_offset, to, true, caused);
+    oracle_bound(oracle, false);
     oracle->counts[cause_input].outcomes[caused->outcome]++;
     if (caused->outcome == SS_REFUSED)
         oracle_letter(oracle, cause, (enum ss_input)cause_input, cause_offset, caused->reason);
@@ -83,6 +84,7 @@ static void expect_entitlements(struct oracle *oracle, struct oracle_effect *eff
             .score = record->score.score,
             .sequence = record->sequence,
             .as_of_ms = record->as_of_ms,
+            .has_cause = record->has_cause,
             .cause = record->cause,
             .model_version = record->model_version,
         };
@@ -91,6 +93,15 @@ static void expect_entitlements(struct oracle *oracle, struct oracle_effect *eff
                                   &oracle->encoded, &err) == SS_OK)
             expect_bytes(oracle, sent, "an entitlement");
     }
+}
+
+static int user_of(const struct sim_world *world, struct ss_bytes key)
+{
+    for (int i = 0; i < world->user_count; i++)
+        if (ss_bytes_equal(key,
+                           (struct ss_bytes){world->users[i].id.data, world->users[i].id.size}))
+            return i;
+    return -1;
 }
 
 static void check_score(struct oracle *oracle, const struct sim_record *sent)
@@ -107,28 +118,45 @@ static void check_score(struct oracle *oracle, const struct sim_record *sent)
         sim_differ(world, "partition %d: a score record cannot be read", oracle->partition);
         return;
     }
+    int user = user_of(world, (struct ss_bytes){view.user_id.data, view.user_id.size});
     while (input < SS_INPUT_COUNT &&
            (view.cause.topic.size != strlen(ss_input_name((enum ss_input)input)) ||
             memcmp(view.cause.topic.data, ss_input_name((enum ss_input)input),
                    view.cause.topic.size) != 0))
         input++;
-    if (input == SS_INPUT_COUNT || view.cause.partition != oracle->partition) {
+    if (view.cause.known ? input == SS_INPUT_COUNT || view.cause.partition != oracle->partition
+                         : view.kind != SS_KIND_OVERDUE && view.kind != SS_KIND_AGED) {
         sim_differ(world, "partition %d: a score record of another cause", oracle->partition);
         return;
     }
-    advance(oracle, view.positions, input, view.cause.offset, &effect);
+    if (user < 0 || world->users[user].partition != oracle->partition) {
+        sim_differ(world, "partition %d: a score record of nobody", oracle->partition);
+        return;
+    }
+    oracle->told = &view;
+    advance(oracle, view.positions, view.cause.known ? input : -1, view.cause.offset, &effect);
+    if (!view.cause.known && !world->failed)
+        oracle_step(oracle, &oracle->users[user], &view);
+    if (!view.cause.known && !world->failed) {
+        oracle_aged(oracle, &oracle->users[user], &effect);
+        oracle->users[user].counted = true;
+    }
+    oracle_clock(oracle, view.clock_ms, "a score record");
+    oracle->told = NULL;
     if (world->failed)
         return;
     if (!effect.has_record) {
         sim_differ(world, "partition %d: the score record of %s %lld tells nothing new (%s)",
-                   oracle->partition, ss_input_name((enum ss_input)input),
+                   oracle->partition,
+                   view.cause.known ? ss_input_name((enum ss_input)input) : "time",
                    (long long)view.cause.offset, ss_outcome_name(effect.outcome));
         return;
     }
     if (view.sequence != effect.record.sequence)
         sim_differ(world, "partition %d: %s %lld has sequence %lld, not %lld", oracle->partition,
-                   ss_input_name((enum ss_input)input), (long long)view.cause.offset,
-                   (long long)view.sequence, (long long)effect.record.sequence);
+                   view.cause.known ? ss_input_name((enum ss_input)input) : "time",
+                   (long long)view.cause.offset, (long long)view.sequence,
+                   (long long)effect.record.sequence);
     oracle->encoded.size = 0;
     if (ss_encode_score(world->output_ids[SS_SCORES], &effect.record, &oracle->encoded, &err) ==
         SS_OK)
@@ -163,15 +191,6 @@ static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool o
                    oracle->partition, oracle->txn->number);
 }
 
-static int user_of(const struct sim_world *world, struct ss_bytes key)
-{
-    for (int i = 0; i < world->user_count; i++)
-        if (ss_bytes_equal(key,
-                           (struct ss_bytes){world->users[i].id.data, world->users[i].id.size}))
-            return i;
-    return -1;
-}
-
 /* A changelog record of this transaction, once everything in it has been applied. */
 static void check_state(struct oracle *oracle, const struct sim_record *sent)
 {
@@ -183,6 +202,14 @@ static void check_state(struct oracle *oracle, const struct sim_record *sent)
         return;
     }
     struct oracle_user *user = &oracle->users[i];
+    struct ss_user_state left;
+    struct ss_error err;
+    if (ss_state_unpack(sent->value, &left, &err) != SS_OK) {
+        sim_differ(world, "partition %d, user %d: an unreadable state", oracle->partition, i);
+        return;
+    }
+    if (user->state.consents.scoring)
+        oracle_left(oracle, user, &left.published);
     struct ss_bytes expected = {packed, ss_state_pack(&user->state, packed)};
     if (!ss_bytes_equal(sent->value, expected) || (expected.size == 0 && sent->value.data))
         sim_differ(world, "partition %d, user %d: the state in txn %d is not what the logs give",
@@ -203,14 +230,23 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
     struct ss_error err;
     memcpy(before, oracle->positions, sizeof before);
     oracle->txn = mark_record->txn;
+    if (ss_mark_unpack(mark_record->value, &mark, &err) != SS_OK) {
+        sim_differ(world, "partition %d: an unreadable mark", oracle->partition);
+        return;
+    }
+    oracle->now_ms = mark_record->timestamp_ms + SIM_SKEW_MS;
+    oracle->behind = oracle->txn->behind[oracle->partition];
+    oracle->has_records = false;
+    oracle->told_clock_ms = 0;
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        if (mark.positions[i] > before[i]) {
+            oracle->has_records = true;
+            oracle->behind |= 1u << i;
+        }
     while (!world->failed && (record = sim_log_next(scores, &at, scores->end, true)) &&
            record->txn == oracle->txn) {
         oracle->scores_at = at;
         check_score(oracle, record);
-    }
-    if (ss_mark_unpack(mark_record->value, &mark, &err) != SS_OK) {
-        sim_differ(world, "partition %d: an unreadable mark", oracle->partition);
-        return;
     }
     if (!world->failed)
         advance(oracle, mark.positions, -1, 0, NULL);
@@ -219,8 +255,18 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
         others |= oracle->positions[i] > before[i];
     if (!world->failed)
         check_mark(oracle, &mark, others);
+    oracle_clock(oracle, mark.clock_ms, "the mark");
+    if (mark.clock_ms < oracle->clock_ms)
+        sim_differ(world, "partition %d: the clock goes back from %lld to %lld in txn %d",
+                   oracle->partition, (long long)oracle->clock_ms, (long long)mark.clock_ms,
+                   oracle->txn->number);
     while (!world->failed && (record = sim_log_next(log, &from, to, true)))
         check_state(oracle, record);
+    oracle->clock_ms = mark.clock_ms;
+    if (oracle->told_clock_ms > mark.clock_ms)
+        sim_differ(world, "partition %d: txn %d tells of %lld, its mark has come to %lld",
+                   oracle->partition, oracle->txn->number, (long long)oracle->told_clock_ms,
+                   (long long)mark.clock_ms);
     for (int i = 0; i < world->user_count; i++) {
         if (oracle->users[i].counted)
             sim_differ(world, "partition %d, user %d: counted in txn %d, not in its changelog",
@@ -298,6 +344,7 @@ static void check_end(struct oracle *oracle)
     if (kept != space->count)
         sim_differ(world, "partition %d: redis keeps %zu states, the logs give %zu", p,
                    space->count, kept);
+    sim_judge_wakes(world, p);
 }
 
 void sim_judge(struct sim_world *world)
@@ -357,6 +404,24 @@ static bool not_yet(char why[160], const char *format, ...)
     return false;
 }
 
+/* Promise 10: whoever was to be woken by now has been. The states are the store's, which is where
+ * the changelog is. */
+static bool nobody_is_due(const struct sim_world *world, char why[160])
+{
+    struct ss_user_state state;
+    struct ss_error err;
+    for (int32_t p = 0; p < world->partition_count; p++)
+        for (size_t i = 0; i < world->redis.live[p].count; i++) {
+            const struct sim_pair *pair = &world->redis.live[p].pairs[i];
+            if (ss_state_unpack(pair->value, &state, &err) == SS_OK &&
+                sim_wake_at(world->model, &state) <= world->now_ms - SIM_LOOK_MS)
+                return not_yet(why, "user %d of partition %d was to be woken at %lld",
+                               user_of(world, pair->key), p,
+                               (long long)sim_wake_at(world->model, &state));
+        }
+    return true;
+}
+
 bool sim_caught_up(const struct sim_world *world, char why[160])
 {
     if (!sim_upstream_done(world) || world->marker_count > 0)
@@ -383,5 +448,5 @@ bool sim_caught_up(const struct sim_world *world, char why[160])
     for (int i = 0; i < world->slot_count; i++)
         if (world->producers[i].txn && world->producers[i].txn->state == SIM_TXN_OPEN)
             return not_yet(why, "slot %d has a transaction open", i);
-    return true;
+    return nobody_is_due(world, why);
 }

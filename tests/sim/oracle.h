@@ -5,21 +5,31 @@
  * the next ones that took effect, the record's cause last. What a user's score would have been in
  * between depends on an order that nobody recorded, but at each cut it does not: parts fold by
  * input, consent changes only where a record says so, and who got no record must stand where he
- * stood.
+ * stood. Time moves as_of and the horizon without a record too; oracle_time.c says what is known of
+ * them and when.
  *
  * It shares with the worker the core's folds and its score function (which a second scorer is held
  * against elsewhere), the packed form and the encoders. Decoding, gates, duplicates, order,
- * records, sequences, entitlements, counts, dead letters and positions are its own.
+ * records, sequences, entitlements, counts, dead letters, positions and time are its own.
  */
 #ifndef SS_TESTS_SIM_ORACLE_H
 #define SS_TESTS_SIM_ORACLE_H
 
 #include "sim.h"
 
+#include "schemas/output_view.h"
+
+enum { ORACLE_SILENT_MAX = 12, ORACLE_SPANS_MAX = ORACLE_SILENT_MAX + 3 };
+
 struct oracle_user {
     struct ss_user_state state;
     bool touched; /* since the last cut: must stand where it was published */
     bool counted; /* in this transaction: must be in the changelog */
+    /* Since as_of and horizon were last known, from a record or a state in the changelog: events
+     * that led to none. published.as_of is the least that it can be by now. */
+    int64_t known_as_of_ms, silent_ms[ORACLE_SILENT_MAX];
+    int silent_count; /* may be more than are kept */
+    bool silent_bills;
 };
 
 struct oracle_letter {
@@ -40,6 +50,15 @@ struct oracle {
     struct oracle_letter *letters; /* of this partition's dead-letters */
     size_t letter_count;
     struct ss_buffer encoded;
+    /* Time (promise 10). */
+    int64_t clock_ms;                   /* of the last mark */
+    int64_t reached_ms[SS_INPUT_COUNT]; /* event time of what has been read */
+    bool has_records;                   /* in this transaction */
+    int64_t now_ms;                     /* when it was, at the latest */
+    uint32_t behind;                    /* inputs whose times hold back the clock in it */
+    int64_t bound_ms;                   /* at the cut in hand */
+    int64_t told_clock_ms;              /* the greatest that this transaction tells of */
+    const struct ss_score_view *told;   /* the record in hand */
 };
 
 /* What an input record leads to. */
@@ -56,8 +75,27 @@ struct oracle_effect {
 void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum ss_input input,
                   int64_t offset, const int64_t positions[SS_INPUT_COUNT], bool cause,
                   struct oracle_effect *effect);
+/* The record of a step that oracle_step has found. */
+void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect);
 /* Whoever was touched and published nothing must stand where he stood. */
 void oracle_cut(struct oracle *oracle);
+
+/* What a record says of the time that its input has come to; 0: nothing. */
+int64_t oracle_event_ms(const struct oracle *oracle, const struct sim_record *record);
+
+/* oracle_time.c */
+/* A record without a cause: its user is where it says, and some step leads there. */
+void oracle_step(struct oracle *oracle, struct oracle_user *user, const struct ss_score_view *told);
+/* A record with a cause of that time: nothing was owed for the steps before it. */
+void oracle_before_event(struct oracle *oracle, struct oracle_user *user, int64_t event_ms,
+                         const struct ss_score_view *told);
+/* What the changelog says of as_of and horizon at the end of a transaction. */
+void oracle_left(struct oracle *oracle, struct oracle_user *user, const struct ss_published *left);
+/* Whether what is published holds, as far as that can be told between two transactions' ends. */
+bool oracle_stands(const struct oracle *oracle, const struct oracle_user *user);
+/* How far the clock may have come at this cut. */
+void oracle_bound(struct oracle *oracle, bool before_an_event);
+void oracle_clock(struct oracle *oracle, int64_t clock_ms, const char *whose);
 
 /* oracle_shared.c */
 /* Before and after an event that counted: who sees what of it (promise 7). `record` is its score
@@ -69,6 +107,9 @@ struct oracle_grants oracle_grants(const struct ss_user_state *state);
 void oracle_shared(struct oracle *oracle, const struct ss_user_state *state,
                    const struct ss_event *event, int64_t offset, struct oracle_grants before,
                    const struct ss_score_record *record);
+/* A step of time has led to a record. */
+void oracle_shared_step(struct oracle *oracle, const struct ss_user_state *state,
+                        const struct ss_score_record *record);
 /* That nobody has seen more than that. */
 void oracle_no_shared_left(struct oracle *oracle);
 
@@ -77,9 +118,5 @@ void oracle_read_letters(struct oracle *oracle);
 void oracle_letter(struct oracle *oracle, const struct sim_record *record, enum ss_input input,
                    int64_t offset, const char *reason);
 void oracle_no_letter_left(struct oracle *oracle);
-
-/* Compares what was published with an effect. */
-void oracle_published(struct oracle *oracle, const struct sim_record *score,
-                      struct oracle_effect *effect);
 
 #endif

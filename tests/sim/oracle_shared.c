@@ -1,6 +1,6 @@
 /* oracle_shared.c - what subscribers see. A record's score, tier and number are what was published
  * last, so they are known although the order between two cuts is not; what depends on that order
- * (factors, reasons, as_of, positions) is not among the fields that are shared here. */
+ * (factors, reasons, as_of, clock, positions) is not among the fields that are shared here. */
 #include "oracle.h"
 
 #include <string.h>
@@ -13,7 +13,8 @@ void sim_subscribers(struct ss_worker_subscriber out[SIM_SUBSCRIBERS])
     } list[SIM_SUBSCRIBERS] = {
         {"bank 0",
          SS_FIELDS_ALL & ~(SS_FIELD_BIT(SS_FIELD_FACTORS) | SS_FIELD_BIT(SS_FIELD_REASONS) |
-                           SS_FIELD_BIT(SS_FIELD_AS_OF) | SS_FIELD_BIT(SS_FIELD_POSITIONS))},
+                           SS_FIELD_BIT(SS_FIELD_AS_OF) | SS_FIELD_BIT(SS_FIELD_CLOCK) |
+                           SS_FIELD_BIT(SS_FIELD_POSITIONS))},
         {"bank 1", SS_FIELD_BIT(SS_FIELD_STANDING) | SS_FIELD_BIT(SS_FIELD_TIER)},
     };
     for (int i = 0; i < SIM_SUBSCRIBERS; i++)
@@ -74,6 +75,7 @@ static struct ss_score_record as_it_stands(const struct oracle *oracle,
         .sequence = state->published.sequence,
         .has_score = true,
         .tier_name = model->tiers[state->published.tier].name,
+        .has_cause = true,
         .cause = {event->input, oracle->partition, offset, event->event_id},
         .consent_position = state->consents.scoring_position,
         .model_version = model->version,
@@ -103,6 +105,17 @@ void oracle_shared(struct oracle *oracle, const struct ss_user_state *state,
             expect(oracle, s, subscriber, event->user_id, NULL);
         }
     }
+}
+
+void oracle_shared_step(struct oracle *oracle, const struct ss_user_state *state,
+                        const struct ss_score_record *record)
+{
+    struct ss_worker_subscriber subscribers[SIM_SUBSCRIBERS];
+    struct oracle_grants now = oracle_grants(state);
+    sim_subscribers(subscribers);
+    for (int s = 0; s < SIM_SUBSCRIBERS && !oracle->world->failed; s++)
+        if (now.to[s])
+            expect(oracle, s, &subscribers[s], record->user_id, record);
 }
 
 void oracle_no_shared_left(struct oracle *oracle)

@@ -23,14 +23,25 @@ static bool known(const struct ss_recent *window, uint32_t hash)
     return found;
 }
 
-static void remember(struct ss_recent *window, uint32_t hash, int size)
+/* The newest ids of the newest days, each with the newest day known when it came. */
+static void remember(const struct ss_model *model, struct ss_recent *window, uint32_t hash,
+                     int64_t event_ms)
 {
-    if (window->count == size)
-        for (int i = 1; i < size; i++)
-            window->hash[i - 1] = window->hash[i];
-    else
-        window->count++;
-    window->hash[window->count - 1] = hash;
+    int32_t today = (int32_t)(event_ms / SIM_DAY_MS);
+    struct ss_recent before = *window;
+    for (int i = 0; i < before.count; i++)
+        if (before.day[i] > today)
+            today = before.day[i];
+    memset(window, 0, sizeof *window);
+    for (int i = 0; i < before.count; i++) {
+        int newer = before.count - i;
+        if (newer >= model->recent_window || before.day[i] < today - model->recent_days)
+            continue;
+        window->hash[window->count] = before.hash[i];
+        window->day[window->count++] = before.day[i];
+    }
+    window->hash[window->count] = hash;
+    window->day[window->count++] = today;
 }
 
 static bool passes(const struct ss_user_state *state, const struct ss_event *event)
@@ -87,12 +98,17 @@ static void begin_record(struct oracle *oracle, struct ss_user_state *state,
 {
     effect->has_record = true;
     effect->record = (struct ss_score_record){
-        .user_id = event->user_id,
         .sequence = ++state->published.sequence,
-        .cause = {event->input, oracle->partition, offset, event->event_id},
         .as_of_ms = state->published.as_of_ms,
+        .clock_ms = state->published.horizon_ms,
         .model_version = oracle->world->model->version,
     };
+    if (event) {
+        effect->record.user_id = event->user_id;
+        effect->record.has_cause = true;
+        effect->record.cause =
+            (struct ss_cause){event->input, oracle->partition, offset, event->event_id};
+    }
     memcpy(effect->record.positions, positions, sizeof effect->record.positions);
 }
 
@@ -111,7 +127,7 @@ static void publish(struct oracle *oracle, struct ss_user_state *state,
     const struct ss_model *model = oracle->world->model;
     struct ss_published *published = &state->published;
     struct ss_score score;
-    ss_score_compute(model, state, published->as_of_ms, &score);
+    ss_score_compute(model, state, published->as_of_ms, published->horizon_ms, &score);
     enum ss_standing standing = standing_of(state), before = published->standing;
     if (standing == before && score.score == published->score && score.tier == published->tier)
         return;
@@ -163,6 +179,42 @@ static void refused(struct oracle_effect *effect, const char *reason)
     effect->reason = reason;
 }
 
+/* It led to no record: as_of has moved, and where time has come to only the changelog knows. */
+static void silent(struct oracle_user *user, const struct ss_event *event)
+{
+    struct ss_published *published = &user->state.published;
+    if (user->silent_count < ORACLE_SILENT_MAX)
+        user->silent_ms[user->silent_count] = event->occurred_at_ms;
+    user->silent_count++;
+    user->silent_bills |= event->input == SS_BILLS;
+    if (published->as_of_ms < event->occurred_at_ms)
+        published->as_of_ms = event->occurred_at_ms;
+}
+
+static struct ss_context context_of(const struct oracle *oracle, const struct sim_record *record,
+                                    int64_t offset)
+{
+    const struct sim_truth *truth = record->truth;
+    return (struct ss_context){
+        .partition = oracle->partition,
+        .offset = offset,
+        .record_time_ms =
+            record->timestamp_ms < 0 ? truth->event.occurred_at_ms : record->timestamp_ms,
+        .future_tolerance_ms = SIM_FUTURE_TOLERANCE_MS,
+    };
+}
+
+int64_t oracle_event_ms(const struct oracle *oracle, const struct sim_record *record)
+{
+    const struct sim_truth *truth = record->truth;
+    struct ss_context context = context_of(oracle, record, 0);
+    if (truth->reason ||
+        ss_event_check(oracle->world->model, &truth->event, &context) != SS_REFUSAL_NONE)
+        return 0;
+    return truth->event.occurred_at_ms < context.record_time_ms ? truth->event.occurred_at_ms
+                                                                : context.record_time_ms;
+}
+
 void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum ss_input input,
                   int64_t offset, const int64_t positions[SS_INPUT_COUNT], bool cause,
                   struct oracle_effect *effect)
@@ -173,17 +225,15 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
     *effect = (struct oracle_effect){.outcome = SS_REFUSED, .reason = truth->reason};
     if (truth->reason)
         return;
-    struct ss_context context = {
-        .partition = oracle->partition,
-        .offset = offset,
-        .record_time_ms = record->timestamp_ms < 0 ? event->occurred_at_ms : record->timestamp_ms,
-        .future_tolerance_ms = SIM_FUTURE_TOLERANCE_MS,
-    };
+    struct ss_context context = context_of(oracle, record, offset);
     enum ss_refusal refusal = ss_event_check(world->model, event, &context);
     if (refusal != SS_REFUSAL_NONE) {
         refused(effect, ss_refusal_name(refusal));
         return;
     }
+    int64_t event_ms = oracle_event_ms(oracle, record);
+    if (event_ms > oracle->reached_ms[input])
+        oracle->reached_ms[input] = event_ms;
     struct oracle_user *user = &oracle->users[truth->user];
     struct ss_user_state *state = &user->state;
     uint32_t hash = (uint32_t)ss_hash64(event->event_id);
@@ -196,17 +246,19 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
     bool scored = state->consents.scoring;
     int64_t grant = state->consents.scoring_position;
     struct oracle_grants before = oracle_grants(state);
+    if (cause)
+        oracle_before_event(oracle, user, event->occurred_at_ms, oracle->told);
     refusal = fold(world->model, state, event, offset);
     if (refusal != SS_REFUSAL_NONE) {
         refused(effect, ss_refusal_name(refusal));
         return;
     }
-    remember(window_of(state, input), hash, world->model->recent_window);
+    remember(world->model, window_of(state, input), hash, event->occurred_at_ms);
     effect->outcome = SS_COUNTED;
     effect->reason = NULL;
     user->counted = true;
-    if ((scored || state->consents.scoring) && state->published.as_of_ms < event->occurred_at_ms)
-        state->published.as_of_ms = event->occurred_at_ms;
+    if (!cause && (scored || state->consents.scoring))
+        silent(user, event);
     if (scored != state->consents.scoring && !cause)
         sim_differ(world, "%s [%d] %lld: a consent changed and no score record says so",
                    ss_input_name(input), oracle->partition, (long long)offset);
@@ -218,27 +270,34 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         opt_out(oracle, state, event, offset, grant, positions, effect);
     oracle_shared(oracle, state, event, offset, before,
                   effect->has_record ? &effect->record : NULL);
-    if (!state->consents.scoring)
+    if (!state->consents.scoring) {
         forget(state);
+        user->known_as_of_ms = user->silent_count = 0;
+    }
+}
+
+void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect)
+{
+    publish(oracle, &user->state, NULL, 0, oracle->told->positions, effect);
+    if (!effect->has_record)
+        return;
+    effect->record.user_id = oracle->told->user_id;
+    effect->record.kind = oracle->told->kind; /* oracle_step has looked at it */
+    oracle_shared_step(oracle, &user->state, &effect->record);
 }
 
 void oracle_cut(struct oracle *oracle)
 {
     struct sim_world *world = oracle->world;
-    struct ss_score score;
     for (int i = 0; i < world->user_count; i++) {
         struct oracle_user *user = &oracle->users[i];
-        const struct ss_published *published = &user->state.published;
         if (!user->touched)
             continue;
         user->touched = false;
-        if (!user->state.consents.scoring)
-            continue;
-        ss_score_compute(world->model, &user->state, published->as_of_ms, &score);
-        if (score.score != published->score || score.tier != published->tier ||
-            standing_of(&user->state) != published->standing)
+        if (user->state.consents.scoring && !oracle_stands(oracle, user))
             sim_differ(world,
-                       "partition %d, user %d: stands at %d, published is %d, before txn %d ends",
-                       oracle->partition, i, score.score, published->score, oracle->txn->number);
+                       "partition %d, user %d: stands elsewhere than what is published, %d, before "
+                       "txn %d ends",
+                       oracle->partition, i, user->state.published.score, oracle->txn->number);
     }
 }

@@ -31,7 +31,9 @@ enum {
     SIM_LATE_MAX = 8,
     SIM_MARKERS_MAX = 256,
     SIM_SNAPSHOTS = 3,
+    SIM_WAKE_GROUPS = 4,
     SIM_STACK_SIZE = 256 * 1024,
+    SIM_PLANS_MAX = 256,
 
     SIM_SUBSCRIBERS = 2, /* of those to whom upstream's users grant */
     SIM_TARGETS = SS_TO_SUBSCRIBERS + SIM_SUBSCRIBERS,
@@ -47,7 +49,10 @@ enum {
 #define SIM_TXN_TIMEOUT_MS      2500
 #define SIM_TXN_CLEANUP_MS      1000
 #define SIM_RESTORE_TIMEOUT_MS  20000
-#define SIM_DELETE_RETENTION_MS (INT64_C(24) * 3600000)
+#define SIM_LOOK_MS             1000 /* an input's end is known at most that late */
+#define SIM_SKEW_MS             40   /* between the clocks of two sessions, at most twice that */
+#define SIM_DAY_MS              INT64_C(86400000)
+#define SIM_DELETE_RETENTION_MS (10 * SIM_DAY_MS)
 #define SIM_FUTURE_TOLERANCE_MS INT64_C(86400000)
 
 /* Deliberate bugs of bus and store, chosen at run time; those in the worker's own code are patches
@@ -66,6 +71,7 @@ enum sim_mutant {
     SIM_WIPE_UNGUARDED,
     SIM_WIPE_WITHOUT_COMPARING,
     SIM_UNKNOWN_COMMIT_IS_FINE,
+    SIM_REARM_WITHOUT_COMPARING,
     SIM_MUTANT_COUNT
 };
 const char *sim_mutant_name(enum sim_mutant mutant);
@@ -80,7 +86,13 @@ struct sim_truth {
 struct sim_user {
     struct ss_text id;
     int32_t partition;
-    int64_t since_ms; /* about when the user's story begins */
+    int64_t silent_ms; /* nothing more is heard of it then */
+};
+
+struct sim_plan { /* a bill that is going to be paid */
+    int64_t at_ms;
+    int user;
+    struct ss_text bill_id;
 };
 
 /* --- Kafka's coordinators --- */
@@ -125,9 +137,12 @@ struct sim_keyspace { /* of one partition */
     uint64_t wipe; /* token of the wipe under way; 0: none */
     struct sim_pair *pairs;
     size_t count, capacity;
+    int64_t wakes[SIM_WAKE_GROUPS]; /* 0: never */
 };
-struct sim_late { /* a save that the server gets to later */
-    bool used;
+struct sim_late { /* a save, or a rearming, that the server gets to later */
+    bool used, rearms;
+    uint32_t group;
+    int64_t wake_ms;
     int32_t partition;
     bool has_expect;
     struct ss_checkpoint expect, next;
@@ -148,15 +163,19 @@ struct sim_redis {
 
 struct sim_flow {
     int64_t next, passed;
-    bool held, flowing;
+    bool held, flowing, at_end;
+    int64_t looked_ms;  /* when at_end was last looked up */
+    int64_t reached_ms; /* event time of what was delivered; 0: none */
+    int64_t base;       /* committed, as far as this session knows */
 };
 struct sim_owned {
     bool assigned, announced, revoke_pending, revoke_lost, assign_pending, open;
     struct sim_flow flows[SS_INPUT_COUNT];
     bool marked;
     int64_t mark_offset, mark_time_ms;
-    int64_t drain_end; /* of consents, when the partition was started */
-    int64_t early_end; /* the changelog's, when we joined: for the mutant */
+    int64_t drain_end;  /* of consents, when the partition was started */
+    int64_t early_end;  /* the changelog's, when we joined: for the mutant */
+    int64_t allowed_ms; /* how far promise 10 has let its clock come, by the polls so far */
 };
 struct sim_buffered {
     enum ss_target target;
@@ -182,6 +201,8 @@ struct sim_session {
     bool stopping;            /* at the next step's end */
     bool dead;                /* killed: all its ops fail */
     bool fenced;              /* may stop for a twin */
+    int fenced_count;         /* in a row */
+    int64_t fenced_at_ms, anew_at_ms;
     int64_t frozen_until_ms, paused_until_ms;
     bool idle;
     struct ss_worker *worker;
@@ -238,7 +259,12 @@ struct sim_world {
 
     struct sim_user users[SIM_USERS_MAX];
     int user_count;
-    int events_left, event_count;
+    int events_left, event_count, bill_count, granted_count;
+    int64_t story_ms;     /* how far what upstream tells has come */
+    uint32_t idle_inputs; /* bit i: nobody writes to input i */
+    int slow_input;       /* read far behind the others */
+    struct sim_plan plans[SIM_PLANS_MAX];
+    int plan_count;
     struct sim_truth **truths; /* of all records so far, for duplicates */
     struct ss_bytes *values;
     struct sim_txn *upstream[2]; /* producers' own open transactions */
@@ -253,6 +279,7 @@ struct sim_world {
     const void *scheduler_stack;
     size_t scheduler_stack_size;
     int to_op_fault, to_world_fault; /* counts down */
+    bool time_waits, long_time;      /* to pass: for those in a step to come to its end */
     int64_t ops, faults;
     int txn_count;
 
@@ -292,6 +319,7 @@ enum ss_status sim_dead(struct ss_error *err);
 /* sim_bus.c and sim_commit.c */
 void sim_bus_init(struct sim_session *session);
 void sim_bus_leave(struct sim_session *session); /* a clean close */
+int64_t sim_clock_allowed(const struct sim_session *session, int32_t partition);
 void sim_take_back(struct sim_session *session, int pause_ms);
 bool sim_owns(const struct sim_session *session, int32_t partition);
 void sim_on_revoke(struct sim_session *session, bool lost);
@@ -320,6 +348,11 @@ void sim_group_leave(struct sim_session *session);
 void sim_group_rebalance(struct sim_world *world);
 enum sim_refusal { SIM_ACCEPTED, SIM_STALE, SIM_FENCED };
 enum sim_refusal sim_group_accepts(const struct sim_session *session);
+/* Somebody has this session's place. SS_STOP: a twin, as it has to conclude; SS_RETRY: begin anew.
+ */
+enum ss_status sim_fenced(struct sim_session *session, const char *step, struct ss_error *err);
+/* A request of the slot's own past reaches the broker. */
+void sim_group_late_request(struct sim_world *world, int slot);
 
 /* sim_broker.c: transactions. */
 bool sim_producer_init(struct sim_session *session); /* false: an earlier one is being settled */
@@ -341,9 +374,11 @@ void sim_redis_shown(const struct sim_keyspace *space, struct ss_checkpoint *out
 /* Puts the wipe's token in place of what was shown; 0: it no longer is. */
 uint64_t sim_redis_wipe(struct sim_session *session, int32_t partition,
                         const struct ss_checkpoint *shown);
-void sim_redis_put(struct sim_world *world, int32_t partition, struct ss_bytes key,
-                   struct ss_bytes value);
+bool sim_redis_rearm(struct sim_world *world, int32_t partition, const struct ss_checkpoint *expect,
+                     uint32_t group, int64_t wake_ms);
+void sim_redis_put(struct sim_world *world, int32_t partition, const struct ss_put *put);
 struct ss_bytes sim_redis_get(const struct sim_keyspace *space, struct ss_bytes key);
+uint32_t sim_redis_group(struct ss_bytes key);
 void sim_redis_tick(struct sim_world *world);
 void sim_redis_fault(struct sim_world *world);
 void sim_redis_reset(struct sim_world *world);
@@ -351,14 +386,25 @@ void sim_redis_reset(struct sim_world *world);
 /* sim_upstream.c */
 void sim_upstream_init(struct sim_world *world);
 void sim_upstream_tick(struct sim_world *world);
+/* Time has jumped to now_ms: what upstream has written meanwhile. */
+void sim_upstream_pass(struct sim_world *world);
 bool sim_upstream_done(const struct sim_world *world);
+
+/* sim_story.c: what happens to users next, as of world->story_ms. */
+void sim_story_init(struct sim_world *world);
+void sim_story_next(struct sim_world *world, struct sim_truth *truth);
+struct ss_text sim_text(struct sim_world *world, const char *format, int number);
 
 /* oracle_shared.c: whom the config names. */
 void sim_subscribers(struct ss_worker_subscriber out[SIM_SUBSCRIBERS]);
+/* oracle_time.c: when time alone has something to do next, as docs/model.md 7.11 says. */
+int64_t sim_wake_at(const struct ss_model *model, const struct ss_user_state *state);
 /* oracle.c: judges what is committed, once everything is. */
 void sim_judge(struct sim_world *world);
 /* A store's content against the changelog up to its checkpoint. */
 void sim_judge_store(struct sim_world *world, int32_t partition);
+/* No group of the store's sleeps longer than the first of its users may. */
+void sim_judge_wakes(struct sim_world *world, int32_t partition);
 /* *why: what is not, if so. */
 bool sim_caught_up(const struct sim_world *world, char why[160]);
 

@@ -78,9 +78,12 @@ static enum ss_status sim_open_partition(struct ss_bus *bus, int32_t partition,
     if (fate == SIM_FAILS)
         return ss_fail(err, SS_RETRY, "cannot open");
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        owned->flows[i].next = owned->flows[i].passed = positions[i];
+        owned->flows[i].next = owned->flows[i].passed = owned->flows[i].base = positions[i];
+        owned->flows[i].reached_ms = owned->flows[i].looked_ms = 0;
+        owned->flows[i].at_end = false;
         owned->flows[i].flowing = !owned->flows[i].held;
     }
+    owned->allowed_ms = 0;
     owned->open = true;
     return SS_OK;
 }
@@ -112,6 +115,11 @@ static bool sim_reached(struct ss_bus *bus, enum ss_input input, int32_t partiti
     return flow->next >= offset || flow->passed >= offset;
 }
 
+static bool sim_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
+{
+    return session_of(bus)->owned[partition].flows[input].at_end;
+}
+
 static enum ss_status sim_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
                                  int64_t next_offset, struct ss_error *err)
 {
@@ -125,6 +133,7 @@ static enum ss_status sim_rewind(struct ss_bus *bus, enum ss_input input, int32_
     struct sim_flow *flow = &owned->flows[input];
     flow->flowing = false;
     flow->next = flow->passed = next_offset;
+    flow->at_end = false;
     if (!owned->open || flow->held)
         return SS_OK;
     if (fate == SIM_FAILS)
@@ -177,6 +186,49 @@ static bool group_event(struct sim_session *session, struct ss_poll *out)
     return true;
 }
 
+/* For promise 10, by upstream's truth: what a record says of the time that its input has come to.
+ */
+static int64_t event_ms(const struct sim_record *record)
+{
+    const struct sim_truth *truth = record->truth;
+    if (truth->reason || truth->event.occurred_at_ms < SS_OCCURRED_AT_MIN)
+        return 0;
+    int64_t stamp_ms = record->timestamp_ms;
+    return stamp_ms >= 0 && stamp_ms < truth->event.occurred_at_ms ? stamp_ms
+                                                                   : truth->event.occurred_at_ms;
+}
+
+/* How far the clock of a partition may come, by what has been read and looked at: everything before
+ * it has been read. */
+int64_t sim_clock_allowed(const struct sim_session *session, int32_t partition)
+{
+    const struct sim_owned *owned = &session->owned[partition];
+    int64_t allowed_ms = session->world->now_ms + SIM_SKEW_MS;
+    for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        const struct sim_flow *flow = &owned->flows[i];
+        if (!flow->at_end && flow->reached_ms - 1 < allowed_ms)
+            allowed_ms = flow->reached_ms - 1;
+    }
+    return allowed_ms > owned->allowed_ms ? allowed_ms : owned->allowed_ms;
+}
+
+/* What the fetches say of the logs' ends; not always the newest. */
+static void look(struct sim_session *session)
+{
+    struct sim_world *world = session->world;
+    for (int32_t p = 0; p < session->bus.partition_count; p++)
+        for (int i = 0; i < SS_INPUT_COUNT && session->owned[p].open; i++) {
+            struct sim_flow *flow = &session->owned[p].flows[i];
+            const struct sim_log *log = &world->inputs[i][p];
+            int64_t next = flow->next;
+            if (!flow->flowing ||
+                (world->now_ms - flow->looked_ms < SIM_LOOK_MS && sim_chance(world, 100)))
+                continue;
+            flow->looked_ms = world->now_ms;
+            flow->at_end = !sim_log_next(log, &next, sim_log_stable(log), false);
+        }
+}
+
 /* Takes up to `max` records of a flow. */
 static void take(struct sim_session *session, int input, int32_t partition, size_t max,
                  struct ss_poll *out)
@@ -202,6 +254,9 @@ static void take(struct sim_session *session, int input, int32_t partition, size
             return;
         }
         flow->next = next;
+        flow->at_end = false;
+        if (event_ms(record) > flow->reached_ms)
+            flow->reached_ms = event_ms(record);
         session->records[out->record_count++] =
             (struct ss_record){.input = (enum ss_input)input,
                                .partition = partition,
@@ -236,6 +291,8 @@ static void drain(struct sim_session *session, size_t records_max, struct ss_pol
         /* One by one: the order of arguments is the compiler's. */
         int input = (int)sim_below(world, SS_CONSENTS);
         int32_t partition = (int32_t)sim_below(world, (uint32_t)partitions);
+        if (input == world->slow_input && sim_chance(world, 900))
+            continue;
         size_t most = 1 + sim_below(world, 6);
         take(session, input, partition, least(records_max - out->record_count, most), out);
     }
@@ -252,7 +309,11 @@ static enum ss_status sim_poll(struct ss_bus *bus, size_t records_max, int timeo
     enum ss_status status = fate == SIM_DEAD ? sim_dead(err) : sim_group_serve(session, err);
     if (status != SS_OK)
         return status;
-    bool ready = session->epoch >= 0 || sim_producer_init(session);
+    for (int32_t p = 0; p < session->bus.partition_count; p++)
+        if (session->owned[p].open)
+            session->owned[p].allowed_ms = sim_clock_allowed(session, p);
+    bool ready = session->epoch >= 0 ||
+                 (session->world->now_ms >= session->anew_at_ms && sim_producer_init(session));
     if (group_event(session, out))
         return SS_OK;
     if (!ready)
@@ -261,6 +322,7 @@ static enum ss_status sim_poll(struct ss_bus *bus, size_t records_max, int timeo
         return ss_fail(err, SS_RETRY, "the cluster does not answer");
     out->records = session->records;
     drain(session, least(records_max, SIM_BATCH_MAX), out);
+    look(session);
     return SS_OK;
 }
 
@@ -290,6 +352,7 @@ void sim_bus_init(struct sim_session *session)
         .open_partition = sim_open_partition,
         .hold = sim_hold,
         .reached = sim_reached,
+        .at_end = sim_at_end,
         .rewind = sim_rewind,
         .begin = sim_begin,
         .produce = sim_produce,

@@ -138,14 +138,35 @@ enum ss_status sim_offset(struct ss_bus *bus, enum ss_input input, int32_t parti
 
 /* --- ends --- */
 
+/* For the oracle, at the commit: what promise 10 says of each partition's clock. Where the
+ * transaction has records of it, their times are the oracle's to look at. */
+static void note_clocks(struct sim_session *session, struct sim_txn *txn)
+{
+    for (int32_t p = 0; p < session->world->partition_count; p++) {
+        struct sim_owned *owned = &session->owned[p];
+        bool any = false;
+        txn->behind[p] = 0;
+        for (int i = 0; i < SS_INPUT_COUNT; i++) {
+            any |= session->offsets[i][p] >= 0 && session->offsets[i][p] != owned->flows[i].base;
+            if (session->offsets[i][p] >= 0)
+                owned->flows[i].base = session->offsets[i][p];
+            txn->behind[p] |= (uint32_t)!owned->flows[i].at_end << i;
+        }
+        txn->allowed_ms[p] = any ? owned->allowed_ms : sim_clock_allowed(session, p);
+    }
+}
+
 /* EndTxn. false: fenced. */
 static bool end_txn(struct sim_session *session, bool commit)
 {
     struct sim_producer *producer = producer_of(session);
     if (!sim_producer_current(session))
         return false;
-    if (producer->txn && producer->txn->state == SIM_TXN_OPEN)
+    if (producer->txn && producer->txn->state == SIM_TXN_OPEN) {
+        if (commit)
+            note_clocks(session, producer->txn);
         sim_txn_decide(session->world, producer->txn, commit);
+    }
     return true;
 }
 
@@ -163,10 +184,8 @@ static enum ss_status fail_transaction(struct sim_session *session, const char *
     bool late = session->world->now_ms - session->begun_at_ms >= SIM_TXN_TIMEOUT_MS;
     leave_transaction(session, discard);
     sim_take_back(session, refusal == SIM_STALE ? SIM_SESSION_TIMEOUT_MS / 3 : 0);
-    if (refusal == SIM_FENCED && !late) {
-        session->fenced = true;
-        return ss_fail(err, SS_STOP, "%s: fenced by a twin", step);
-    }
+    if (refusal == SIM_FENCED && !late)
+        return sim_fenced(session, step, err);
     if (refusal == SIM_STALE)
         return ss_fail(err, SS_GIVE_UP, "%s refused, the group has moved on", step);
     return ss_fail(err, SS_RETRY, "%s failed", step);
@@ -197,10 +216,8 @@ static enum ss_status send_offsets(struct sim_session *session, struct ss_error 
         return fail_transaction(session, "offsets", false, SIM_FENCED, err);
     enum sim_refusal refusal = sim_group_accepts(session);
     if (refusal == SIM_FENCED) { /* by instance id: never only late */
-        session->fenced = true;
         leave_transaction(session, false);
-        sim_take_back(session, 0);
-        return ss_fail(err, SS_STOP, "offsets: fenced by a twin");
+        return sim_fenced(session, "offsets", err);
     }
     if (refusal != SIM_ACCEPTED)
         return fail_transaction(session, "offsets", false, refusal, err);

@@ -77,7 +77,8 @@ void sim_group_tick(struct sim_world *world)
         if (!member->there)
             continue;
         const struct sim_session *session = member->session;
-        if (!session->dead && !session->ended && world->now_ms >= session->frozen_until_ms)
+        if (session && !session->dead && !session->ended &&
+            world->now_ms >= session->frozen_until_ms)
             member->heartbeat_ms = world->now_ms;
         if (world->now_ms - member->heartbeat_ms > SIM_SESSION_TIMEOUT_MS)
             expel(world, member);
@@ -137,6 +138,56 @@ static void join(struct sim_session *session)
             group->owner[p] = session->member_id;
 }
 
+/* As consumer/kafka_fence.c has it: once or twice may be a request of its own past that was held up
+ * somewhere, so all is lost and begun anew; the third time in a row is a twin. */
+enum ss_status sim_fenced(struct sim_session *session, const char *step, struct ss_error *err)
+{
+    struct sim_world *world = session->world;
+    if (world->now_ms - session->fenced_at_ms > 3 * SIM_SESSION_TIMEOUT_MS)
+        session->fenced_count = 0;
+    session->fenced_count++;
+    session->fenced_at_ms = world->now_ms;
+    sim_on_revoke(session, true);
+    if (!world->static_members)
+        sim_group_leave(session);
+    session->member_id = 0;
+    session->epoch = -1;
+    if (session->fenced_count >= 3) {
+        session->fenced = true;
+        return ss_fail(err, SS_STOP, "%s: fenced by a twin", step);
+    }
+    session->anew_at_ms =
+        world->now_ms + session->fenced_count * (SIM_SESSION_TIMEOUT_MS / 10 +
+                                                 sim_below(world, SIM_SESSION_TIMEOUT_MS / 5));
+    return ss_fail(err, SS_RETRY, "%s: taken over, beginning anew", step);
+}
+
+/* A request of the slot's own past, held up somewhere: InitProducerId, or JoinGroup. Nobody lives
+ * behind it. */
+void sim_group_late_request(struct sim_world *world, int slot)
+{
+    struct sim_group *group = &world->group;
+    if (sim_chance(world, 500)) {
+        struct sim_producer *producer = &world->producers[slot];
+        producer->epoch++;
+        if (producer->txn && producer->txn->state == SIM_TXN_OPEN)
+            sim_txn_decide(world, producer->txn, false);
+        sim_trace(world, "slot %d: a late InitProducerId", slot);
+        return;
+    }
+    for (int i = 0; i < MEMBERS && world->static_members; i++) {
+        struct sim_member *member = &group->members[i];
+        if (!member->there || member->slot != slot)
+            continue;
+        for (int32_t p = 0; p < world->partition_count; p++)
+            if (group->owner[p] == member->id)
+                group->owner[p] = group->next_id + 1;
+        member->id = ++group->next_id;
+        member->session = NULL;
+        sim_trace(world, "slot %d: a late JoinGroup, as member %lld", slot, (long long)member->id);
+    }
+}
+
 enum ss_status sim_group_serve(struct sim_session *session, struct ss_error *err)
 {
     struct sim_world *world = session->world;
@@ -145,16 +196,16 @@ enum ss_status sim_group_serve(struct sim_session *session, struct ss_error *err
         return sim_dead(err);
     if (session->fenced)
         return ss_fail(err, SS_STOP, "fenced by a twin");
+    if (!session->member_id && world->now_ms < session->anew_at_ms)
+        return SS_OK;
     struct sim_member *member = session->member_id ? member_of(session) : NULL;
     if (session->member_id && !member) {
         sim_on_revoke(session, true);
         session->member_id = 0;
         for (int i = 0; i < MEMBERS; i++)
             if (world->static_members && group->members[i].there &&
-                group->members[i].slot == session->slot) {
-                session->fenced = true;
-                return ss_fail(err, SS_STOP, "fenced by a twin");
-            }
+                group->members[i].slot == session->slot)
+                return sim_fenced(session, "heartbeat", err);
     }
     if (!session->member_id) {
         join(session);

@@ -32,6 +32,10 @@ struct sim_txn {
     /* for the oracle: whose, and where consents ended when each partition was started */
     int session;
     int64_t drain_end[SIM_PARTITIONS_MAX];
+    /* and how far promise 10 lets each partition's clock come: by the polls before the one whose
+     * records these are (without records: this one too), and which inputs had more to read then */
+    int64_t allowed_ms[SIM_PARTITIONS_MAX];
+    uint32_t behind[SIM_PARTITIONS_MAX];
 };
 
 struct sim_record {

@@ -5,6 +5,8 @@
  * concerns some partitions and not others, as in a cluster. */
 #include "sim.h"
 
+#include "scoring/hash.h"
+
 struct ss_bytes sim_redis_get(const struct sim_keyspace *space, struct ss_bytes key)
 {
     for (size_t i = 0; i < space->count; i++)
@@ -13,11 +15,15 @@ struct ss_bytes sim_redis_get(const struct sim_keyspace *space, struct ss_bytes 
     return (struct ss_bytes){0};
 }
 
-void sim_redis_put(struct sim_world *world, int32_t partition, struct ss_bytes key,
-                   struct ss_bytes value)
+void sim_redis_put(struct sim_world *world, int32_t partition, const struct ss_put *put)
 {
     struct sim_keyspace *space = &world->redis.live[partition];
+    struct ss_bytes key = put->user_id, value = put->packed;
+    int64_t *wake_ms = &space->wakes[sim_redis_group(key)];
     size_t i = 0;
+    if (value.size > 0 && put->wake_ms != SS_WAKE_NEVER &&
+        (*wake_ms == 0 || put->wake_ms < *wake_ms))
+        *wake_ms = put->wake_ms;
     while (i < space->count && !ss_bytes_equal(space->pairs[i].key, key))
         i++;
     if (value.size == 0) {
@@ -36,6 +42,11 @@ void sim_redis_put(struct sim_world *world, int32_t partition, struct ss_bytes k
     if (i == space->count)
         space->pairs[space->count++].key = sim_copy(world->arena, key);
     space->pairs[i].value = sim_copy(world->arena, value);
+}
+
+uint32_t sim_redis_group(struct ss_bytes key)
+{
+    return ss_hash64((struct ss_text){key.data, (uint32_t)key.size}) % SIM_WAKE_GROUPS;
 }
 
 void sim_redis_shown(const struct sim_keyspace *space, struct ss_checkpoint *out)
@@ -66,6 +77,7 @@ uint64_t sim_redis_wipe(struct sim_session *session, int32_t partition,
                    partition, session->number);
     session->looked[partition] = ++redis->writes[partition];
     space->found = false;
+    memset(space->wakes, 0, sizeof space->wakes);
     space->wipe = ++redis->next_token;
     return space->wipe;
 }
@@ -96,13 +108,27 @@ bool sim_redis_save(struct sim_world *world, int32_t partition, const struct ss_
         return false;
     check_next(world, partition, next);
     for (size_t i = 0; i < count; i++)
-        sim_redis_put(world, partition, puts[i].user_id, puts[i].packed);
+        sim_redis_put(world, partition, &puts[i]);
     space->checkpoint = *next;
     space->found = true;
     space->wipe = 0;
     world->redis.writes[partition]++;
     if (sim_chance(world, 120))
         sim_judge_store(world, partition);
+    if (sim_chance(world, 250))
+        sim_judge_wakes(world, partition);
+    return true;
+}
+
+bool sim_redis_rearm(struct sim_world *world, int32_t partition, const struct ss_checkpoint *expect,
+                     uint32_t group, int64_t wake_ms)
+{
+    struct sim_keyspace *space = &world->redis.live[partition];
+    if ((!space->found || !ss_checkpoint_equal(&space->checkpoint, expect)) &&
+        world->options.mutant != SIM_REARM_WITHOUT_COMPARING)
+        return false;
+    space->wakes[group] = wake_ms == SS_WAKE_NEVER ? 0 : wake_ms;
+    sim_judge_wakes(world, partition);
     return true;
 }
 
@@ -124,9 +150,13 @@ void sim_redis_tick(struct sim_world *world)
         if (!late->used || !sim_chance(world, 40))
             continue;
         late->used = false;
-        bool done = sim_redis_save(world, late->partition, late->has_expect ? &late->expect : NULL,
-                                   &late->next, late->puts, late->count);
-        sim_trace(world, "redis: late save of %d: %s", late->partition, done ? "done" : "refused");
+        bool done =
+            late->rearms
+                ? sim_redis_rearm(world, late->partition, &late->expect, late->group, late->wake_ms)
+                : sim_redis_save(world, late->partition, late->has_expect ? &late->expect : NULL,
+                                 &late->next, late->puts, late->count);
+        sim_trace(world, "redis: late %s of %d: %s", late->rearms ? "rearm" : "save",
+                  late->partition, done ? "done" : "refused");
     }
     if (sim_chance(world, 30))
         for (int32_t p = 0; p < world->partition_count; p++)

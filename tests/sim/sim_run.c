@@ -24,6 +24,7 @@ static const char *const mutant_names[SIM_MUTANT_COUNT] = {
     [SIM_WIPE_UNGUARDED] = "wipe-unguarded",
     [SIM_WIPE_WITHOUT_COMPARING] = "wipe-without-comparing",
     [SIM_UNKNOWN_COMMIT_IS_FINE] = "unknown-commit-is-fine",
+    [SIM_REARM_WITHOUT_COMPARING] = "rearm-without-comparing",
 };
 
 const char *sim_mutant_name(enum sim_mutant mutant)
@@ -133,6 +134,7 @@ static void reset(struct sim_world *world, const struct sim_options *options)
     world->partition_count = 1 + (int32_t)sim_below(world, SIM_PARTITIONS_MAX);
     world->slot_count = sim_chance(world, 150) ? 1 : 2 + (int)sim_below(world, SIM_SLOTS_MAX - 1);
     world->static_members = sim_chance(world, 600);
+    world->slow_input = (int)sim_below(world, SS_CONSENTS + 1);
     world->to_op_fault = 50 + (int)sim_below(world, 300);
     world->to_world_fault = 20 + (int)sim_below(world, 60);
     memset(world->group.committed, 0xff, sizeof world->group.committed);
@@ -176,11 +178,39 @@ static void compact_some(struct sim_world *world)
             sim_compact(world, p);
 }
 
+static bool between_steps(const struct sim_world *world)
+{
+    for (int i = 0; i < world->session_count; i++)
+        if (world->sessions[i]->running_step)
+            return false;
+    return true;
+}
+
+/* Hours pass in which upstream goes on and the workers hear nothing, but not in the middle of
+ * anybody's step. */
+static void let_time_pass(struct sim_world *world)
+{
+    for (int i = 0; i < world->session_count; i++)
+        if (world->sessions[i]->running_step && world->now_ms < world->sessions[i]->frozen_until_ms)
+            world->time_waits = world->long_time = false; /* it would wait too long */
+    if (!world->time_waits || !between_steps(world))
+        return;
+    if (world->long_time)
+        compact_some(world);
+    world->now_ms += (int64_t)sim_below(world, world->long_time ? 15 * 86400 : 86400) * 1000;
+    if (world->long_time)
+        compact_some(world);
+    world->time_waits = world->long_time = false;
+    sim_upstream_pass(world);
+    if (sim_chance(world, 300))
+        world->slow_input = (int)sim_below(world, SS_CONSENTS + 1);
+}
+
 static void world_fault(struct sim_world *world)
 {
     world->to_world_fault = 5 + (int)sim_below(world, 70);
     world->faults++;
-    switch (sim_below(world, 10)) {
+    switch (sim_below(world, 11)) {
     case 0:
     case 1:
     case 2:
@@ -198,13 +228,11 @@ static void world_fault(struct sim_world *world)
     case 6:
         sim_move_input_starts(world);
         break;
-    case 7: /* hours or days pass, but not in the middle of anybody's step */
-        for (int i = 0; i < world->session_count; i++)
-            if (world->sessions[i]->running_step)
-                return;
-        compact_some(world);
-        world->now_ms += (int64_t)sim_below(world, 36) * 3600000;
-        compact_some(world);
+    case 7:
+        world->time_waits = world->long_time = true;
+        break;
+    case 8:
+        sim_group_late_request(world, (int)sim_below(world, (uint32_t)world->slot_count));
         break;
     default:
         replace_or_stop(world, (int)sim_below(world, (uint32_t)world->slot_count));
@@ -232,7 +260,8 @@ static void keep_slots(struct sim_world *world)
 static bool runnable(const struct sim_world *world, const struct sim_session *session)
 {
     return !session->ended && world->now_ms >= session->frozen_until_ms &&
-           (session->running_step || world->now_ms >= session->paused_until_ms);
+           (session->running_step ||
+            (!world->time_waits && world->now_ms >= session->paused_until_ms));
 }
 
 /* Whether nobody has anything to do but wait. */
@@ -255,6 +284,8 @@ static bool run_one(struct sim_world *world)
 static bool tick(struct sim_world *world)
 {
     world->now_ms += sim_below(world, !world->calm && sim_chance(world, 20) ? 1200 : 12);
+    world->time_waits = !world->calm && (world->time_waits || sim_chance(world, 40));
+    let_time_pass(world);
     keep_slots(world);
     sim_group_tick(world);
     sim_broker_tick(world);
@@ -337,6 +368,10 @@ void sim_world_run(struct sim_world *world, const struct sim_options *options)
     become_calm(world);
     if (!settle(world, why))
         sim_differ(world, "not caught up long after the faults: %s", why);
+    /* Days in which nothing happens: whoever was forgotten on the way is not woken. */
+    world->now_ms += (int64_t)sim_below(world, 4 * 24) * 3600000;
+    if (!world->failed && !settle(world, why))
+        sim_differ(world, "not caught up when nothing but time has passed: %s", why);
     if (!world->failed)
         sim_judge(world);
     if (!world->failed)

@@ -19,7 +19,8 @@ static struct sim_session *starting; /* handed to the first entry of a stack */
 static int64_t world_now(void *arg)
 {
     const struct sim_session *session = arg;
-    return session->world->now_ms + (session->slot - 1) * 40; /* clocks are never quite equal */
+    return session->world->now_ms +
+           (session->slot - 1) * SIM_SKEW_MS; /* clocks are never quite equal */
 }
 
 static void to_scheduler(struct sim_session *session, bool for_good)
@@ -41,7 +42,7 @@ static void open_worker(struct sim_session *session)
         .bus = &session->bus,
         .store = &session->store.store,
         .registry = world->registry,
-        .model = world->model,
+        .models = {world->model, NULL},
         .clock = {world_now, session},
         .limits = {.batch_records_max = SIM_BATCH_MAX,
                    .cache_bytes_max = 6000,
@@ -50,6 +51,8 @@ static void open_worker(struct sim_session *session)
                    .future_tolerance_ms = SIM_FUTURE_TOLERANCE_MS,
                    .delete_retention_ms = SIM_DELETE_RETENTION_MS,
                    .retry_ms = 100,
+                   .wake_interval_ms = (int)sim_below(world, 200),
+                   .heartbeat_ms = sim_chance(world, 500) ? SIM_DAY_MS / 4 : 0,
                    .restore_save_records = 1 + sim_below(world, 30)},
         .stats = &session->stats,
         .stop = &session->stop,

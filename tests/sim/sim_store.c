@@ -75,8 +75,9 @@ static void save_late(struct sim_session *session, int32_t partition,
         late->next = *next;
         late->puts = sim_alloc(world->arena, count * sizeof *puts);
         for (size_t k = 0; k < count; k++)
-            late->puts[k] = (struct ss_put){sim_copy(world->arena, puts[k].user_id),
-                                            sim_copy(world->arena, puts[k].packed)};
+            late->puts[k] =
+                (struct ss_put){sim_copy(world->arena, puts[k].user_id),
+                                sim_copy(world->arena, puts[k].packed), puts[k].wake_ms};
         return;
     }
 }
@@ -93,7 +94,7 @@ static enum ss_status save_in_steps(struct sim_session *session, int32_t partiti
         enum sim_fate fate = enter(session, "save a state");
         if (fate != SIM_GOES)
             return fate == SIM_DEAD ? sim_dead(err) : away(err);
-        sim_redis_put(session->world, partition, puts[i].user_id, puts[i].packed);
+        sim_redis_put(session->world, partition, &puts[i]);
     }
     return SS_OK;
 }
@@ -151,6 +152,67 @@ static enum ss_status store_wipe(struct ss_store *store, int32_t partition,
     return sim_point(session, "wiped") == SIM_DEAD ? sim_dead(err) : SS_OK;
 }
 
+static enum ss_status store_wakes(struct ss_store *store, int32_t partition,
+                                  const struct ss_checkpoint *expect, int64_t until_ms,
+                                  uint32_t nth, struct ss_wake_group *out, ss_store_scan_sink *sink,
+                                  void *arg, struct ss_error *err)
+{
+    struct sim_session *session = session_of(store);
+    enum sim_fate fate = enter(session, "wakes");
+    *out = (struct ss_wake_group){.wake_ms = SS_WAKE_NEVER};
+    if (fate != SIM_GOES)
+        return fate == SIM_DEAD ? sim_dead(err) : away(err);
+    const struct sim_keyspace *space = &session->world->redis.live[partition];
+    if (!space->found || !ss_checkpoint_equal(&space->checkpoint, expect))
+        return other(partition, err);
+    for (uint32_t g = 0; g < SIM_WAKE_GROUPS; g++) {
+        uint32_t before = 0;
+        for (uint32_t o = 0; o < SIM_WAKE_GROUPS; o++)
+            before += space->wakes[o] != 0 && (space->wakes[o] < space->wakes[g] ||
+                                               (space->wakes[o] == space->wakes[g] && o < g));
+        if (space->wakes[g] != 0 && before == nth)
+            *out = (struct ss_wake_group){true, g, space->wakes[g]};
+    }
+    for (size_t i = 0; out->wake_ms <= until_ms && i < space->count; i++)
+        if (sim_redis_group(space->pairs[i].key) == out->group)
+            sink(arg, space->pairs[i].key, space->pairs[i].value);
+    return SS_OK;
+}
+
+static void rearm_late(struct sim_world *world, int32_t partition,
+                       const struct ss_checkpoint *expect, uint32_t group, int64_t wake_ms)
+{
+    for (int i = 0; i < SIM_LATE_MAX; i++)
+        if (!world->redis.late[i].used) {
+            world->redis.late[i] = (struct sim_late){.used = true,
+                                                     .rearms = true,
+                                                     .partition = partition,
+                                                     .expect = *expect,
+                                                     .group = group,
+                                                     .wake_ms = wake_ms};
+            return;
+        }
+}
+
+static enum ss_status store_rearm(struct ss_store *store, int32_t partition,
+                                  const struct ss_checkpoint *expect, uint32_t group,
+                                  int64_t wake_ms, struct ss_error *err)
+{
+    struct sim_session *session = session_of(store);
+    enum sim_fate fate = enter(session, "rearm");
+    if (fate == SIM_DEAD)
+        return sim_dead(err);
+    if (fate == SIM_FAILS) {
+        if (!session->world->calm && sim_chance(session->world, 500))
+            rearm_late(session->world, partition, expect, group, wake_ms);
+        return away(err);
+    }
+    bool done = sim_redis_rearm(session->world, partition, expect, group, wake_ms);
+    if (fate == SIM_FAILS_LATER)
+        return away(err);
+    return done ? SS_OK : other(partition, err);
+}
+
 static enum ss_status store_scan(struct ss_store *store, int32_t partition,
                                  ss_store_scan_sink *sink, void *arg, struct ss_error *err)
 {
@@ -170,6 +232,8 @@ void sim_store_init(struct sim_session *session)
         .load = store_load,
         .save = store_save,
         .wipe = store_wipe,
+        .wakes = store_wakes,
+        .rearm = store_rearm,
         .scan = store_scan,
     };
     session->store.store.ops = &ops;

@@ -38,8 +38,11 @@ static int64_t any_time(uint64_t *seed)
 static void any_recent(struct ss_recent *recent, uint64_t *seed)
 {
     recent->count = (uint8_t)(random_next(seed) % (SS_RECENT_MAX + 1));
-    for (int i = 0; i < recent->count; i++)
+    int32_t day = (int32_t)(random_next(seed) % 40000) - 10000;
+    for (int i = 0; i < recent->count; i++) {
         recent->hash[i] = (uint32_t)random_next(seed);
+        recent->day[i] = day += (int32_t)(random_next(seed) % 300);
+    }
 }
 
 static int by_due(const void *a, const void *b)
@@ -160,14 +163,21 @@ void state_random(struct ss_user_state *state, uint64_t *seed)
         published->benefits = (uint32_t)any(seed);
         published->sequence = (int64_t)any(seed);
         published->as_of_ms = any_time(seed);
+        published->business = random_next(seed) & 1;
+        published->horizon_ms = random_next(seed) & 1 ? published->as_of_ms : any_time(seed);
     }
 }
 
-static void remember(struct ss_recent *recent, uint64_t *seed, int events, int window)
+/* Those of the last thirty days, of what came in half a year. */
+static void remember(struct ss_recent *recent, uint64_t *seed, int32_t newest, int events,
+                     int window)
 {
-    recent->count = (uint8_t)(events < window ? events : window);
-    for (int i = 0; i < recent->count; i++)
+    int within = (events + 5) / 6;
+    recent->count = (uint8_t)(within < window ? within : window);
+    for (int i = 0; i < recent->count; i++) {
         recent->hash[i] = (uint32_t)random_next(seed);
+        recent->day[i] = newest - 180 / events * (recent->count - 1 - i);
+    }
 }
 
 void state_typical(struct ss_user_state *state, uint64_t *seed, int window)
@@ -186,7 +196,7 @@ void state_typical(struct ss_user_state *state, uint64_t *seed, int window)
     payments->quarter = today / 90;
     payments->categories[0] = 0x1a6e & (uint32_t)random_next(seed);
     payments->categories[1] = 0x1a6e & (uint32_t)random_next(seed);
-    remember(&payments->recent, seed, 30, window);
+    remember(&payments->recent, seed, today, 30, window);
 
     struct ss_bills_part *bills = &state->bills;
     bills->any = true;
@@ -197,29 +207,29 @@ void state_typical(struct ss_user_state *state, uint64_t *seed, int window)
     bills->open_count = 2;
     for (int i = 0; i < 2; i++) {
         bills->open[i].due_at_ms = (today + 10 + 7 * i) * day_ms;
-        bills->open[i].id_hash = random_next(seed);
+        bills->open[i].id_hash = (uint32_t)random_next(seed);
     }
-    remember(&bills->recent, seed, 6 * 2 + 2, window);
+    remember(&bills->recent, seed, bills->ref_day, 6 * 2 + 2, window);
 
     struct ss_bookings_part *bookings = &state->bookings;
     bookings->any = true;
     bookings->ref_day = today - (int32_t)(random_next(seed) % 40);
     bookings->made_milli = 1800 + (int64_t)(random_next(seed) % 200);
     bookings->honoured_milli = 1700 + (int64_t)(random_next(seed) % 200);
-    remember(&bookings->recent, seed, 4, window);
+    remember(&bookings->recent, seed, bookings->ref_day, 4, window);
 
     state->profiles.any = true;
     state->profiles.verified = 1 << SS_FACT_PHONE | 1 << SS_FACT_IDENTITY;
     state->profiles.holder = SS_HOLDER_PERSON;
     state->profiles.opened = true;
     state->profiles.opened_day = today - 900;
-    remember(&state->profiles.recent, seed, 3, window);
+    remember(&state->profiles.recent, seed, today - 400, 3, window);
 
     state->consents.scoring = true;
     state->consents.granted_at_ms =
         (today - 300) * day_ms + (int64_t)(random_next(seed) % (uint64_t)day_ms);
     state->consents.scoring_position = 20000 + (int64_t)(random_next(seed) % 200000);
-    remember(&state->consents.recent, seed, 1, window);
+    remember(&state->consents.recent, seed, today - 400, 1, window);
 
     state->published.standing = SS_STANDING_SCORED;
     state->published.tier = 2;

@@ -13,7 +13,7 @@ static struct ss_bytes text(const char *s)
 
 static bool put(struct ss_cache *cache, const char *user_id, const char *state)
 {
-    return ss_cache_put(cache, text(user_id), text(state));
+    return ss_cache_put(cache, text(user_id), text(state), SS_WAKE_NEVER);
 }
 
 /* The state, "" if the user is known to be absent, NULL if the cache does not know. */
@@ -50,7 +50,7 @@ Test(cache, a_state_may_be_put_from_the_cache_itself)
     cr_assert(ss_cache_get(cache, text("alice"), &packed));
     packed.data = (const char *)packed.data + 2;
     packed.size -= 2;
-    cr_assert(ss_cache_put(cache, text("alice"), packed));
+    cr_assert(ss_cache_put(cache, text("alice"), packed, SS_WAKE_NEVER));
     cr_assert_str_eq(get(cache, "alice"), "23456789");
     ss_cache_close(cache);
 }
@@ -79,6 +79,38 @@ Test(cache, lists_each_pinned_state_once_in_order)
     cr_assert_str_eq(get(cache, "alice"), large);
     cr_assert(put(cache, "bob", "again"));
     cr_assert_eq(ss_cache_pinned_count(cache), 1);
+    ss_cache_close(cache);
+}
+
+Test(cache, keeps_when_each_pinned_state_wakes)
+{
+    struct ss_cache *cache = ss_cache_open(1 << 20);
+    struct ss_put one;
+    char large[3000];
+    memset(large, 'x', sizeof large);
+    cr_assert(ss_cache_put(cache, text("alice"), text("a"), 500));
+    cr_assert(ss_cache_put(cache, text("bob"), text("b"), SS_WAKE_NEVER));
+    cr_assert(ss_cache_put(cache, text("alice"), text("aa"), 900));
+    cr_assert(ss_cache_put(cache, text("bob"), (struct ss_bytes){large, sizeof large}, 300));
+    ss_cache_pinned(cache, 0, &one);
+    cr_assert_eq(one.wake_ms, 900, "that of an older state");
+    ss_cache_pinned(cache, 1, &one);
+    cr_assert_eq(one.wake_ms, 300);
+    ss_cache_saved(cache);
+    cr_assert(ss_cache_put(cache, text("alice"), text("a"), 100));
+    ss_cache_pinned(cache, 0, &one);
+    cr_assert_eq(one.wake_ms, 100);
+    ss_cache_close(cache);
+}
+
+Test(cache, is_trimmed_of_what_was_filled_but_not_of_what_is_pinned)
+{
+    struct ss_cache *cache = ss_cache_open(0);
+    cr_assert(put(cache, "alice", "changed"));
+    cr_assert(ss_cache_fill(cache, text("bob"), text("read")));
+    ss_cache_trim(cache);
+    cr_assert_null(get(cache, "bob"));
+    cr_assert_str_eq(get(cache, "alice"), "changed");
     ss_cache_close(cache);
 }
 

@@ -54,7 +54,7 @@ static enum ss_status save(struct ss_store *store, int32_t partition, int64_t fr
     snprintf(state, sizeof state, "%lld", (long long)to);
     for (int i = 0; i < USERS; i++) {
         snprintf(ids[i], sizeof ids[i], "user-%d", i);
-        puts[i] = (struct ss_put){{ids[i], strlen(ids[i])}, {state, strlen(state)}};
+        puts[i] = (struct ss_put){{ids[i], strlen(ids[i])}, {state, strlen(state)}, SS_WAKE_NEVER};
     }
     return store->ops->save(store, partition, from < 0 ? NULL : &expect, &next, puts, USERS, &err);
 }
@@ -221,7 +221,8 @@ Test(redis_cluster, a_slot_on_the_move_waits_and_arrives_whole)
     cr_assert_eq(load(store, 0, 1), SS_OK, "%s", err.detail); /* nothing has gone yet */
     cr_assert_eq(save(store, 0, 1, 2), SS_OK, "%s", err.detail);
 
-    cr_assert(cluster_move_key(&cluster, slot, from, to, "test:{0}:cp"));
+    for (int i = 0; i < 2; i++) /* one of them may be the set of wakes, which load does not need */
+        cr_assert(cluster_move_key(&cluster, slot, from, to, "test:{0}:cp"));
     cr_assert_eq(checkpoint(store, 0), 2);
     cr_assert_eq(load(store, 0, 2), SS_RETRY);
     cr_assert_eq(save(store, 0, 2, 3), SS_RETRY);
@@ -297,7 +298,8 @@ Test(redis_cluster, keys_lost_on_the_way_are_noticed)
     int slot = slot_of(0), from = cluster_owner(&cluster, slot), to = (from + 1) % 3;
     fill(store, 0);
     cluster_move_open(&cluster, slot, from, to);
-    cr_assert(cluster_move_key(&cluster, slot, from, to, "test:{0}:cp"));
+    for (int i = 0; i < 2; i++) /* a bucket and, it may be, the set of wakes */
+        cr_assert(cluster_move_key(&cluster, slot, from, to, "test:{0}:cp"));
     cr_assert_eq(cluster_ask(&cluster, from, "CLUSTER SETSLOT %d STABLE", slot), 0);
     cr_assert_eq(cluster_ask(&cluster, to, "FLUSHALL"), 0);
     cr_assert_eq(cluster_ask(&cluster, to, "CLUSTER SETSLOT %d STABLE", slot), 0);
@@ -312,6 +314,46 @@ Test(redis_cluster, keys_lost_on_the_way_are_noticed)
     cr_assert_eq(cluster_ask(&cluster, from, "DEL test:{0}:3"), 1);
     cr_assert_eq(save(store, 0, 1, 2), SS_OK);
     cr_assert_eq(load(store, 0, 2), SS_GIVE_UP);
+    store->ops->close(store);
+}
+
+static enum ss_status wakes(struct ss_store *store, int64_t offset)
+{
+    struct ss_checkpoint expect = at(offset);
+    struct ss_wake_group found;
+    int users = 0;
+    return store->ops->wakes(store, 0, &expect, INT64_MAX - 1, 0, &found, count_users, &users,
+                             &err);
+}
+
+/* Else whoever sleeps there would never be woken. */
+Test(redis_cluster, a_lost_set_of_wakes_is_noticed)
+{
+    cluster_start(&cluster, 3, false);
+    struct ss_store *store = open_store();
+    int node = cluster_owner(&cluster, slot_of(0));
+    struct ss_checkpoint one = at(1), two = at(2), three = at(3);
+    struct ss_put put = {{"user-1", 6}, {"1", 1}, 500};
+    fill(store, 0);
+    cr_assert_eq(wakes(store, 1), SS_OK, "%s", err.detail); /* nobody sleeps: that is no loss */
+    cr_assert_eq(cluster_ask(&cluster, node, "DEL test:{0}:wk"), 1);
+    cr_assert_eq(wakes(store, 1), SS_GIVE_UP);
+    cr_assert(strstr(err.detail, "lost"), "%s", err.detail);
+    cr_assert_eq(checkpoint(store, 0), -1); /* and so it is rebuilt */
+
+    fill(store, 0); /* a save does not cover it up */
+    cr_assert_eq(cluster_ask(&cluster, node, "DEL test:{0}:wk"), 1);
+    cr_assert_eq(store->ops->save(store, 0, &one, &two, &put, 1, &err), SS_OK);
+    cr_assert_eq(wakes(store, 2), SS_GIVE_UP);
+
+    fill(store, 0); /* nor is a bucket that is to be woken taken for whole */
+    cr_assert_eq(store->ops->save(store, 0, &one, &two, &put, 1, &err), SS_OK);
+    cr_assert_eq(wakes(store, 2), SS_OK, "%s", err.detail);
+    for (unsigned bucket = 0; bucket < BUCKETS; bucket++)
+        cr_assert_eq(cluster_ask(&cluster, node, "DEL test:{0}:%x", bucket), 1);
+    put.wake_ms = 400;
+    cr_assert_eq(store->ops->save(store, 0, &two, &three, &put, 1, &err), SS_OK);
+    cr_assert_eq(wakes(store, 3), SS_GIVE_UP);
     store->ops->close(store);
 }
 

@@ -49,7 +49,7 @@ static enum ss_status save_n(struct ss_store *store, int64_t from, int64_t to, c
     struct ss_checkpoint expect = at(from), next = at(to);
     for (int i = 0; i < count; i++) {
         snprintf(ids[i], sizeof ids[i], "user-%d", i);
-        puts[i] = (struct ss_put){{ids[i], strlen(ids[i])}, {value, strlen(value)}};
+        puts[i] = (struct ss_put){{ids[i], strlen(ids[i])}, {value, strlen(value)}, SS_WAKE_NEVER};
     }
     return store->ops->save(store, 0, from < 0 ? NULL : &expect, &next, puts, (size_t)count, &err);
 }

@@ -1,99 +1,20 @@
 /* What every store must do (state/store.h), held against each of them. */
-#include "state/memory_store.h"
-#include "state/redis_store.h"
-
-#include "helper_cluster.h"
-#include "helper_redis.h"
 #include "helper_state.h"
+#include "helper_stores.h"
 
-#include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum kind { MEMORY, REDIS, KIND_COUNT };
-
-static struct redis_server server;
-static struct cluster cluster;
-static struct ss_store *store;
-
-static void remove_server(void)
-{
-    redis_server_remove(&server); /* also behind a test that failed; harmless without one */
-    cluster_remove(&cluster);
-}
-
-TestSuite(store, .fini = remove_server);
-
-static void open_store(enum kind kind)
-{
-    struct ss_error err = {0};
-    if (kind == MEMORY) {
-        cr_assert_eq(ss_memory_open(&store, &err), SS_OK);
-        return;
-    }
-    redis_server_start(&server, NULL);
-    struct ss_redis_config config = {server.url, "test", 16, 10000};
-    cr_assert_eq(ss_redis_open(&config, &store, &err), SS_OK, "%s", err.detail);
-}
-
-static void close_store(enum kind kind)
-{
-    store->ops->close(store);
-    if (kind == REDIS)
-        redis_server_remove(&server);
-}
-
-/* All of the checks, for one test that starts a cluster and holds it against them one by one. */
-static struct {
-    const char *title;
-    void (*check)(void);
-} checks[32];
-static size_t check_count;
-
-/* A test that is run once against each kind of store. */
-#define STORE_TEST(name)                                          \
-    static void check_##name(void);                               \
-    __attribute__((constructor)) static void list_##name(void)    \
-    {                                                             \
-        checks[check_count].title = #name;                        \
-        checks[check_count++].check = check_##name;               \
-    }                                                             \
-    ParameterizedTestParameters(store, name)                      \
-    {                                                             \
-        static enum kind kinds[KIND_COUNT] = {MEMORY, REDIS};     \
-        return cr_make_param_array(enum kind, kinds, KIND_COUNT); \
-    }                                                             \
-    ParameterizedTest(enum kind *kind, store, name)               \
-    {                                                             \
-        open_store(*kind);                                        \
-        check_##name();                                           \
-        close_store(*kind);                                       \
-    }                                                             \
-    static void check_##name(void)
-
-static struct ss_checkpoint at(int64_t offset)
-{
-    struct ss_checkpoint checkpoint = {.cluster_id = "cluster",
-                                       .partition_count = 4,
-                                       .offset = offset,
-                                       .broker_time_ms = 1000 + offset};
-    checkpoint.incarnation[0] = 7;
-    return checkpoint;
-}
-
-static struct ss_bytes text(const char *s)
-{
-    return (struct ss_bytes){s, strlen(s)};
-}
+TestSuite(store, .fini = stores_remove);
 
 /* Saves one value (NULL deletes) on the way from one offset to another; from -1 means from nothing.
  */
 static enum ss_status save(int32_t partition, int64_t from, int64_t to, const char *id,
                            const char *value)
 {
-    struct ss_checkpoint expect = at(from), next = at(to);
-    struct ss_put put = {text(id), value ? text(value) : (struct ss_bytes){0}};
+    struct ss_checkpoint expect = checkpoint_at(from), next = checkpoint_at(to);
+    struct ss_put put = {text_bytes(id), value ? text_bytes(value) : (struct ss_bytes){0},
+                         SS_WAKE_NEVER};
     return store->ops->save(store, partition, from < 0 ? NULL : &expect, &next, &put, 1, NULL);
 }
 
@@ -115,8 +36,8 @@ static void see(void *arg, size_t i, struct ss_bytes packed)
 static const char *value_of(int32_t partition, int64_t offset, const char *id)
 {
     static struct seen seen;
-    struct ss_checkpoint expect = at(offset);
-    struct ss_bytes user_id = text(id);
+    struct ss_checkpoint expect = checkpoint_at(offset);
+    struct ss_bytes user_id = text_bytes(id);
     seen = (struct seen){0};
     enum ss_status status =
         store->ops->load(store, partition, &expect, &user_id, 1, see, &seen, NULL);
@@ -131,7 +52,7 @@ static const char *value_of(int32_t partition, int64_t offset, const char *id)
 
 static bool holds_checkpoint(int32_t partition, int64_t offset)
 {
-    struct ss_checkpoint found, wanted = at(offset);
+    struct ss_checkpoint found, wanted = checkpoint_at(offset);
     bool is_found;
     cr_assert_eq(store->ops->checkpoint(store, partition, &found, &is_found, NULL), SS_OK);
     return is_found && ss_checkpoint_equal(&found, &wanted);
@@ -145,13 +66,13 @@ static bool has_checkpoint(int32_t partition)
     return is_found;
 }
 
-STORE_TEST(starts_with_nothing)
+STORE_TEST(store, starts_with_nothing)
 {
     cr_assert(!has_checkpoint(0));
     cr_assert_null(value_of(0, 1, "alice"));
 }
 
-STORE_TEST(delivers_what_was_saved)
+STORE_TEST(store, delivers_what_was_saved)
 {
     cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
     cr_assert(holds_checkpoint(0, 1));
@@ -161,7 +82,7 @@ STORE_TEST(delivers_what_was_saved)
     cr_assert_str_eq(value_of(0, 2, "alice"), "two, and longer than before");
 }
 
-STORE_TEST(deletes)
+STORE_TEST(store, deletes)
 {
     cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
     cr_assert_eq(save(0, 1, 2, "alice", NULL), SS_OK);
@@ -170,7 +91,7 @@ STORE_TEST(deletes)
     cr_assert(holds_checkpoint(0, 3));
 }
 
-STORE_TEST(gives_up_at_another_checkpoint_and_writes_nothing)
+STORE_TEST(store, gives_up_at_another_checkpoint_and_writes_nothing)
 {
     cr_assert_eq(save(0, 5, 6, "alice", "zero"), SS_GIVE_UP); /* there is none */
     cr_assert(!has_checkpoint(0));
@@ -183,11 +104,11 @@ STORE_TEST(gives_up_at_another_checkpoint_and_writes_nothing)
     cr_assert_eq(save(0, 1, 2, "alice", "two"), SS_OK); /* and goes on as if nothing had been */
 }
 
-STORE_TEST(another_incarnation_is_another_checkpoint)
+STORE_TEST(store, another_incarnation_is_another_checkpoint)
 {
     cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
-    struct ss_checkpoint other = at(1), next = at(2);
-    struct ss_bytes id = text("alice");
+    struct ss_checkpoint other = checkpoint_at(1), next = checkpoint_at(2);
+    struct ss_bytes id = text_bytes("alice");
     other.incarnation[15] = 1;
     struct seen seen = {0};
     cr_assert_eq(store->ops->load(store, 0, &other, &id, 1, see, &seen, NULL), SS_GIVE_UP);
@@ -195,7 +116,7 @@ STORE_TEST(another_incarnation_is_another_checkpoint)
     cr_assert_eq(seen.calls, 0);
 }
 
-STORE_TEST(a_repeated_save_is_fine)
+STORE_TEST(store, a_repeated_save_is_fine)
 {
     cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
     cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
@@ -204,31 +125,31 @@ STORE_TEST(a_repeated_save_is_fine)
     cr_assert_str_eq(value_of(0, 2, "alice"), "two");
 }
 
-STORE_TEST(saves_a_checkpoint_alone)
+STORE_TEST(store, saves_a_checkpoint_alone)
 {
-    struct ss_checkpoint one = at(1), two = at(2);
+    struct ss_checkpoint one = checkpoint_at(1), two = checkpoint_at(2);
     cr_assert_eq(store->ops->save(store, 3, NULL, &one, NULL, 0, NULL), SS_OK);
     cr_assert_eq(store->ops->save(store, 3, &one, &two, NULL, 0, NULL), SS_OK);
     cr_assert(holds_checkpoint(3, 2));
     cr_assert_eq(store->ops->load(store, 3, &two, NULL, 0, see, NULL, NULL), SS_OK);
 }
 
-STORE_TEST(a_wipe_takes_away_only_what_was_seen)
+STORE_TEST(store, a_wipe_takes_away_only_what_was_seen)
 {
-    struct ss_checkpoint before = at(1), none = {.partition_count = 0};
+    struct ss_checkpoint before = checkpoint_at(1), none = {.partition_count = 0};
     cr_assert_eq(save(0, -1, 1, "alice", "one"), SS_OK);
     cr_assert_eq(store->ops->wipe(store, 0, &none, NULL), SS_GIVE_UP);
     cr_assert_eq(save(0, 1, 2, "alice", "two"), SS_OK);
     cr_assert_eq(store->ops->wipe(store, 0, &before, NULL), SS_GIVE_UP);
     cr_assert_str_eq(value_of(0, 2, "alice"), "two");
-    before = at(2);
+    before = checkpoint_at(2);
     cr_assert_eq(store->ops->wipe(store, 0, &before, NULL), SS_OK);
     cr_assert(!has_checkpoint(0));
     cr_assert_eq(store->ops->wipe(store, 0, &before, NULL), SS_GIVE_UP);
     cr_assert_eq(store->ops->wipe(store, 0, &none, NULL), SS_OK);
 }
 
-STORE_TEST(partitions_are_apart)
+STORE_TEST(store, partitions_are_apart)
 {
     cr_assert_eq(save(0, -1, 1, "alice", "zero"), SS_OK);
     cr_assert_eq(save(9, -1, 5, "alice", "nine"), SS_OK);
@@ -239,11 +160,11 @@ STORE_TEST(partitions_are_apart)
     cr_assert_str_eq(value_of(9, 5, "alice"), "nine");
 }
 
-STORE_TEST(ids_and_states_are_any_bytes)
+STORE_TEST(store, ids_and_states_are_any_bytes)
 {
-    struct ss_checkpoint one = at(1);
-    struct ss_put puts[2] = {{{"a\0\r\n$", 5}, {"\0\r\n*1\xff", 6}},
-                             {text("\xc3\xa4%s%b\"'\\{1}:"), text("x")}};
+    struct ss_checkpoint one = checkpoint_at(1);
+    struct ss_put puts[2] = {{{"a\0\r\n$", 5}, {"\0\r\n*1\xff", 6}, SS_WAKE_NEVER},
+                             {text_bytes("\xc3\xa4%s%b\"'\\{1}:"), text_bytes("x"), SS_WAKE_NEVER}};
     cr_assert_eq(store->ops->save(store, 0, NULL, &one, puts, 2, NULL), SS_OK);
     cr_assert_str_eq(value_of(0, 1, "\xc3\xa4%s%b\"'\\{1}:"), "x");
     cr_assert_str_eq(value_of(0, 1, "a"), "");
@@ -270,8 +191,8 @@ static struct many *make_many(uint64_t seed)
         for (size_t b = 0; b < size; b++)
             many->states[i][b] = (uint8_t)random_next(&seed);
         snprintf(many->ids[i], sizeof many->ids[i], "user-%d", i);
-        many->user_ids[i] = text(many->ids[i]);
-        many->puts[i] = (struct ss_put){many->user_ids[i], {many->states[i], size}};
+        many->user_ids[i] = text_bytes(many->ids[i]);
+        many->puts[i] = (struct ss_put){many->user_ids[i], {many->states[i], size}, SS_WAKE_NEVER};
     }
     return many;
 }
@@ -299,10 +220,10 @@ static void scan_many(void *arg, struct ss_bytes user_id, struct ss_bytes packed
     see_many(many, (size_t)index_of((struct ss_bytes){id, 15}), packed);
 }
 
-STORE_TEST(many_users_in_one_batch)
+STORE_TEST(store, many_users_in_one_batch)
 {
     struct many *many = make_many(1);
-    struct ss_checkpoint one = at(1), two = at(2);
+    struct ss_checkpoint one = checkpoint_at(1), two = checkpoint_at(2);
     cr_assert_eq(store->ops->save(store, 0, NULL, &one, many->puts, MANY, NULL), SS_OK);
     cr_assert_eq(store->ops->load(store, 0, &one, many->user_ids, MANY, see_many, many, NULL),
                  SS_OK);
@@ -326,7 +247,7 @@ STORE_TEST(many_users_in_one_batch)
     free(many);
 }
 
-STORE_TEST(a_long_random_run_agrees_with_a_plain_array)
+STORE_TEST(store, a_long_random_run_agrees_with_a_plain_array)
 {
     enum { USERS = 300, STEPS = 400, BATCH = 20 };
     static char ids[USERS][8], values[USERS][8]; /* "" for none */
@@ -336,13 +257,13 @@ STORE_TEST(a_long_random_run_agrees_with_a_plain_array)
     for (int step = 0; step < STEPS; step++) {
         struct ss_put puts[BATCH];
         int first = (int)(random_next(&seed) % (USERS - BATCH));
-        struct ss_checkpoint expect = at(step - 1), next = at(step);
+        struct ss_checkpoint expect = checkpoint_at(step - 1), next = checkpoint_at(step);
         for (int i = 0; i < BATCH; i++) {
             char *value = values[first + i];
             snprintf(value, 8, "%d", step);
             if (random_next(&seed) % 3 == 0)
                 value[0] = '\0';
-            puts[i] = (struct ss_put){text(ids[first + i]), text(value)};
+            puts[i] = (struct ss_put){text_bytes(ids[first + i]), text_bytes(value), SS_WAKE_NEVER};
         }
         cr_assert_eq(store->ops->save(store, 0, step ? &expect : NULL, &next, puts, BATCH, NULL),
                      SS_OK);
@@ -357,10 +278,10 @@ static void count_scanned(void *arg, struct ss_bytes user_id, struct ss_bytes pa
     ++*(int *)arg;
 }
 
-STORE_TEST(wipe_leaves_nothing)
+STORE_TEST(store, wipe_leaves_nothing)
 {
     struct many *many = make_many(2);
-    struct ss_checkpoint one = at(1);
+    struct ss_checkpoint one = checkpoint_at(1);
     int count = 0;
     cr_assert_eq(store->ops->save(store, 0, NULL, &one, many->puts, MANY, NULL), SS_OK);
     cr_assert_eq(store->ops->scan(store, 0, count_scanned, &count, NULL), SS_OK);
@@ -379,18 +300,5 @@ STORE_TEST(wipe_leaves_nothing)
 
 Test(store, a_cluster_does_all_of_that)
 {
-    struct ss_error err = {0};
-    cluster_start(&cluster, 3, false);
-    for (size_t i = 0; i < check_count; i++) {
-        char prefix[32];
-        snprintf(prefix, sizeof prefix, "test%zu", i);
-        struct ss_redis_config config = {cluster.url, prefix, 16, 10000};
-        cr_log_info("%s", checks[i].title);
-        cr_assert_eq(ss_redis_open(&config, &store, &err), SS_OK, "%s", err.detail);
-        for (int32_t p = 0; p < 10; p++) /* lays out the buckets */
-            cr_assert_eq(wipe_now(store, p, &err), SS_OK, "%s", err.detail);
-        checks[i].check();
-        store->ops->close(store);
-    }
-    cr_assert_geq(check_count, 12);
+    cr_assert_geq(stores_check_on_a_cluster(), 12);
 }

@@ -1,0 +1,52 @@
+#include "config/models.h"
+
+#include "config/model_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum ss_status load(const char *file, const struct ss_model **out, struct ss_error *err)
+{
+    struct ss_model *model = calloc(1, sizeof *model);
+    *out = model;
+    return model ? ss_model_load(file, model, err)
+                 : ss_fail(err, SS_STOP, "out of memory for a model");
+}
+
+/* Events are folded before it is known whose they are. */
+static enum ss_status compare(const struct ss_models *models, const char *business_file,
+                              struct ss_error *err)
+{
+    char person[SS_NAME_MAX], business[SS_NAME_MAX];
+    enum ss_status status = ss_model_structural_version(models->person, person, err);
+    if (status == SS_OK)
+        status = ss_model_structural_version(models->business, business, err);
+    if (status != SS_OK || strcmp(person, business) == 0)
+        return status;
+    return ss_fail(err, SS_STOP,
+                   "%s: what is under structural is not that of the persons' model (%s here, %s "
+                   "there): businesses and persons must share it, copy it from there",
+                   business_file, business, person);
+}
+
+enum ss_status ss_models_load(const char *person_file, const char *business_file,
+                              struct ss_models *models, struct ss_error *err)
+{
+    *models = (struct ss_models){0};
+    enum ss_status status = load(person_file, &models->person, err);
+    if (status == SS_OK && business_file) {
+        status = load(business_file, &models->business, err);
+        if (status == SS_OK)
+            status = compare(models, business_file, err);
+    }
+    if (status != SS_OK)
+        ss_models_free(models);
+    return status;
+}
+
+void ss_models_free(struct ss_models *models)
+{
+    free((void *)models->person);
+    free((void *)models->business);
+    *models = (struct ss_models){0};
+}
