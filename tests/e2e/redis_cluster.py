@@ -133,7 +133,7 @@ class RedisCluster:
         found = set()
         for node in self.masters():
             for key in node.ask("KEYS", f"{prefix}:*").split():
-                if not key.endswith(":cp"):
+                if not key.endswith((":cp", ":wk")):
                     found |= set(node.ask("HKEYS", key).split())
         return found
 
