@@ -134,7 +134,8 @@ struct sim_pair {
 struct sim_keyspace { /* of one partition */
     struct ss_checkpoint checkpoint;
     bool found;
-    uint64_t wipe; /* token of the wipe under way; 0: none */
+    uint64_t wipe;   /* token of the wipe under way; 0: none */
+    int64_t written; /* which of the workers' writes was the last; an old dump has its own */
     struct sim_pair *pairs;
     size_t count, capacity;
     int64_t wakes[SIM_WAKE_GROUPS]; /* 0: never */
@@ -156,7 +157,7 @@ struct sim_redis {
     struct sim_late late[SIM_LATE_MAX];
     int64_t away_until_ms;
     uint64_t next_token;
-    int64_t writes[SIM_PARTITIONS_MAX]; /* by the workers: saves, and wipes begun */
+    int64_t writes; /* by the workers: saves, and wipes begun */
 };
 
 /* --- one life of a worker --- */

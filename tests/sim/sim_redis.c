@@ -71,11 +71,11 @@ uint64_t sim_redis_wipe(struct sim_session *session, int32_t partition,
     if (!ss_checkpoint_equal(&present, shown) &&
         world->options.mutant != SIM_WIPE_WITHOUT_COMPARING)
         return 0;
-    if (redis->writes[partition] != session->looked[partition] && space->found)
+    if (space->written != session->looked[partition] && space->found)
         sim_differ(world,
                    "partition %d: session %d wipes what another one has saved since it looked",
                    partition, session->number);
-    session->looked[partition] = ++redis->writes[partition];
+    session->looked[partition] = space->written = ++redis->writes;
     space->found = false;
     memset(space->wakes, 0, sizeof space->wakes);
     space->wipe = ++redis->next_token;
@@ -112,7 +112,7 @@ bool sim_redis_save(struct sim_world *world, int32_t partition, const struct ss_
     space->checkpoint = *next;
     space->found = true;
     space->wipe = 0;
-    world->redis.writes[partition]++;
+    space->written = ++world->redis.writes;
     if (sim_chance(world, 120))
         sim_judge_store(world, partition);
     if (sim_chance(world, 250))

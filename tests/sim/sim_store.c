@@ -35,7 +35,7 @@ static enum ss_status store_checkpoint(struct ss_store *store, int32_t partition
     const struct sim_keyspace *space = &session->world->redis.live[partition];
     sim_redis_shown(space, out);
     *found = space->found;
-    session->looked[partition] = session->world->redis.writes[partition];
+    session->looked[partition] = session->world->redis.live[partition].written;
     return sim_point(session, "checkpoint read") == SIM_DEAD ? sim_dead(err) : SS_OK;
 }
 
@@ -52,7 +52,7 @@ static enum ss_status store_load(struct ss_store *store, int32_t partition,
     if ((!space->found || !ss_checkpoint_equal(&space->checkpoint, expect)) &&
         session->world->options.mutant != SIM_LOAD_WITHOUT_CHECKPOINT)
         return other(partition, err);
-    session->looked[partition] = session->world->redis.writes[partition];
+    session->looked[partition] = session->world->redis.live[partition].written;
     for (size_t i = 0; i < count; i++)
         sink(arg, i, sim_redis_get(space, user_ids[i]));
     return SS_OK;
@@ -118,7 +118,7 @@ static enum ss_status store_save(struct ss_store *store, int32_t partition,
         return save_in_steps(session, partition, expect, next, puts, count, err);
     bool saved = sim_redis_save(world, partition, expect, next, puts, count);
     if (saved)
-        session->looked[partition] = world->redis.writes[partition];
+        session->looked[partition] = world->redis.live[partition].written;
     if (fate == SIM_FAILS_LATER)
         return away(err);
     if (sim_point(session, "saved") == SIM_DEAD)
