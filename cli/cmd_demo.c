@@ -270,6 +270,18 @@ static enum ss_status watch_it(struct demo *demo, struct ss_error *err)
     }
 }
 
+/* Time alone publishes too, up to the moment when the engine stopped. */
+static enum ss_status see_the_rest(struct demo *demo, struct ss_error *err)
+{
+    struct ss_worker_stats stats;
+    double until = ss_seconds() + DRAIN_SECONDS;
+    enum ss_status status = SS_OK;
+    ss_engine_stats(demo->engine, &stats);
+    while (status == SS_OK && !all_seen(demo, &stats) && ss_seconds() < until)
+        status = ss_demo_watch_poll(&demo->watch, 20, ss_demo_screen_news, &demo->screen, err);
+    return status;
+}
+
 static int summarise(struct demo *demo)
 {
     struct ss_worker_stats stats;
@@ -314,6 +326,8 @@ static int demonstrate(struct demo *demo)
         ss_engine_stop(demo->engine);
         ended = ss_engine_wait(demo->engine, &worker_err);
     }
+    if (demo->engine && status == SS_OK && ended == SS_OK)
+        status = see_the_rest(demo, &err);
     if (status == SS_OK && ended != SS_OK) {
         status = ended;
         err = worker_err;
