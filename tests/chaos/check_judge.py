@@ -189,7 +189,8 @@ class World:
             self._out("scores", self.schemas["scores"], user_id, whole(step.record))
         for each in step.entitlements:
             self._out("entitlements", self.schemas["entitlements"], user_id, {
-                **each, "user_id": user_id, "title": "", "threshold": 0, "as_of": step.record["as_of"], "cause": cause,
+                **each, "user_id": user_id, "title": "", "threshold": 0,
+                "as_of": step.record["as_of"], "cause": cause,
                 "model_version": "m"})
         for name, record in step.tells:
             self._out(self.names[name].topic, self.shared[name], user_id, whole(record))
@@ -224,8 +225,9 @@ class World:
         """Those whose time has come, or some of them."""
         for user_id in list(self.scorer.users):
             if self.rng.random() < share:
-                self._steps(user_id, second_scorer.Event({
-                    "topic": "consents", "partition": 0, "offset": -1, "value": {"user_id": user_id}}))
+                nothing = {"topic": "consents", "partition": 0, "offset": -1,
+                           "value": {"user_id": user_id}}
+                self._steps(user_id, second_scorer.Event(nothing))
 
     def mark(self):
         numbers = [n for name in INPUTS for n in (

@@ -20,9 +20,10 @@ from stack import TREE
 sys.path.insert(0, str(TREE / "tests/golden"))
 import second_scorer  # noqa: E402  pylint: disable=wrong-import-position
 
-SEARCH_STEPS_MAX = 3000
+SEARCH_STEPS_MAX = 5000
+TURNS_MAX = 3  # how often the clock may be another than the least
 SEARCH_DEPTH_MAX = 600
-JUMPS_MAX = 40  # clocks that are tried at one event
+JUMPS_MAX = 130  # clocks that are tried at one event, of each kind
 ORDER = ("consents", *(name for name in INPUTS if name != "consents"))
 
 
@@ -41,6 +42,21 @@ class Group(NamedTuple):
     low: int  # how far the clock had come before it
     high: int  # ... and had not yet after it
     queues: dict  # input -> events
+
+
+class Way(NamedTuple):
+    """What a search is for."""
+    groups: list
+    left: list  # of each group: input -> a deque of the events that are still to come
+    last: Any  # an event of the user
+    cause: Any
+    published: dict
+    low: int
+
+    def high(self):
+        """The latest that the clock can have been before the record."""
+        seen = self.published
+        return Sight(seen["as_of"], seen["clock"]).clock(self.low) if seen else self.low
 
 
 class Step(NamedTuple):
@@ -97,6 +113,7 @@ class Settler:
         self.scorer, self.partition = scorer, partition
         self.subscribers, self.sights = subscribers, sights  # hashes of names
         self.searched = 0
+        self._settled = {}  # user -> how far the clock had come, at least, at the last record
         self._budget, self._topics = 0, set()
 
     # -- one event, one step
@@ -196,9 +213,18 @@ class Settler:
     # -- the whole of it
 
     def settle(self, user_id, groups, cause, published, low):
-        """The Steps, in order; and what the record should have been, where there was no way at
-        all (then the steps are those of the plain order). `low`: how far the clock had come before
-        the record, or must have where there is none."""
+        """The Steps, in order; and what should have been published, where there was no way at all
+        (then the steps are those of the plain order). `low`: how far the clock had come before the
+        record, or must have where there is none."""
+        found = self._settle(user_id, groups, cause, published, low)
+        user = self._user(user_id)
+        if user is None or not user.consents.holds:
+            self._settled.pop(user_id, None)
+        elif published:
+            self._settled[user_id] = max(low, published["clock"])
+        return found
+
+    def _settle(self, user_id, groups, cause, published, low):
         last = cause or (groups and next(iter(groups[-1].queues.values()))[0])
         last = last or second_scorer.Event({
             "topic": "consents", "partition": self.partition, "offset": -1,
@@ -210,14 +236,14 @@ class Settler:
         steps = self._plain(groups, last, cause, published, low)
         if steps is not None:
             return steps, None
-        if groups:
-            self.searched += 1
-            self._budget = SEARCH_STEPS_MAX
-            if sum(len(q) for g in groups for q in g.queues.values()) <= SEARCH_DEPTH_MAX:
+        self.searched += 1
+        self._budget, self._topics = SEARCH_STEPS_MAX, topics
+        if sum(len(q) for g in groups for q in g.queues.values()) <= SEARCH_DEPTH_MAX:
+            for turns in range(TURNS_MAX + 1):
                 self._put_back(user_id, twin(before, topics))
-                self._topics = topics
                 left = [{name: deque(queue) for name, queue in g.queues.items()} for g in groups]
-                steps = self._search(groups, left, 0, 0, last, cause, published, low)
+                way = Way(groups, left, last, cause, published, low)
+                steps = self._search(way, 0, self._settled.get(user_id, 0), turns)
                 if steps is not None:
                     return steps, None
         self._put_back(user_id, before)
@@ -251,8 +277,7 @@ class Settler:
         """Those to be tried at an event, the likely ones first."""
         least = self._least(event, group, clock)
         yield least
-        user = self._user(event.user_id)
-        if user is None or not user.consents.holds or self._sight(event):
+        if self._sight(event):
             return
         most, goal = group.high, None
         if published:
@@ -260,46 +285,74 @@ class Settler:
             most = min(most, published["clock"] if published["clock"] < goal else most)
             if least < goal <= most:
                 yield goal
-        instants = set()
+        yield from (at for at in self._instants(event.user_id, least, most) if at > least)
+
+    def _instants(self, user_id, least, most):
+        """Clocks from least to most at which time does something else to a user than before."""
+        user, day = self._user(user_id), second_scorer.DAY_MS
+        if user is None or not user.consents.holds:
+            return []
         at, _ = self.scorer.wake_at(user)
-        while at <= most and len(instants) < JUMPS_MAX:
-            instants.add(at)
-            at += self.scorer.interval(user)
+        interval = self.scorer.interval(user)
+        if at < least:  # a step that is late
+            at += (least - at) // interval * interval
+        found = {least, *range(at, most + 1, interval)}
         for due in user.bills.open.values():
             if due <= most:  # another day overdue
-                day = second_scorer.DAY_MS
-                first = max(due, least + day - (least - due) % day)
-                instants.update(range(first, min(most, first + 3 * day) + 1, day))
-        for at in sorted(instants)[:JUMPS_MAX]:
-            if at > least and at != goal:
-                yield at
+                first = max(due, least + (due - least) % day)
+                found.update(range(first, min(most, first + JUMPS_MAX * day) + 1, day))
+        return sorted(each for each in found if least <= each <= most)[:2 * JUMPS_MAX]
 
-    def _search(self, groups, left, at, clock, last, cause, published, low):
-        """As _plain, over all orders of the topics within an interval, and clocks."""
-        while at < len(groups) and not any(left[at].values()):
+    def _search(self, way, at, clock, turns):
+        """As _plain, over all orders of the topics within an interval, and clocks at events and, for
+        time alone, between them: but for so many turns the least."""
+        user_id = way.last.user_id
+        while at < len(way.groups) and not any(way.left[at].values()):
             at += 1
-        if at == len(groups):
-            return self._arrive(last, cause, published, max(low, clock))
-        user_id, queues = last.user_id, left[at]
         saved = twin(self._user(user_id), self._topics)
-        if published and saved and saved.consents.holds and (
-                saved.published.as_of > published["as_of"]):
+        scored = saved is not None and saved.consents.holds
+        if way.published and scored and saved.published.as_of > way.published["as_of"]:
             return None
+        found = self._search_next(way, at, clock, turns, saved)
+        if found is not None or not scored or turns == 0:
+            return found
+        high = way.groups[at].high if at < len(way.groups) else way.high()
+        for now in self._instants(user_id, clock, high):
+            self._budget -= 1
+            if self._budget < 0:
+                return None
+            self._put_back(user_id, twin(saved, self._topics))
+            user = self._user(user_id)
+            if not self._due(user, now):
+                continue
+            self.scorer.clock[self.partition] = now
+            while self._due(user, now):
+                if self._wake(way.last, user).record:
+                    break
+            else:
+                found = self._search(way, at, now, turns - 1)
+                if found is not None:
+                    return found
+        return None
+
+    def _search_next(self, way, at, clock, turns, saved):
+        """Nothing but the next event, or the record."""
+        if at == len(way.groups):
+            return self._arrive(way.last, way.cause, way.published, max(way.low, clock))
+        user_id, queues = way.last.user_id, way.left[at]
         for name in ORDER:
             if not queues.get(name):
                 continue
             event = queues[name].popleft()
-            for now in list(self._clocks(event, groups[at], clock, published)):
+            clocks = self._clocks(event, way.groups[at], clock, way.published)
+            for i, now in enumerate(list(clocks) if turns else [next(clocks)]):
                 self._budget -= 1
-                if self._budget < 0:
-                    return None
-                step = self._silent(event, now)
-                rest = None
-                if step is not None:
-                    rest = self._search(groups, left, at, now, last, cause, published, low)
-                if rest is not None:
-                    return [step, *rest]
-                self._put_back(user_id, twin(saved, self._topics))
+                if self._budget >= 0:
+                    step = self._silent(event, now)
+                    rest = None if step is None else self._search(way, at, now, turns - (i > 0))
+                    if rest is not None:
+                        return [step, *rest]
+                    self._put_back(user_id, twin(saved, self._topics))
             queues[name].appendleft(event)
         return None
 
