@@ -38,7 +38,7 @@ static int bits(uint32_t mask)
 }
 
 static void of_bills(const struct ss_model *model, const struct ss_bills_part *bills, int32_t today,
-                     int64_t horizon_ms, struct ss_variables *out)
+                     int64_t horizon_ms, int64_t as_of_ms, struct ss_variables *out)
 {
     int64_t days = (int64_t)today - bills->ref_day;
     if (!bills->any)
@@ -54,9 +54,9 @@ static void of_bills(const struct ss_model *model, const struct ss_bills_part *b
         ended += late;
     }
     for (int i = 0; i < bills->open_count; i++) {
-        int64_t overdue_ms = horizon_ms - bills->open[i].due_at_ms;
-        if (overdue_ms < 0)
+        if (bills->open[i].due_at_ms > horizon_ms)
             break; /* they are in the order of their due times */
+        int64_t overdue_ms = as_of_ms - bills->open[i].due_at_ms;
         severity += ss_curve_at(&model->overdue_severity, overdue_ms / 86400000);
         overdue++;
     }
@@ -151,7 +151,8 @@ void ss_variables_compute(const struct ss_model *model, const struct ss_user_sta
     const struct ss_social_part *social = &state->social;
 
     memset(out, 0, sizeof *out);
-    of_bills(model, &state->bills, today, clock_ms < as_of_ms ? clock_ms : as_of_ms, out);
+    of_bills(model, &state->bills, today, clock_ms < as_of_ms ? clock_ms : as_of_ms, as_of_ms,
+             out);
     of_payments(model, &state->payments, today, out);
     of_bookings(model, &state->bookings, today, out);
     of_profile(model, &state->profiles, today, out);

@@ -697,18 +697,18 @@ FOLDS = dict(zip(INPUTS, [fold_payment, fold_bill, fold_booking, fold_social, fo
 def variables(user, as_of, horizon, model):
     """Each variable that is known, with its value."""
     today = day_of(as_of)
-    return (bill_variables(user.bills, horizon, today, model)
+    return (bill_variables(user.bills, as_of, horizon, today, model)
             | payment_variables(user.payments, today, model)
             | booking_variables(user.bookings, today, model)
             | profile_variables(user.profiles, today, model)
             | social_variables(user.social))
 
 
-def bill_variables(bills, horizon, today, model):
+def bill_variables(bills, as_of, horizon, today, model):
     """[5.1]"""
     aged = {name: bills.sums.aged(name, today) for name in bills.sums.value}
     late_counts = [aged[late(band)] for band in range(5)]
-    overdue = [div(horizon - due, DAY_MS) for due in bills.open.values() if due <= horizon]
+    overdue = [div(as_of - due, DAY_MS) for due in bills.open.values() if due <= horizon]
     if aged["on_time"] + aged["defaulted"] + sum(late_counts) == 0 and not overdue:
         return {}
     terms = [div(model.late_severity[4] * aged["defaulted"], 1000)]

@@ -121,7 +121,7 @@ Test(variables, a_bill_is_overdue_from_its_due_time_on, .init = reset)
     compute(helper_model(), due + DAY(50));
     expect(SS_VAR_LATENESS, 600);
     ss_variables_compute(helper_model(), &state, due + DAY(50), due + DAY(39), &variables);
-    expect(SS_VAR_LATENESS, 390);
+    expect(SS_VAR_LATENESS, 500);
 }
 
 Test(variables, payments_give_activity_and_spending, .init = reset)
