@@ -151,8 +151,7 @@ void ss_variables_compute(const struct ss_model *model, const struct ss_user_sta
     const struct ss_social_part *social = &state->social;
 
     memset(out, 0, sizeof *out);
-    of_bills(model, &state->bills, today, clock_ms < as_of_ms ? clock_ms : as_of_ms, as_of_ms,
-             out);
+    of_bills(model, &state->bills, today, clock_ms < as_of_ms ? clock_ms : as_of_ms, as_of_ms, out);
     of_payments(model, &state->payments, today, out);
     of_bookings(model, &state->bookings, today, out);
     of_profile(model, &state->profiles, today, out);
