@@ -35,12 +35,12 @@ void ss_partition_tick(const struct ss_worker_config *config, struct ss_partitio
 {
     int64_t newest_ms = 0;
     ss_partition_look(config, partition);
-    if (config->limits.in_order)
-        return; /* the events have said it, however many came at once */
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         if (partition->reached_ms[input] > newest_ms)
             newest_ms = partition->reached_ms[input];
     int64_t clock_ms = least_behind(partition);
+    if (clock_ms != INT64_MAX && config->limits.in_order)
+        return; /* the events have said it, however many came at once */
     if (clock_ms == INT64_MAX)
         clock_ms = config->limits.event_time ? newest_ms : config->clock.now_ms(config->clock.arg);
     advance(partition, clock_ms);
