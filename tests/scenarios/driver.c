@@ -3,7 +3,8 @@
  *
  * Each line of standard input is a JSON object, each answer one line of JSON on standard output.
  *
- *   {"do": "open", "partitions": N, "now": MS, "future_tolerance_ms": MS, "model": YAML or null}
+ *   {"do": "open", "partitions": N, "now": MS, "future_tolerance_ms": MS, "model": YAML or null,
+ *    "business_model": YAML or null, "subscribers": [{"name", "fields": [names]}]}
  *   {"do": "send", "records": [{"topic", "partition", "key": text or null, "value": hex or null}]}
  *   {"do": "clock", "now": MS}     moves the system clock, and the broker's with it; the
  * partitions' own clocks move with the events alone (clock.source events)
@@ -31,7 +32,8 @@
 
 static struct rig rig;
 static bool is_open;
-static struct ss_model *model; /* of the scenario, where it has one of its own */
+static struct ss_model *model, *business; /* of the scenario, where it has some of its own */
+static char topics[SS_SUBSCRIBERS_MAX][64]; /* of the subscribers */
 
 enum { WIPE_NOTICED_AFTER_MS = 2000 }; /* idle partitions are looked at once a second */
 
@@ -55,6 +57,54 @@ static void set_clock(int64_t now_ms)
     memory_bus_set_time(rig.memory, now_ms);
 }
 
+static const struct ss_model *model_of(json_t *line, const char *key, struct ss_model **own)
+{
+    struct ss_error err = {.detail = ""};
+    const char *yaml = json_string_value(json_object_get(line, key));
+    if (!yaml)
+        return NULL;
+    if (!*own)
+        *own = malloc(sizeof **own);
+    cr_assert_not_null(*own);
+    cr_assert_eq(ss_model_parse(yaml, strlen(yaml), key, *own, &err), SS_OK, "%s", err.detail);
+    return *own;
+}
+
+static uint32_t field_of(const char *name)
+{
+    for (int field = 0; field < SS_FIELD_COUNT; field++)
+        if (name && strcmp(ss_score_field_name((enum ss_score_field)field), name) == 0)
+            return SS_FIELD_BIT(field);
+    cr_assert_fail("no field is called %s", name ? name : "that");
+    return 0;
+}
+
+static void subscribe(json_t *all)
+{
+    json_t *each, *field;
+    size_t i, n;
+    cr_assert_leq(json_array_size(all), SS_SUBSCRIBERS_MAX, "too many subscribers");
+    json_array_foreach(all, i, each)
+    {
+        struct ss_worker_subscriber *subscriber = &rig.config.subscribers[i];
+        const char *name = text_at(each, "name");
+        struct ss_error err = {.detail = ""};
+        char *schema;
+        subscriber->hash = ss_subscriber_hash((struct ss_text){name, (uint32_t)strlen(name)});
+        subscriber->fields = 0;
+        json_array_foreach(json_object_get(each, "fields"), n, field) subscriber->fields |=
+            field_of(json_string_value(field));
+        cr_assert_eq(ss_schema_of_subscriber(subscriber->fields, &schema, &err), SS_OK, "%s",
+                     err.detail);
+        cr_assert_eq(
+            ss_registry_find(rig.registry, "any", schema, &subscriber->schema_id, &err), SS_OK,
+            "%s", err.detail);
+        free(schema);
+        snprintf(topics[i], sizeof topics[i], "scores.%s", name);
+    }
+    rig.config.subscriber_count = (int)json_array_size(all);
+}
+
 static void do_open(json_t *line)
 {
     struct ss_error err = {.detail = ""};
@@ -65,15 +115,10 @@ static void do_open(json_t *line)
     ss_worker_close(rig.worker);
     rig.config.limits.future_tolerance_ms = number_at(line, "future_tolerance_ms");
     rig.config.limits.event_time = true; /* the days of the scenarios are long past */
-    const char *yaml = json_string_value(json_object_get(line, "model"));
-    if (yaml) {
-        if (!model)
-            model = malloc(sizeof *model);
-        cr_assert_not_null(model);
-        cr_assert_eq(ss_model_parse(yaml, strlen(yaml), "model", model, &err), SS_OK, "%s",
-                     err.detail);
+    if (model_of(line, "model", &model))
         rig.config.models.person = model;
-    }
+    rig.config.models.business = model_of(line, "business_model", &business);
+    subscribe(json_object_get(line, "subscribers"));
     cr_assert_eq(ss_worker_open(&rig.config, &rig.worker, &err), SS_OK, "%s", err.detail);
 }
 
@@ -140,15 +185,12 @@ static void read_target(json_t *records, enum ss_target target, const char *topi
 {
     const struct memory_log *log = memory_bus_target(rig.memory, target, p);
     const struct memory_record *record;
-    json_t *values = rig_values(&rig, target, p);
-    size_t i = 0;
-    for (int64_t next = 0; (record = memory_log_next(log, &next)); i++)
-        json_array_append_new(records,
-                              json_pack("{s:s, s:i, s:I, s:s%, s:O}", "topic", topic, "partition",
-                                        (int)p, "offset", (json_int_t)(next - 1), "key",
-                                        (const char *)record->key.data, record->key.size, "value",
-                                        json_array_get(values, i)));
-    json_decref(values);
+    for (int64_t next = 0; (record = memory_log_next(log, &next));)
+        json_array_append_new(
+            records, json_pack("{s:s, s:i, s:I, s:s%, s:o}", "topic", topic, "partition", (int)p,
+                               "offset", (json_int_t)(next - 1), "key",
+                               (const char *)record->key.data, record->key.size, "value",
+                               record->value.data ? rig_json(&rig, record->value) : json_null()));
 }
 
 static void read_dead_letters(json_t *letters, int32_t p)
@@ -208,6 +250,8 @@ static json_t *do_read(json_t *line)
     for (int32_t p = 0; p < rig.config.bus->partition_count; p++) {
         read_target(records, SS_TO_SCORES, "scores", p);
         read_target(records, SS_TO_ENTITLEMENTS, "entitlements", p);
+        for (int of = 0; of < rig.config.subscriber_count; of++)
+            read_target(records, (enum ss_target)(SS_TO_SUBSCRIBERS + of), topics[of], p);
         read_dead_letters(letters, p);
         count(accounts, p);
     }
@@ -272,6 +316,7 @@ int main(void)
     if (is_open)
         rig_close(&rig);
     free(model);
+    free(business);
     free(text);
     return 0;
 }

@@ -39,6 +39,8 @@ class Memory:
             text=True,
         )
         self._tell("open", partitions=PARTITIONS, now=NOW_MS, model=model_text(scenario.model),
+                   business_model=model_text(scenario.business_model),
+                   subscribers=scenario.subscribers,
                    future_tolerance_ms=scenario.config.get(TOLERANCE, DAY_MS))
 
     def cast(self, _scenario):
@@ -84,7 +86,8 @@ class Memory:
         """{scenario: Seen}."""
         [scenario] = scenarios
         seen = self._tell("read", users=list(self._cast.names))
-        self._opted_out = any(each["value"].get("kind") == "OPT_OUT" for each in seen["records"])
+        self._opted_out = any((each["value"] or {}).get("kind") == "OPT_OUT"
+                              for each in seen["records"])
         return {scenario: Seen(
             [(each["topic"], each["key"], each["value"]) for each in seen["records"]],
             [(each["sesame.topic"], each["sesame.reason"], each["key"])

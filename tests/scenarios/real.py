@@ -110,10 +110,16 @@ class Group:
             "clock": {"source": "events"},  # the days of the scenarios are long past
         }
         directory.mkdir()
-        model = model_text(scenarios[0].model)
-        if model:
-            (directory / "model.yaml").write_text(model)
-            config["model"] = {"file": str(directory / "model.yaml")}
+        for option, patch in (("file", scenarios[0].model),
+                              ("business_file", scenarios[0].business_model)):
+            if patch:
+                path = directory / f"{option}.yaml"
+                path.write_text(model_text(patch))
+                config.setdefault("model", {})[option] = str(path)
+        if scenarios[0].subscribers:
+            config["subscribers"] = [
+                {**each, "topic": f"{self.prefix}scores.{each['name']}"}
+                for each in scenarios[0].subscribers]
         for path, value in scenarios[0].config.items():
             *outer, last = path.split(".")
             inner = config
@@ -137,8 +143,10 @@ class Group:
     def prepare(self):
         self.engine.run("topics", "create")
         self.engine.run("schemas", "register")
-        self.tail = Tail(self.world.bus, [self.topics[each] for each in
-                                          (*OUTPUTS, "dead_letters", "state")])
+        self.tail = Tail(self.world.bus, [
+            *(self.topics[each] for each in (*OUTPUTS, "dead_letters", "state")),
+            *(f"{self.prefix}scores.{each['name']}" for each in self.scenarios[0].subscribers),
+        ])
 
     def produce(self, producer, scenario, event):
         """Sends one event; where it went is known at the next flush."""
@@ -196,7 +204,7 @@ class Group:
                 topic = headers["sesame.topic"].removeprefix(self.prefix)
                 self.letters[scenario].append((topic, headers["sesame.reason"], record.key))
             else:
-                value = plain(self.world.bus.decode(record).value)
+                value = plain(self.world.bus.decode(record).value) if record.value else None
                 topic = record.topic.removeprefix(self.prefix)
                 self.records[scenario].append((topic, record.key, value))
 
@@ -262,7 +270,7 @@ class Real:
         sets = {}
         for each in scenarios:
             # A restart takes all partitions of an engine: those who ask for it have one of their own.
-            key = repr((each.model, each.config, each.disturbs()))
+            key = repr((each.model, each.business_model, each.config, each.subscribers, each.disturbs()))
             sets.setdefault(key, []).append(each)
         self.groups, self.group_of = [], {}
         for n, members in enumerate(sets.values()):

@@ -5,10 +5,11 @@ import re
 import yaml
 
 import notation
-from notation import TREE, Mistake
+from notation import TREE, Mistake, list_of
 
 FOLDER = TREE / "tests" / "scenarios"
-KEYS = ("title", "why", "model", "config", "only", "elsewhere", "course")
+KEYS = ("title", "why", "model", "business model", "subscribers", "config", "only", "elsewhere",
+        "course")
 ACTIONS = {"engine": "restarted", "redis": "wiped"}
 CLAIMS = ("then", "stored", "nothing stored", "accounts", "dead letters")
 
@@ -30,6 +31,9 @@ class Scenario:
         self.title = str(tree.get("title", ""))
         self.why = " ".join(str(tree.get("why", "")).split())
         self.model = tree.get("model") or {}
+        self.business_model = tree.get("business model") or {}
+        self.subscribers = [{"name": name, "fields": list_of(fields)}
+                            for name, fields in (tree.get("subscribers") or {}).items()]
         self.config = tree.get("config") or {}
         self.only = tree.get("only")
         self.elsewhere = tree.get("elsewhere") or []
@@ -224,6 +228,7 @@ def parse(text, file):
         try:
             scenario = Scenario(file, line, each, tree.get("lives") or {})
             scenario.model, scenario.config = plain(scenario.model), plain(scenario.config)
+            scenario.business_model = plain(scenario.business_model)
             scenario.elsewhere = plain(scenario.elsewhere)
         except Mistake as mistake:
             raise Mistake(f"{file}.yaml:{line}: {mistake}") from None
