@@ -123,7 +123,10 @@ static enum ss_status take_steps(struct ss_worker *worker, struct ss_bytes user_
     *stepped = false;
     while (status == SS_OK && ss_wake(&worker->config.models, state, user, context, &effects)) {
         *stepped = true;
-        status = send_effects(worker, context->partition, user_id, &effects, err);
+        status =
+            ss_rank_effects(worker, worker->partitions[context->partition], &effects, err);
+        if (status == SS_OK)
+            status = send_effects(worker, context->partition, user_id, &effects, err);
     }
     return status;
 }
@@ -189,6 +192,8 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
     if (stepped || *outcome == SS_COUNTED)
         status = put_state(worker, partition, record->key, &state, err);
     if (status == SS_OK && *outcome == SS_COUNTED)
+        status = ss_rank_effects(worker, partition, &effects, err);
+    if (status == SS_OK && *outcome == SS_COUNTED)
         status = send_effects(worker, record->partition, record->key, &effects, err);
     return status;
 }
@@ -228,6 +233,8 @@ static enum ss_status send_changelog(struct ss_worker *worker, struct ss_partiti
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, put.user_id, put.packed,
                                    NULL, 0, false, err);
     }
+    if (status == SS_OK && ss_rank_due(worker, partition))
+        status = ss_rank_send(worker, partition, err);
     size_t size = ss_mark_pack(&partition->mark, packed);
     if (status == SS_OK)
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, ss_mark_key,
@@ -262,6 +269,7 @@ enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count, struct 
     worker->latest_ms = worker->config.limits.event_time
                             ? INT64_MAX
                             : worker->config.clock.now_ms(worker->config.clock.arg);
+    (void)ss_rank_look(worker);
     for (int32_t p = 0; p < bus->partition_count;
          p++) /* the poll may have found more, or put back */
         if (worker->partitions[p])

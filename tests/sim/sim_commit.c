@@ -165,6 +165,7 @@ static bool end_txn(struct sim_session *session, bool commit)
     if (producer->txn && producer->txn->state == SIM_TXN_OPEN) {
         if (commit)
             note_clocks(session, producer->txn);
+        producer->txn->ranks_begun = session->ranks_begun;
         sim_txn_decide(session->world, producer->txn, commit);
     }
     return true;
