@@ -102,8 +102,7 @@ static enum ss_status configure(struct demo *demo, struct ss_error *err)
     snprintf(redis, sizeof redis, "redis.url=%s", demo->redis.url);
     const char *const settings[] = {
         bootstrap,       redis,       "registry.url=embedded:", "group=sesame-demo",
-        "instance=demo", "workers=2", "redis.buckets=256",
-        "ranks.interval_ms=500"};
+        "instance=demo", "workers=2", "redis.buckets=256",      "ranks.interval_ms=500"};
     _Static_assert(WORKERS == 2, "as in the settings");
     enum ss_status status = SS_OK;
     for (size_t i = 0; status == SS_OK && i < sizeof settings / sizeof settings[0]; i++)
@@ -121,9 +120,9 @@ static enum ss_status open_mock(struct demo *demo, struct ss_error *err)
                                    config->dead_letters_topic, config->state_topic,
                                    config->ranks_topic};
     for (int i = 0; i < TOPIC_COUNT; i++)
-        topics[i] = (struct ss_kafka_mock_topic){
-            i < SS_INPUT_COUNT ? config->input_topics[i] : outputs[i - SS_INPUT_COUNT],
-            i < TOPIC_COUNT - 1 ? PARTITIONS : 1};
+        topics[i] = (struct ss_kafka_mock_topic){i < SS_INPUT_COUNT ? config->input_topics[i]
+                                                                    : outputs[i - SS_INPUT_COUNT],
+                                                 i < TOPIC_COUNT - 1 ? PARTITIONS : 1};
     return ss_kafka_mock_open(1, topics, TOPIC_COUNT, &demo->mock, err);
 }
 

@@ -102,9 +102,9 @@ static enum ss_status find_schema(struct ss_engine *engine, const char *topic, c
 static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *err)
 {
     const struct ss_config *config = engine->config;
-    const char *const topics[] = {
-        [SS_SCORES] = config->scores_topic, [SS_ENTITLEMENTS] = config->entitlements_topic,
-        [SS_RANKS] = config->ranks_topic};
+    const char *const topics[] = {[SS_SCORES] = config->scores_topic,
+                                  [SS_ENTITLEMENTS] = config->entitlements_topic,
+                                  [SS_RANKS] = config->ranks_topic};
     enum ss_status status = SS_OK;
     for (int output = 0; status == SS_OK && output < SS_OUTPUT_COUNT; output++) {
         const char *json = ss_schema_of_output((enum ss_output)output);

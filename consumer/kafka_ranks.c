@@ -76,8 +76,8 @@ static enum ss_status take(struct ss_kafka_ranks *r, const rd_kafka_message_t *m
     if (message->offset < r->next)
         return SS_OK;
     r->next = message->offset + 1;
-    enum ss_status status = ss_ranks_take(
-        r->ranks, message->offset, (struct ss_bytes){message->payload, message->len}, err);
+    enum ss_status status = ss_ranks_take(r->ranks, message->offset,
+                                          (struct ss_bytes){message->payload, message->len}, err);
     if (status != SS_DROP)
         return status;
     ss_warn(r->client.who, "%s offset %lld passed over: %s", r->name, (long long)message->offset,

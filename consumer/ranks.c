@@ -69,8 +69,8 @@ enum ss_status ss_ranks_take(struct ss_ranks *ranks, int64_t offset, struct ss_b
     pthread_mutex_lock(&ranks->lock);
     struct ss_histogram *slot = status == SS_OK ? slot_of(ranks, partition) : NULL;
     if (status == SS_OK && !slot)
-        status = ss_fail(err, SS_STOP, "out of memory for the histogram of partition %d",
-                         partition);
+        status =
+            ss_fail(err, SS_STOP, "out of memory for the histogram of partition %d", partition);
     if (slot) {
         for (int i = 0; i < SS_SCORE_COUNT; i++)
             ranks->users[i] += (int64_t)histogram.users[i] - slot->users[i];

@@ -123,8 +123,7 @@ static enum ss_status take_steps(struct ss_worker *worker, struct ss_bytes user_
     *stepped = false;
     while (status == SS_OK && ss_wake(&worker->config.models, state, user, context, &effects)) {
         *stepped = true;
-        status =
-            ss_rank_effects(worker, worker->partitions[context->partition], &effects, err);
+        status = ss_rank_effects(worker, worker->partitions[context->partition], &effects, err);
         if (status == SS_OK)
             status = send_effects(worker, context->partition, user_id, &effects, err);
     }
@@ -233,8 +232,6 @@ static enum ss_status send_changelog(struct ss_worker *worker, struct ss_partiti
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, put.user_id, put.packed,
                                    NULL, 0, false, err);
     }
-    if (status == SS_OK && ss_rank_due(worker, partition))
-        status = ss_rank_send(worker, partition, err);
     size_t size = ss_mark_pack(&partition->mark, packed);
     if (status == SS_OK)
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, ss_mark_key,
@@ -249,9 +246,15 @@ enum ss_status ss_transact_end(struct ss_worker *worker, enum ss_status status,
                                struct ss_error *err)
 {
     struct ss_bus *bus = worker->config.bus;
-    for (int32_t p = 0; status == SS_OK && p < bus->partition_count; p++)
-        if (worker->partitions[p] && worker->partitions[p]->touched)
-            status = send_changelog(worker, worker->partitions[p], err);
+    for (int32_t p = 0; status == SS_OK && p < bus->partition_count; p++) {
+        struct ss_partition *partition = worker->partitions[p];
+        if (!partition || !partition->touched)
+            continue;
+        if (ss_rank_due(worker, partition))
+            status = ss_rank_send(worker, partition, err);
+        if (status == SS_OK)
+            status = send_changelog(worker, partition, err);
+    }
     if (status != SS_OK) {
         struct ss_error ignored;
         enum ss_status aborted = bus->ops->abort(bus, &ignored);
@@ -263,13 +266,13 @@ enum ss_status ss_transact_end(struct ss_worker *worker, enum ss_status status,
 enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count, struct ss_error *err)
 {
     struct ss_bus *bus = worker->config.bus;
+    (void)ss_rank_look(worker);
     enum ss_status status = bus->ops->begin(bus, err);
     if (status != SS_OK)
         return status;
     worker->latest_ms = worker->config.limits.event_time
                             ? INT64_MAX
                             : worker->config.clock.now_ms(worker->config.clock.arg);
-    (void)ss_rank_look(worker);
     for (int32_t p = 0; p < bus->partition_count;
          p++) /* the poll may have found more, or put back */
         if (worker->partitions[p])

@@ -72,10 +72,9 @@ enum ss_status ss_rank_send(struct ss_worker *worker, struct ss_partition *parti
     enum ss_status status =
         ss_encode_rank(worker->config.schema_ids[SS_RANKS], &record, &worker->encoded, err);
     if (status == SS_OK)
-        status =
-            bus->ops->produce(bus, SS_TO_RANKS, 0, (struct ss_bytes){key, (size_t)size},
-                              (struct ss_bytes){worker->encoded.data, worker->encoded.size}, NULL,
-                              0, false, err);
+        status = bus->ops->produce(bus, SS_TO_RANKS, 0, (struct ss_bytes){key, (size_t)size},
+                                   (struct ss_bytes){worker->encoded.data, worker->encoded.size},
+                                   NULL, 0, false, err);
     partition->mark.ranks_due = false;
     partition->ranks_sent_ms = now_ms(worker);
     return status;

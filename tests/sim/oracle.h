@@ -61,8 +61,8 @@ struct oracle {
     const struct ss_score_view *told;   /* the record in hand */
     /* Ranks: what is published of this partition's users by now, by score. */
     int64_t ranked[SS_SCORE_COUNT];
-    int64_t ranks_at;                   /* next offset of its histograms */
-    bool ranks_owed;                    /* changed since the last of them */
+    int64_t ranks_at; /* next offset of its histograms */
+    bool ranks_owed;  /* changed since the last of them */
 };
 
 /* What an input record leads to. */

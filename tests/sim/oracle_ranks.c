@@ -26,8 +26,7 @@ static void recount(struct oracle *oracle, int64_t offset, int32_t score, int64_
                     int64_t *all)
 {
     const struct sim_log *log = log_of(oracle);
-    struct ss_histogram *last =
-        sim_alloc(oracle->world->arena, SIM_PARTITIONS_MAX * sizeof *last);
+    struct ss_histogram *last = sim_alloc(oracle->world->arena, SIM_PARTITIONS_MAX * sizeof *last);
     struct ss_histogram histogram;
     const struct sim_record *record;
     int64_t at = 0;

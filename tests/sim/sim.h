@@ -73,6 +73,7 @@ enum sim_mutant {
     SIM_UNKNOWN_COMMIT_IS_FINE,
     SIM_REARM_WITHOUT_COMPARING,
     SIM_RANKS_UNCOMMITTED,
+    SIM_RANKS_OUTSIDE,
     SIM_MUTANT_COUNT
 };
 const char *sim_mutant_name(enum sim_mutant mutant);
@@ -222,7 +223,8 @@ struct sim_session {
     int64_t looked[SIM_PARTITIONS_MAX]; /* redis.writes, when it last read the checkpoint */
     int64_t epoch;                      /* of the producer; -1: to be made anew */
     struct ss_ranks *ranks;
-    int64_t ranks_next, ranks_begun; /* offsets of sesame-ranks: taken up to, its end at our start */
+    int64_t ranks_next,
+        ranks_begun; /* offsets of sesame-ranks: taken up to, its end at our start */
     bool in_txn;
     int64_t begun_at_ms;
     struct sim_buffered buffered[SIM_BUFFERED_MAX];

@@ -26,6 +26,7 @@ static const char *const mutant_names[SIM_MUTANT_COUNT] = {
     [SIM_UNKNOWN_COMMIT_IS_FINE] = "unknown-commit-is-fine",
     [SIM_REARM_WITHOUT_COMPARING] = "rearm-without-comparing",
     [SIM_RANKS_UNCOMMITTED] = "ranks-uncommitted",
+    [SIM_RANKS_OUTSIDE] = "ranks-outside-the-transaction",
 };
 
 const char *sim_mutant_name(enum sim_mutant mutant)
