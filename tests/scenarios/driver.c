@@ -64,6 +64,7 @@ static void do_open(json_t *line)
     set_clock(number_at(line, "now"));
     ss_worker_close(rig.worker);
     rig.config.limits.future_tolerance_ms = number_at(line, "future_tolerance_ms");
+    rig.config.limits.ranks_interval_ms = number_at(line, "ranks_interval_ms");
     rig.config.limits.event_time = true; /* the days of the scenarios are long past */
     const char *yaml = json_string_value(json_object_get(line, "model"));
     if (yaml) {
