@@ -125,7 +125,7 @@ const struct ss_option ss_options[] = {
 
     INTEGER("ranks.interval_ms", ranks_interval_ms, 100, DAY, "10000",
         "How often a partition publishes its histogram of scores, if any has changed (10 s). Percentiles lag "
-        "behind by that much; how far that can put them wrong is in `docs/model.md`, section 7.13."),
+        "behind by that much; how far that can put them wrong is in `docs/model.md`, section 7.14."),
     INTEGER("ranks.history_ms", ranks_history_ms, 60000, 3650 * DAY, "86400000",
         "How long each histogram is kept (1 day), for `sesame topics create`: a published percentile can be "
         "recomputed from `topics.ranks` for that long. Later compaction leaves only the last of each partition. "

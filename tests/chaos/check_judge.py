@@ -232,8 +232,9 @@ class World:
     def mark(self):
         numbers = [n for name in INPUTS for n in (
             self.positions[name], *(self.counts[name][o] for o in OUTCOMES), self.positions[name])]
-        body = (b"\1" + bytes(16) + varints((1, self.clock)) + b"\0"
-                + bytes((len(INPUTS), len(OUTCOMES))) + varints(numbers))
+        body = (b"\2" + bytes(16) + varints((1, self.clock)) + b"\0"
+                + bytes((len(INPUTS), len(OUTCOMES))) + varints(numbers)
+                + b"\0\xb2\x09")  # ranks are not judged: a histogram of nobody
         log = self.logs["sesame-state"]
         log.append(Message(len(log), MARK_KEY.encode(), body, self.now))
 
