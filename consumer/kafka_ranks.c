@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { REQUEST_TIMEOUT_MS = 10000, FETCH_BYTES = 4 << 20, WAIT_MS = 100, RETRY_MS = 500 };
+enum { REQUEST_TIMEOUT_MS = 3000, FETCH_BYTES = 4 << 20, WAIT_MS = 100, RETRY_MS = 500 };
 
 struct ss_kafka_ranks {
     struct ss_kafka_client client;

@@ -63,7 +63,7 @@ Test(encode_rank, avro_c_agrees)
         cr_expect_eq(ref_at(&value, "positions.blacklist").number,
                      INT64_C(10000000000) * SS_BLACKLIST + 7);
         int64_t lowest = ref_at(&value, "lowest").number - SS_SCORE_MIN;
-        size_t count;
+        size_t count = 0;
         avro_value_get_by_name(&value, "users", &users, NULL);
         avro_value_get_size(&users, &count);
         cr_assert_leq((size_t)lowest + count, SS_SCORE_COUNT);
