@@ -21,7 +21,7 @@ from bus import INPUTS, Bus
 from machine import cpu_seconds, describe_machine, peak_memory_mib, wait_quiet
 from stack import TREE, Stack
 
-OUTPUTS = ("scores", "entitlements", "dead_letters", "state")
+OUTPUTS = ("scores", "entitlements", "dead_letters", "state", "ranks")
 PARTITIONS = 4
 SEED = 7
 

@@ -10,6 +10,7 @@
 #include "schemas/codec.h"
 #include "scoring/apply.h"
 #include "state/cache.h"
+#include "state/changelog.h"
 #include "state/pack.h"
 
 #include <stdio.h>
@@ -224,6 +225,45 @@ static size_t encode_scores(void)
     return USERS;
 }
 
+/* A partition of a million users, most of them in the middle. */
+static struct ss_mark mark;
+
+static void fill_mark(void)
+{
+    for (int i = 0; i < SS_SCORE_COUNT; i++) {
+        int64_t off = i < 250 ? 250 - i : i - 250;
+        mark.histogram.users[i] = off < 225 ? (uint32_t)((225 - off) * 20) : 0;
+    }
+}
+
+static size_t rank_records(void)
+{
+    static struct ss_rank_table table;
+    int64_t users[SS_SCORE_COUNT];
+    struct ss_score_record record = {.has_score = true, .has_previous = true};
+    for (int i = 0; i < SS_SCORE_COUNT; i++)
+        users[i] = mark.histogram.users[i];
+    ss_rank_table_init(&table, users);
+    for (size_t i = 0; i < EVENTS; i++) {
+        record.previous_score = 500 + (int32_t)(i % 100);
+        record.score.score = 500 + (int32_t)((i + 1) % 100);
+        sink += ss_histogram_move(&mark.histogram, &record);
+        ss_rank_record(&table, 1, &record);
+        sink += (uint64_t)record.percentile;
+    }
+    return EVENTS;
+}
+
+static size_t pack_marks(void)
+{
+    uint8_t bytes[SS_MARK_PACKED_MAX];
+    for (size_t i = 0; i < EVENTS / 100; i++) {
+        mark.clock_ms++;
+        sink += ss_mark_pack(&mark, bytes);
+    }
+    return EVENTS / 100;
+}
+
 static struct ss_bytes key_of(size_t user)
 {
     return (struct ss_bytes){user_ids[user], user_id_size[user]};
@@ -321,6 +361,13 @@ int main(void)
     measure("pack a state", pack_states);
     measure("unpack a state", unpack_states);
     measure("encode a score record", encode_scores);
+    uint8_t bytes[SS_MARK_PACKED_MAX];
+    size_t empty = ss_mark_pack(&mark, bytes);
+    fill_mark();
+    measure("rank a score record", rank_records);
+    measure("pack a mark", pack_marks);
+    printf("{\"kind\": \"micro\", \"step\": \"a histogram in the mark\", \"bytes\": %zu}\n",
+           ss_mark_pack(&mark, bytes) - empty);
     measure("put into the cache", cache_puts);
     measure("get from the cache", cache_gets);
     printf("{\"kind\": \"micro\", \"step\": \"a packed state\", \"bytes\": %zu}\n", mean_packed());

@@ -32,7 +32,7 @@ enum {
     AHEAD_MAX = 30000,
     UNSEEN_MAX = 20000,
     DRAIN_SECONDS = 20,
-    TOPIC_COUNT = SS_INPUT_COUNT + 4,
+    TOPIC_COUNT = SS_INPUT_COUNT + 5,
 };
 
 struct demo {
@@ -102,7 +102,7 @@ static enum ss_status configure(struct demo *demo, struct ss_error *err)
     snprintf(redis, sizeof redis, "redis.url=%s", demo->redis.url);
     const char *const settings[] = {
         bootstrap,       redis,       "registry.url=embedded:", "group=sesame-demo",
-        "instance=demo", "workers=2", "redis.buckets=256"};
+        "instance=demo", "workers=2", "redis.buckets=256",      "ranks.interval_ms=500"};
     _Static_assert(WORKERS == 2, "as in the settings");
     enum ss_status status = SS_OK;
     for (size_t i = 0; status == SS_OK && i < sizeof settings / sizeof settings[0]; i++)
@@ -117,10 +117,12 @@ static enum ss_status open_mock(struct demo *demo, struct ss_error *err)
     const struct ss_config *config = &demo->config;
     struct ss_kafka_mock_topic topics[TOPIC_COUNT];
     const char *const outputs[] = {config->scores_topic, config->entitlements_topic,
-                                   config->dead_letters_topic, config->state_topic};
+                                   config->dead_letters_topic, config->state_topic,
+                                   config->ranks_topic};
     for (int i = 0; i < TOPIC_COUNT; i++)
-        topics[i] = (struct ss_kafka_mock_topic){
-            i < SS_INPUT_COUNT ? config->input_topics[i] : outputs[i - SS_INPUT_COUNT], PARTITIONS};
+        topics[i] = (struct ss_kafka_mock_topic){i < SS_INPUT_COUNT ? config->input_topics[i]
+                                                                    : outputs[i - SS_INPUT_COUNT],
+                                                 i < TOPIC_COUNT - 1 ? PARTITIONS : 1};
     return ss_kafka_mock_open(1, topics, TOPIC_COUNT, &demo->mock, err);
 }
 

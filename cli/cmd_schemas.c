@@ -28,8 +28,9 @@ static int register_all(const struct ss_config *config)
         .ca_file = config->registry_ca_file,
         .timeout_ms = (int)config->registry_timeout_ms,
     };
-    const char *const outputs[] = {
-        [SS_SCORES] = config->scores_topic, [SS_ENTITLEMENTS] = config->entitlements_topic};
+    const char *const outputs[] = {[SS_SCORES] = config->scores_topic,
+                                   [SS_ENTITLEMENTS] = config->entitlements_topic,
+                                   [SS_RANKS] = config->ranks_topic};
     struct ss_registry *registry;
     struct ss_error err;
     if (ss_config_check(config, &err) != SS_OK)

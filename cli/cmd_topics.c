@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REST_COUNT = 4, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS_MAX };
+enum { REST_COUNT = 5, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS_MAX };
 enum { TIMEOUT_MS = 60000, HEADERS_BYTES = 65536 };
 
 struct numbers {
     char scores_retention[24], dead_letter_bytes[24];
     char segment[24], compaction_lag[24], delete_retention[24];
+    char ranks_segment[24], ranks_history[24];
 };
 
 static void format_numbers(const struct ss_config *config, struct numbers *numbers)
@@ -27,6 +28,8 @@ static void format_numbers(const struct ss_config *config, struct numbers *numbe
         {numbers->segment, config->state_segment_ms},
         {numbers->compaction_lag, config->state_max_compaction_lag_ms},
         {numbers->delete_retention, config->state_delete_retention_ms},
+        {numbers->ranks_segment, config->ranks_history_ms / 4},
+        {numbers->ranks_history, config->ranks_history_ms},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
         snprintf(list[i].text, sizeof numbers->segment, "%lld", (long long)list[i].value);
@@ -56,6 +59,12 @@ static int create(const struct ss_config *config)
                                               {"max.compaction.lag.ms", numbers.compaction_lag},
                                               {"delete.retention.ms", numbers.delete_retention},
                                               {"min.cleanable.dirty.ratio", "0.2"}};
+    /* Nothing is compacted that a percentile may still be recomputed from, and the rest soon, for
+     * every process reads the whole. */
+    const struct ss_kafka_property ranks[] = {{"cleanup.policy", "compact"},
+                                              {"segment.ms", numbers.ranks_segment},
+                                              {"min.compaction.lag.ms", numbers.ranks_history},
+                                              {"min.cleanable.dirty.ratio", "0.1"}};
     const struct {
         const char *name;
         struct ss_kafka_properties properties;
@@ -64,6 +73,7 @@ static int create(const struct ss_config *config)
         {config->entitlements_topic, {outputs, sizeof outputs / sizeof outputs[0]}},
         {config->dead_letters_topic, {dead_letters, sizeof dead_letters / sizeof dead_letters[0]}},
         {config->state_topic, {state, sizeof state / sizeof state[0]}},
+        {config->ranks_topic, {ranks, sizeof ranks / sizeof ranks[0]}},
     };
     /* What a subscriber has to forget must leave its topic in the same time. */
     const struct ss_kafka_properties shared = {state, sizeof state / sizeof state[0]};
@@ -79,7 +89,8 @@ static int create(const struct ss_config *config)
         topics[count++] =
             (struct ss_kafka_topic){.name = config->subscribers[i].topic, .config = shared};
     for (size_t i = 0; i < count; i++) {
-        topics[i].partitions = (int32_t)config->topic_partitions;
+        bool single = topics[i].name == config->ranks_topic;
+        topics[i].partitions = single ? 1 : (int32_t)config->topic_partitions;
         topics[i].replication = (int)config->topic_replication;
     }
     struct ss_error err;

@@ -71,6 +71,9 @@ static void print_head(FILE *out, const struct ss_score_view *view)
                 view->cause.event_id.data, (int)view->cause.topic.size, view->cause.topic.data);
     else
         fputs("time alone\n", out);
+    if (view->has_rank)
+        fprintf(out, "  higher than %d.%02d %% of all scores\n", view->percentile / 100,
+                view->percentile % 100);
 }
 
 void ss_explain_score(FILE *out, const struct ss_score_view *view)

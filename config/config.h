@@ -63,11 +63,12 @@ struct ss_config {
     int64_t redis_timeout_ms;
 
     char *input_topics[SS_INPUT_COUNT];
-    char *scores_topic, *entitlements_topic, *dead_letters_topic, *state_topic;
+    char *scores_topic, *entitlements_topic, *dead_letters_topic, *state_topic, *ranks_topic;
     int64_t topic_partitions, topic_replication; /* for `topics create` */
     int64_t scores_retention_ms;
     int64_t state_segment_ms, state_max_compaction_lag_ms, state_delete_retention_ms;
     int64_t state_heartbeat_ms;
+    int64_t ranks_interval_ms, ranks_history_ms;
 
     int64_t clock_source; /* enum ss_clock_source */
     int64_t clock_wake_interval_ms;

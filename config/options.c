@@ -35,7 +35,7 @@
 /* All of enum ss_score_field; a test compares. */
 #define SUBSCRIBER_FIELDS                                                                          \
     "any of sequence,\n  kind, standing, score, previous_score, tier, factors, reasons, case_id, " \
-    "cause, positions,\n  consent_positions, as_of, clock, model_version"
+    "cause, positions,\n  consent_positions, as_of, clock, model_version, percentile, ranks"
 
 #define DAY INT64_C(86400000)
 #define MIB INT64_C(1048576)
@@ -96,8 +96,10 @@ const struct ss_option ss_options[] = {
         "Output: records that could not be read or were refused, as they came, and why."),
     TOPIC("topics.state", state_topic, "sesame-state",
         "Internal: the state changelog, compacted. The durable form of all state; Redis is a view of it."),
+    TOPIC("topics.ranks", ranks_topic, "sesame-ranks",
+        "Internal: histograms of scores, from which percentiles are computed. One partition, compacted."),
     INTEGER("topics.partitions", topic_partitions, 1, 10000, "4",
-        "Partitions of every topic, for `sesame topics create`. Part of the state's identity: it cannot "
+        "Partitions of every topic but `topics.ranks`, for `sesame topics create`. Part of the state's identity: it cannot "
         "be changed later without a rebuild."),
     INTEGER("topics.replication", topic_replication, 1, 16, "1",
         "Replicas of every topic, for `sesame topics create`. 1 suits one broker and a try; "
@@ -120,6 +122,14 @@ const struct ss_option ss_options[] = {
         "A partition of the changelog that nothing was written to for this long gets a record of the engine's "
         "own (1 hour): Kafka closes a segment only when something is appended after it, and what is in an "
         "open one is never compacted."),
+
+    INTEGER("ranks.interval_ms", ranks_interval_ms, 100, DAY, "10000",
+        "How often a partition publishes its histogram of scores, if any has changed (10 s). Percentiles lag "
+        "behind by that much; how far that can put them wrong is in `docs/model.md`, section 7.14."),
+    INTEGER("ranks.history_ms", ranks_history_ms, 60000, 3650 * DAY, "86400000",
+        "How long each histogram is kept (1 day), for `sesame topics create`: a published percentile can be "
+        "recomputed from `topics.ranks` for that long. Later compaction leaves only the last of each partition. "
+        "Every process reads all of it when it starts: about 6 MB per day and partition."),
 
     CHOICE("clock.source", clock_source, "system events", "system",
         "With `system` a partition's clock is the system's once all of its inputs are read to their end. "
@@ -185,7 +195,8 @@ const struct ss_option_section ss_option_sections[] = {
     {"registry", "Schema registry", ""},
     {"redis", "Redis", "Holds a view of the state that is rebuilt whenever it cannot be trusted. Its "
         "`maxmemory-policy` must be `noeviction`."},
-    {"topics", "Topics", "All topics have the same number of partitions; the names must differ."},
+    {"topics", "Topics", "All topics but `topics.ranks` have the same number of partitions; the names must "
+        "differ."},
     {"state", "State changelog", "All but `state.heartbeat_ms` are settings of `topics.state`, for "
         "`sesame topics create`."},
     {"subscribers", "Subscribers",
@@ -199,6 +210,7 @@ const struct ss_option_section ss_option_sections[] = {
         "- `fields`: what it may see, besides `user_id`: " SUBSCRIBER_FIELDS ".\n"
         "  By default [sequence, kind, standing, score, tier, as_of].\n\n"
         "At most 32."},
+    {"ranks", "Ranks", "The percentile of each score among all that are published."},
     {"clock", "Time", "What bills that fall due and the mere passage of time do to scores: `docs/model.md`, "
         "sections 7.11 and 7.12."},
     {"batch", "Batches", ""},

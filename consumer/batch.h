@@ -41,6 +41,7 @@ struct ss_worker {
     struct ss_bytes *missing; /* scratch of fetch */
     struct ss_buffer encoded;
     struct ss_sleepers sleepers;
+    struct ss_ranks_view ranks;   /* of the transaction in hand */
     struct ss_worker_stats delta; /* of the transaction in hand; its lock is unused */
     int32_t mend_next;            /* where mend_partitions goes on, so that all get their turn */
     size_t batch_max;  /* records of the next batch: fewer after a failed transaction, then more */
@@ -78,6 +79,21 @@ SS_MUST_USE enum ss_status ss_transact_steps(struct ss_worker *worker,
                                              struct ss_bytes user_id, struct ss_error *err);
 SS_MUST_USE enum ss_status ss_transact_end(struct ss_worker *worker, enum ss_status status,
                                            struct ss_error *err);
+
+/* Ranks (transact_rank.c). Takes one view of the histograms, for a transaction; false: they are not
+ * there yet. */
+bool ss_rank_look(struct ss_worker *worker);
+/* The partition has been made ready. */
+void ss_rank_begin(const struct ss_worker *worker, struct ss_partition *partition);
+/* Counts what is about to be published, and says its rank in it. SS_STOP: the histogram is not that
+ * of what was published before. */
+SS_MUST_USE enum ss_status ss_rank_effects(const struct ss_worker *worker,
+                                           struct ss_partition *partition,
+                                           struct ss_effects *effects, struct ss_error *err);
+/* Whether the partition's histogram is to go out with the next mark; and that it does. */
+bool ss_rank_due(const struct ss_worker *worker, const struct ss_partition *partition);
+SS_MUST_USE enum ss_status ss_rank_send(struct ss_worker *worker, struct ss_partition *partition,
+                                        struct ss_error *err);
 
 /* Brings the groups that are due into sleepers and their states into the partition's cache; updates
  * partition->wake_ms. None due: group_count is 0. SS_GIVE_UP: the store shows another checkpoint.

@@ -42,6 +42,7 @@ enum ss_target {
     SS_TO_ENTITLEMENTS,
     SS_TO_DEAD_LETTERS,
     SS_TO_CHANGELOG,
+    SS_TO_RANKS,     /* has one partition, whatever the others have */
     SS_TARGET_COUNT, /* those that are always there */
     SS_TO_SUBSCRIBERS = SS_TARGET_COUNT,
     SS_TARGET_MAX = SS_TO_SUBSCRIBERS + SS_SUBSCRIBERS_MAX

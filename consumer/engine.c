@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "config/models.h"
 #include "consumer/kafka_bus.h"
+#include "consumer/kafka_ranks.h"
 #include "state/redis_store.h"
 
 #include <stdio.h>
@@ -39,6 +40,8 @@ struct ss_engine {
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     struct ss_kafka_property *properties;
     struct ss_kafka_access access;
+    struct ss_ranks *ranks;
+    struct ss_kafka_ranks *ranks_reader;
     atomic_bool stop;
     int worker_count;
     struct worker_thread *workers;
@@ -99,8 +102,9 @@ static enum ss_status find_schema(struct ss_engine *engine, const char *topic, c
 static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *err)
 {
     const struct ss_config *config = engine->config;
-    const char *const topics[] = {
-        [SS_SCORES] = config->scores_topic, [SS_ENTITLEMENTS] = config->entitlements_topic};
+    const char *const topics[] = {[SS_SCORES] = config->scores_topic,
+                                  [SS_ENTITLEMENTS] = config->entitlements_topic,
+                                  [SS_RANKS] = config->ranks_topic};
     enum ss_status status = SS_OK;
     for (int output = 0; status == SS_OK && output < SS_OUTPUT_COUNT; output++) {
         const char *json = ss_schema_of_output((enum ss_output)output);
@@ -162,6 +166,8 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
         status = ss_registry_open(&registry, &engine->registry, err);
     if (status == SS_OK)
         status = find_schemas(engine, err);
+    if (status == SS_OK)
+        status = ss_ranks_open(&engine->ranks, err);
     if (status != SS_OK) {
         ss_engine_close(engine);
         return status;
@@ -174,6 +180,8 @@ void ss_engine_close(struct ss_engine *engine)
 {
     if (!engine)
         return;
+    ss_kafka_ranks_close(engine->ranks_reader);
+    ss_ranks_close(engine->ranks);
     if (engine->registry)
         ss_registry_close(engine->registry);
     for (int i = 0; engine->workers && i < engine->worker_count; i++)
@@ -241,7 +249,8 @@ static enum ss_status open_bus(struct worker_thread *self, struct ss_bus **bus,
         .targets = {[SS_TO_SCORES] = config->scores_topic,
                     [SS_TO_ENTITLEMENTS] = config->entitlements_topic,
                     [SS_TO_DEAD_LETTERS] = config->dead_letters_topic,
-                    [SS_TO_CHANGELOG] = config->state_topic},
+                    [SS_TO_CHANGELOG] = config->state_topic,
+                    [SS_TO_RANKS] = config->ranks_topic},
         .restore_timeout_ms = (int)config->restore_timeout_ms,
         .open_timeout_ms = 5000, /* it is tried again; between two tries SIGTERM is heard */
         .fetch_bytes = (size_t)config->memory_fetch_bytes_max,
@@ -289,6 +298,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .bus = bus,
         .store = store,
         .registry = engine->registry,
+        .ranks = engine->ranks,
         .models = engine->models,
         .clock = {system_now_ms, NULL},
         .limits = {.batch_records_max = (size_t)config->batch_records_max,
@@ -301,7 +311,8 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
                    .retry_ms = 500,
                    .event_time = config->clock_source == SS_CLOCK_EVENTS,
                    .wake_interval_ms = (int)config->clock_wake_interval_ms,
-                   .heartbeat_ms = config->state_heartbeat_ms},
+                   .heartbeat_ms = config->state_heartbeat_ms,
+                   .ranks_interval_ms = config->ranks_interval_ms},
         .stats = &self->stats,
         .stop = &engine->stop,
     };
@@ -358,6 +369,10 @@ static void *worker_main(void *arg)
 
 enum ss_status ss_engine_start(struct ss_engine *engine, struct ss_error *err)
 {
+    enum ss_status status = ss_kafka_ranks_open(&engine->access, engine->config->ranks_topic,
+                                                engine->ranks, &engine->ranks_reader, err);
+    if (status != SS_OK)
+        return status;
     for (int i = 0; i < engine->worker_count; i++)
         note_turn(&engine->workers[i]);
     for (int i = 0; i < engine->worker_count; i++) {

@@ -159,7 +159,7 @@ static enum ss_status check_topics(struct ss_kafka_bus *k, struct ss_error *err)
     size_t topic_count = SS_INPUT_COUNT;
     char list[300] = "";
     size_t used = 0;
-    bool missing, unequal = false;
+    bool missing, unequal = false, several = false;
 
     memcpy(topics, k->config.inputs, sizeof k->config.inputs);
     for (int i = 0; i < SS_TARGET_MAX; i++)
@@ -176,6 +176,10 @@ static enum ss_status check_topics(struct ss_kafka_bus *k, struct ss_error *err)
         poll(NULL, 0, 100); /* just made: not every broker knows them yet */
     }
     for (size_t i = 0; i < topic_count; i++) {
+        if (topics[i] == k->config.targets[SS_TO_RANKS] && counts[i] > 0) {
+            several = counts[i] > 1;
+            continue;
+        }
         unequal |= counts[i] != counts[0];
         if (missing && counts[i] == 0)
             used += (size_t)snprintf(list + used, sizeof list - used, " %s", topics[i]);
@@ -191,6 +195,10 @@ static enum ss_status check_topics(struct ss_kafka_bus *k, struct ss_error *err)
                        list);
     if (unequal)
         return ss_fail(err, SS_STOP, "all topics need one partition count, they have:%s", list);
+    if (several)
+        return ss_fail(err, SS_STOP,
+                       "%s has more than one partition; delete it and run `sesame topics create`",
+                       k->config.targets[SS_TO_RANKS]);
     k->bus.partition_count = counts[0];
     return SS_OK;
 }

@@ -33,6 +33,7 @@ struct ss_partition {
     int64_t wake_ms;                    /* nobody is to be woken before; 0: not known yet */
     int64_t woke_at_ms;                 /* when that was last looked up, by our clock */
     int64_t marked_at_ms;               /* when the newest mark was committed, by our clock */
+    int64_t ranks_sent_ms;              /* when its histogram was published; 0: not by us */
 };
 
 /* Between batches: moves the clock up to what the inputs' ends, or the system's time, allow. */

@@ -106,6 +106,7 @@ enum ss_status ss_sleepers_transact(struct ss_worker *worker, struct ss_partitio
     bool due;
     if (status != SS_OK)
         return status;
+    (void)ss_rank_look(worker);
     for (size_t i = 0; status == SS_OK && i < sleepers->count; i++)
         status = ss_transact_steps(worker, partition, id_of(sleepers, i), err);
     if (status == SS_OK)

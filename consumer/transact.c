@@ -123,7 +123,9 @@ static enum ss_status take_steps(struct ss_worker *worker, struct ss_bytes user_
     *stepped = false;
     while (status == SS_OK && ss_wake(&worker->config.models, state, user, context, &effects)) {
         *stepped = true;
-        status = send_effects(worker, context->partition, user_id, &effects, err);
+        status = ss_rank_effects(worker, worker->partitions[context->partition], &effects, err);
+        if (status == SS_OK)
+            status = send_effects(worker, context->partition, user_id, &effects, err);
     }
     return status;
 }
@@ -189,6 +191,8 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
     if (stepped || *outcome == SS_COUNTED)
         status = put_state(worker, partition, record->key, &state, err);
     if (status == SS_OK && *outcome == SS_COUNTED)
+        status = ss_rank_effects(worker, partition, &effects, err);
+    if (status == SS_OK && *outcome == SS_COUNTED)
         status = send_effects(worker, record->partition, record->key, &effects, err);
     return status;
 }
@@ -242,9 +246,15 @@ enum ss_status ss_transact_end(struct ss_worker *worker, enum ss_status status,
                                struct ss_error *err)
 {
     struct ss_bus *bus = worker->config.bus;
-    for (int32_t p = 0; status == SS_OK && p < bus->partition_count; p++)
-        if (worker->partitions[p] && worker->partitions[p]->touched)
-            status = send_changelog(worker, worker->partitions[p], err);
+    for (int32_t p = 0; status == SS_OK && p < bus->partition_count; p++) {
+        struct ss_partition *partition = worker->partitions[p];
+        if (!partition || !partition->touched)
+            continue;
+        if (ss_rank_due(worker, partition))
+            status = ss_rank_send(worker, partition, err);
+        if (status == SS_OK)
+            status = send_changelog(worker, partition, err);
+    }
     if (status != SS_OK) {
         struct ss_error ignored;
         enum ss_status aborted = bus->ops->abort(bus, &ignored);
@@ -256,6 +266,7 @@ enum ss_status ss_transact_end(struct ss_worker *worker, enum ss_status status,
 enum ss_status ss_batch_transact(struct ss_worker *worker, size_t count, struct ss_error *err)
 {
     struct ss_bus *bus = worker->config.bus;
+    (void)ss_rank_look(worker);
     enum ss_status status = bus->ops->begin(bus, err);
     if (status != SS_OK)
         return status;

@@ -89,9 +89,13 @@ static enum ss_status begin_partition(struct ss_worker *worker, struct ss_partit
                                       struct ss_error *err)
 {
     partition->broken = true;
+    if (!ss_rank_look(worker)) /* who has not read them would rank by old ones */
+        return ss_fail(err, SS_RETRY, "partition %d waits until sesame-ranks has been read",
+                       partition->number);
     enum ss_status status = ss_partition_begin(&worker->config, partition, err);
     if (status == SS_OK) {
         partition->broken = false;
+        ss_rank_begin(worker, partition);
         ss_info("worker", "worker %d partition %d: ready", worker->config.index, partition->number);
     }
     return status;
@@ -355,7 +359,8 @@ static enum ss_status wake_partition(struct ss_worker *worker, struct ss_partiti
 }
 
 /* A changelog partition that nobody writes to is never compacted to its end, and what was erased
- * from it stays there: its newest segment rolls only when something is appended (promise 7). */
+ * from it stays there: its newest segment rolls only when something is appended (promise 7).
+ * Nor would the histogram be told that the last transaction has changed. */
 static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *partition,
                                 struct ss_error *err)
 {
@@ -400,7 +405,8 @@ static enum ss_status pass_time(struct ss_worker *worker, bool *idle, struct ss_
             continue;
         ss_partition_tick(&worker->config, partition);
         if (!next && !partition->unsaved && partition->has_saved &&
-            (wakes_now(worker, partition, now_ms) || beats_now(worker, partition, now_ms)))
+            (wakes_now(worker, partition, now_ms) || beats_now(worker, partition, now_ms) ||
+             ss_rank_due(worker, partition)))
             next = partition;
     }
     if (!next)

@@ -19,6 +19,7 @@
 #define SS_CONSUMER_WORKER_H
 
 #include "consumer/bus.h"
+#include "consumer/ranks.h"
 #include "schemas/registry.h"
 #include "state/store.h"
 
@@ -41,8 +42,9 @@ struct ss_worker_limits {
     int retry_ms;                /* pause after SS_RETRY */
     bool event_time; /* time passes with the events alone: archives, studies of the past */
     bool in_order;   /* the bus delivers by time, over all inputs: each event moves the clock */
-    int wake_interval_ms; /* how often who is to be woken is looked for, while some are due */
-    int64_t heartbeat_ms; /* a changelog partition gets a mark that often; 0: never */
+    int wake_interval_ms;      /* how often who is to be woken is looked for, while some are due */
+    int64_t heartbeat_ms;      /* a changelog partition gets a mark that often; 0: never */
+    int64_t ranks_interval_ms; /* a partition publishes its histogram that often, if it changes */
     size_t restore_save_records; /* states a restore gathers before it saves; 0: 50,000 */
 };
 
@@ -74,6 +76,7 @@ struct ss_worker_config {
     struct ss_bus *bus;
     struct ss_store *store;
     struct ss_registry *registry;
+    struct ss_ranks *ranks; /* NULL: records say nothing of ranks, no histogram is published */
     struct ss_models models;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];

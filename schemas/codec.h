@@ -19,15 +19,15 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "scoring/output.h"
+#include "scoring/rank.h"
 #include "scoring/sharing.h"
 
 enum { SS_WIRE_HEADER_SIZE = 5 }; /* magic 0, big-endian schema id */
 
 /* The outputs whose records this layer encodes. */
-enum ss_output { SS_SCORES, SS_ENTITLEMENTS, SS_DEAD_LETTERS, SS_OUTPUT_COUNT };
+enum ss_output { SS_SCORES, SS_ENTITLEMENTS, SS_RANKS, SS_DEAD_LETTERS, SS_OUTPUT_COUNT };
 
-const char *ss_output_name(enum ss_output output); /* "scores", "entitlements", "dead-letters" */
+const char *ss_output_name(enum ss_output output); /* "scores", "entitlements", "ranks", … */
 
 /* Our schema of a topic, as JSON text compiled into the binary from schemas/<topic>.avsc. Static.
  * Dead letters are raw bytes with headers and have none: NULL. */
@@ -76,5 +76,18 @@ SS_MUST_USE enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t f
 SS_MUST_USE enum ss_status ss_encode_entitlement(uint32_t schema_id,
                                                  const struct ss_entitlement *entitlement,
                                                  struct ss_buffer *out, struct ss_error *err);
+/* A partition's histogram, and how far into each input it had read. */
+struct ss_rank_record {
+    int32_t partition;
+    const struct ss_histogram *histogram;
+    int64_t positions[SS_INPUT_COUNT];
+    int64_t clock_ms;
+};
+SS_MUST_USE enum ss_status ss_encode_rank(uint32_t schema_id, const struct ss_rank_record *record,
+                                          struct ss_buffer *out, struct ss_error *err);
+/* Reads the body that ss_encode_rank writes; *partition is not negative. Goes no further than the
+ * histogram, with which every version of the schema begins. SS_DROP: not such a record. */
+SS_MUST_USE enum ss_status ss_decode_rank(struct ss_bytes body, int32_t *partition,
+                                          struct ss_histogram *histogram, struct ss_error *err);
 
 #endif

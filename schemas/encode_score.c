@@ -4,7 +4,7 @@
 
 /* Lengths, enums, branches and numbers of one record, at most: five factors and four reasons take
  * three each, positions one each. */
-enum { NUMBERS_MAX = 24 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX + SS_INPUT_COUNT };
+enum { NUMBERS_MAX = 28 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX + SS_INPUT_COUNT };
 
 static uint8_t *put_string(uint8_t *p, const char *text)
 {
@@ -129,6 +129,13 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
         p = ss_varint_write(p, record->clock_ms);
     if (sees(fields, SS_FIELD_MODEL_VERSION))
         p = put_string(p, record->model_version);
+    if (sees(fields, SS_FIELD_PERCENTILE))
+        p = put_nullable_int(p, record->has_rank, record->percentile);
+    if (sees(fields, SS_FIELD_RANKS)) {
+        p = ss_varint_write(p, record->has_rank);
+        if (record->has_rank)
+            p = ss_varint_write(p, record->ranks_offset);
+    }
     return ss_encode_end(out, p);
 }
 

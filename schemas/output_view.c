@@ -121,6 +121,13 @@ enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *
     view->as_of_ms = get_long(r);
     view->clock_ms = get_long(r);
     view->model_version = get_text(r);
+    view->has_rank = get_has(r);
+    if (view->has_rank)
+        view->percentile = (int32_t)get_number(r, 0, SS_PERCENTILE_MAX);
+    if (get_has(r) != view->has_rank)
+        r->bad = true;
+    if (view->has_rank)
+        view->ranks_offset = get_long(r);
     return finish(r, "score", err);
 }
 

@@ -10,6 +10,7 @@
 #define SS_SCHEMAS_OUTPUT_VIEW_H
 
 #include "schemas/codec.h"
+#include "scoring/rank.h"
 
 struct ss_cause_view {
     bool known;                     /* false: no event, but time alone; nothing else is set then */
@@ -41,6 +42,9 @@ struct ss_score_view {
     int64_t consent_position;
     int64_t as_of_ms, clock_ms;
     struct ss_text model_version;
+    bool has_rank; /* of the next two */
+    int32_t percentile;
+    int64_t ranks_offset;
 };
 
 struct ss_entitlement_view {

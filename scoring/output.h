@@ -72,6 +72,10 @@ struct ss_score_record {
     int64_t as_of_ms;
     int64_t clock_ms; /* open bills due by then count as overdue; at most as_of */
     const char *model_version;
+    /* Set by whoever publishes, who knows the others' scores (rank.h). */
+    bool has_rank;
+    int32_t percentile;   /* hundredths of a percent */
+    int64_t ranks_offset; /* next offset of the histograms that it was computed from */
 };
 
 enum ss_entitlement_action { SS_ENTITLEMENT_GRANTED, SS_ENTITLEMENT_REVOKED };

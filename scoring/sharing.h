@@ -28,6 +28,8 @@ enum ss_score_field {
     SS_FIELD_AS_OF,
     SS_FIELD_CLOCK,
     SS_FIELD_MODEL_VERSION,
+    SS_FIELD_PERCENTILE,
+    SS_FIELD_RANKS,
     SS_FIELD_COUNT
 };
 

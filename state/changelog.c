@@ -1,16 +1,18 @@
-/* changelog.c - format 1 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
+/* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
  * outcomes (a byte each); for each input: consumed, then each outcome, then the position, as
- * varints of zig-zag. */
+ * varints of zig-zag; whether the histogram is to be published (a byte), the histogram
+ * (pack_histogram.h). */
 #include "state/changelog.h"
 
-#include "state/wire.h"
+#include "state/pack_histogram.h"
 
 #include <assert.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 static_assert(1 + SS_INCARNATION_SIZE + 2 * SS_VARINT_MAX + 1 + SS_NAME_MAX + 2 +
-                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 2) * SS_VARINT_MAX <=
+                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 2) * SS_VARINT_MAX + 1 +
+                      SS_HISTOGRAM_PACKED_MAX <=
                   SS_MARK_PACKED_MAX,
               "a packed mark must fit");
 
@@ -42,6 +44,8 @@ size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out)
             at = put(at, mark->counts[i].outcomes[o]);
         at = put(at, mark->positions[i]);
     }
+    *at++ = mark->ranks_due;
+    at = ss_histogram_pack(&mark->histogram, at);
     return (size_t)(at - out);
 }
 
@@ -75,6 +79,11 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
             mark->counts[i].outcomes[o] = get(&in);
         mark->positions[i] = get(&in);
     }
+    uint8_t due = ss_get_u8(&in);
+    if (due > 1)
+        ss_reader_fail(&in);
+    mark->ranks_due = due;
+    ss_histogram_unpack(&in, &mark->histogram);
     if (in.bad || in.at != in.end) {
         memset(mark, 0, sizeof *mark);
         return ss_fail(err, SS_STOP,

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "scoring/apply.h"
+#include "scoring/rank.h"
 #include "state/checkpoint.h"
 
 extern const struct ss_bytes ss_mark_key;
@@ -27,9 +28,11 @@ struct ss_mark {
     char model_version[SS_NAME_MAX];
     struct ss_counts counts[SS_INPUT_COUNT]; /* since the beginning */
     int64_t positions[SS_INPUT_COUNT];       /* next offset of each input */
+    struct ss_histogram histogram;           /* of what is published of the partition's users */
+    bool ranks_due;                          /* `sesame-ranks` does not have that histogram yet */
 };
 
-enum { SS_MARK_PACKED_MAX = 1024 };
+enum { SS_MARK_PACKED_MAX = 4096 };
 
 /* Writes at most SS_MARK_PACKED_MAX bytes and returns their count. */
 size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out);

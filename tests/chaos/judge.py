@@ -4,11 +4,12 @@ recount of the inputs. Each partition is judged by itself, several at a time."""
 import multiprocessing
 import time
 import traceback
+from collections import Counter
 from typing import NamedTuple
 
 import confluent_kafka
 
-from accounts import MARK_KEY, OUTCOMES, mark_clock, parse_mark, parse_numbers
+from accounts import MARK_KEY, OUTCOMES, mark_clock, mark_histogram, parse_mark, parse_numbers
 from bus import INPUTS
 from recount import MODEL_FILE, Recount, decode, plain_schema, published_record
 from subscribers import Subscriber, Subscribers
@@ -125,6 +126,10 @@ def judge_scores(case, recount, marks):
         check_chain(recount, last.get(user), value, timestamp)
         last[user] = {key: value[key] for key in ("kind", "sequence", "score", "as_of", "clock")}
         recount.take(value["positions"], timestamp + CLOCK_TOLERANCE_MS, published_record(value))
+    counted = Counter(each["score"] for each in last.values() if each["score"] is not None)
+    if marks.histogram != counted:
+        recount.differences.append(
+            f"partition {case.partition}: {marks.histogram} are ranked, {dict(counted)} published")
     if marks.clock < case.due_by:
         recount.differences.append(
             f"partition {case.partition}: its clock stands at {marks.clock}, behind {case.due_by}")
@@ -178,6 +183,7 @@ class Marks:
 
     def __init__(self, case):
         self.states, self.last, self.offset, self.clock = {}, None, None, 0
+        self.histogram = {}
         self.differences = []
         for message in committed(case, "sesame-state"):
             if message.key().decode() == MARK_KEY:
@@ -191,6 +197,7 @@ class Marks:
         before, clock = self.last, self.clock
         self.last, self.offset = parse_mark(message.value()), message.offset()
         self.clock = mark_clock(message.value())
+        self.histogram = mark_histogram(message.value())
         fallen = before and any(
             self.last[name][key] < count for name in INPUTS for key, count in before[name].items())
         if fallen or not clock <= self.clock <= message.timestamp()[1] + CLOCK_TOLERANCE_MS:

@@ -8,7 +8,8 @@ enum { DEADLINE_MS = 60000 };
 
 static const char *const input_names[] = {"payments", "bills",    "bookings", "social",
                                           "profiles", "consents", "blacklist"};
-static const char *const target_names[] = {"scores", "entitlements", "dead-letters", "state"};
+static const char *const target_names[] = {"scores", "entitlements", "dead-letters", "state",
+                                           "ranks"};
 
 int64_t helper_now_ms(void)
 {

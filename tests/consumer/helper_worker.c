@@ -19,6 +19,9 @@ static int64_t rig_now(void *arg)
 static void open_worker(struct rig *rig)
 {
     struct ss_error err;
+    cr_assert_eq(ss_ranks_open(&rig->ranks, &err), SS_OK);
+    rig->config.ranks = rig->ranks;
+    rig->ranks_next = 0;
     memset(&rig->stats, 0, sizeof rig->stats);
     pthread_mutex_init(&rig->stats.lock, NULL);
     cr_assert_eq(ss_worker_open(&rig->config, &rig->worker, &err), SS_OK);
@@ -48,7 +51,8 @@ void rig_open(struct rig *rig, int32_t partition_count)
         .registry = rig->registry,
         .models = {model, NULL},
         .schema_ids = {[SS_SCORES] = SS_INPUT_COUNT + SS_SCORES + 1,
-                       [SS_ENTITLEMENTS] = SS_INPUT_COUNT + SS_ENTITLEMENTS + 1},
+                       [SS_ENTITLEMENTS] = SS_INPUT_COUNT + SS_ENTITLEMENTS + 1,
+                       [SS_RANKS] = SS_INPUT_COUNT + SS_RANKS + 1},
         .clock = {rig_now, rig},
         .limits = {.batch_records_max = 1000,
                    .cache_bytes_max = 1 << 20,
@@ -56,7 +60,8 @@ void rig_open(struct rig *rig, int32_t partition_count)
                    .dead_letter_bytes_max = 2 << 20,
                    .future_tolerance_ms = 3600000,
                    .delete_retention_ms = INT64_C(7) * 86400000,
-                   .retry_ms = 0},
+                   .retry_ms = 0,
+                   .ranks_interval_ms = INT64_MAX},
         .stats = &rig->stats,
         .stop = &rig->stop,
     };
@@ -68,6 +73,7 @@ void rig_open(struct rig *rig, int32_t partition_count)
 static void close_worker(struct rig *rig)
 {
     ss_worker_close(rig->worker);
+    ss_ranks_close(rig->ranks);
     pthread_mutex_destroy(&rig->stats.lock);
 }
 
@@ -88,8 +94,20 @@ void rig_restart(struct rig *rig)
 
 /* --- driving --- */
 
+static void read_ranks(struct rig *rig)
+{
+    const struct memory_log *log = memory_bus_target(rig->memory, SS_TO_RANKS, 0);
+    const struct memory_record *record;
+    struct ss_error err = {.detail = ""};
+    while ((record = memory_log_next(log, &rig->ranks_next)))
+        cr_assert_eq(ss_ranks_take(rig->ranks, rig->ranks_next - 1, record->value, &err), SS_OK,
+                     "%s", err.detail);
+    ss_ranks_set_ready(rig->ranks);
+}
+
 enum ss_status rig_step(struct rig *rig, bool *idle, struct ss_error *err)
 {
+    read_ranks(rig);
     err->detail[0] = '\0';
     return ss_worker_step(rig->worker, idle, err);
 }

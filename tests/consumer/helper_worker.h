@@ -16,6 +16,8 @@ struct rig {
     struct flaky_store *flaky;
     struct ss_store *store; /* the flaky one's handle */
     struct ss_registry *registry;
+    struct ss_ranks *ranks; /* what the process has read of the histograms: before each step, all */
+    int64_t ranks_next;
     struct ss_worker_stats stats;
     struct ss_worker_config config;
     struct ss_worker *worker;
@@ -25,6 +27,7 @@ struct rig {
     int events;             /* made so far: each has an id of its own */
 };
 
+/* No histogram is published unless config.limits.ranks_interval_ms is set lower. */
 void rig_open(struct rig *rig, int32_t partition_count);
 void rig_close(struct rig *rig);
 /* The worker's process ends and a new one begins; statistics start anew. */

@@ -45,6 +45,7 @@ static void open_mock(int32_t partitions, int32_t odd_partitions, size_t topic_c
     for (int i = 0; i < SS_TARGET_COUNT; i++)
         topics[SS_INPUT_COUNT + i] = (struct ss_kafka_mock_topic){config.targets[i], partitions};
     topics[2].partitions = odd_partitions;
+    topics[SS_INPUT_COUNT + SS_TO_RANKS].partitions = 1;
     cr_assert_eq(ss_kafka_mock_open(1, topics, topic_count, &mock, &err), SS_OK, "%s", err.detail);
     config.access.bootstrap = ss_kafka_mock_bootstrap(mock);
     config.mock = true;
@@ -627,7 +628,7 @@ Test(kafka_clusters, names_missing_topics)
     struct ss_bus *bus;
     open_mock(1, 1, SS_INPUT_COUNT + SS_TARGET_COUNT - 1);
     cr_assert_eq(ss_kafka_bus_open(&config, &bus, &err), SS_STOP);
-    cr_assert(strstr(err.detail, " state") && strstr(err.detail, "topics create"), "%s",
+    cr_assert(strstr(err.detail, " ranks") && strstr(err.detail, "topics create"), "%s",
               err.detail);
     cr_assert_null(strstr(err.detail, "payments"));
     tear_down();

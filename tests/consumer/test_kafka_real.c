@@ -31,7 +31,7 @@ static void make_topics(void)
     for (int i = 0; i < SS_TARGET_COUNT; i++)
         topics[SS_INPUT_COUNT + i].name = config.targets[i];
     for (int i = 0; i < SS_INPUT_COUNT + SS_TARGET_COUNT; i++)
-        topics[i].partitions = PARTITIONS;
+        topics[i].partitions = i == SS_INPUT_COUNT + SS_TO_RANKS ? 1 : PARTITIONS;
     topics[SS_INPUT_COUNT + SS_TO_CHANGELOG].config = (struct ss_kafka_properties){changelog, 2};
     cr_assert_eq(ss_kafka_topics_create(&config.access, topics, SS_INPUT_COUNT + SS_TARGET_COUNT,
                                         30000, &err),

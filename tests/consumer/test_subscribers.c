@@ -108,6 +108,31 @@ Test(subscribers, see_the_score_at_the_grant_and_every_one_after_it)
     rig_check(&rig);
 }
 
+/* Of the histograms as they are then, in the record at the grant too. */
+Test(subscribers, see_ranks)
+{
+    const char *user = rig_user(&rig, 0, 0);
+    rig.config.limits.ranks_interval_ms = 1000;
+    rig_restart(&rig);
+    rig_send(&rig, rig_consent(&rig, user, SS_CONSENT_GRANTED));
+    rig_run(&rig);
+    send_share(user, SS_CONSENT_GRANTED, "bank");
+    rig_run(&rig);
+    rig_send(&rig, rig_listing(&rig, user, SS_LISTED, "case"));
+    rig_run(&rig);
+    json_t *bank = seen(BANK, user), *all = rig_values(&rig, SS_TO_SCORES, 0);
+    cr_assert_eq(json_array_size(bank), 2);
+    cr_assert(json_is_null(json_object_get(json_array_get(all, 0), "percentile")));
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect(json_is_integer(json_object_get(json_array_get(bank, i), "percentile")));
+        cr_expect_eq(number_at(bank, i, "percentile"), 0);
+        cr_expect_eq(number_at(bank, i, "ranks"), 1);
+    }
+    cr_expect_eq(number_at(all, 1, "ranks"), 1);
+    json_decref(all);
+    json_decref(bank);
+}
+
 Test(subscribers, see_only_their_fields)
 {
     const char *user = rig_user(&rig, 0, 0);

@@ -58,7 +58,16 @@ def parse_mark(data):
 
     The format is that of state/changelog.c: what the engine itself goes on counting from.
     """
-    assert data[0] == 1
+    return _parse_mark(data)[0]
+
+
+def mark_histogram(data):
+    """score -> users who have it, of a mark's value (state/pack_histogram.h)."""
+    return _parse_mark(data)[1]
+
+
+def _parse_mark(data):
+    assert data[0] == 2
     _, at = parse_numbers(data, 17, 2)
     at += 1 + data[at]
     assert (data[at], data[at + 1]) == (len(INPUTS), len(OUTCOMES))
@@ -67,8 +76,22 @@ def parse_mark(data):
     for name in INPUTS:
         numbers, at = parse_numbers(data, at, 2 + len(OUTCOMES))
         inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
-    assert at == len(data)
-    return inputs
+    assert data[at] in (0, 1)  # whether the histogram is to be published
+    histogram, score = {}, 350
+    at += 1
+    while at < len(data):
+        token = shift = 0
+        while True:
+            token |= (data[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 0x80:
+                break
+        if token & 1:
+            histogram[score] = token >> 1
+        score += 1 if token & 1 else token >> 1
+    assert score == 951
+    return inputs, histogram
 
 
 def mark_clock(data):

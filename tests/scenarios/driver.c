@@ -114,6 +114,7 @@ static void do_open(json_t *line)
     set_clock(number_at(line, "now"));
     ss_worker_close(rig.worker);
     rig.config.limits.future_tolerance_ms = number_at(line, "future_tolerance_ms");
+    rig.config.limits.ranks_interval_ms = number_at(line, "ranks_interval_ms");
     rig.config.limits.event_time = true; /* the days of the scenarios are long past */
     if (model_of(line, "model", &model))
         rig.config.models.person = model;

@@ -11,6 +11,7 @@ from scenario import model_text
 NOW_MS = (227 * 90 + 45) * DAY_MS  # in the middle of a quarter: 2026-01-22
 PARTITIONS = 2
 TOLERANCE = "events.future_tolerance_ms"
+RANKS = "ranks.interval_ms"
 
 
 class Memory:
@@ -29,7 +30,7 @@ class Memory:
 
     def open(self, scenarios):
         [scenario] = scenarios
-        unknown = set(scenario.config) - {TOLERANCE}
+        unknown = set(scenario.config) - {TOLERANCE, RANKS}
         if unknown:
             raise Mistake(f"{scenario.name}: not known in memory: config {', '.join(unknown)}")
         self._now, self._opted_out = NOW_MS, False
@@ -41,7 +42,8 @@ class Memory:
         self._tell("open", partitions=PARTITIONS, now=NOW_MS, model=model_text(scenario.model),
                    business_model=model_text(scenario.business_model),
                    subscribers=scenario.subscribers,
-                   future_tolerance_ms=scenario.config.get(TOLERANCE, DAY_MS))
+                   future_tolerance_ms=scenario.config.get(TOLERANCE, DAY_MS),
+                   ranks_interval_ms=scenario.config.get(RANKS, 10000))
 
     def cast(self, _scenario):
         return self._cast

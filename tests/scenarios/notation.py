@@ -300,9 +300,9 @@ def as_of(ms, calendar):
     return check
 
 
-CLAUSES = """KIND, score N, score < previous, no score, sequence N, percentile N, FACTOR < N, tier NAME,
-standing NAME, case ID, no case, reasons A + B, first reason A, as of TIME, caused by TOPIC [ID],
-caused by time, grants A + B, revokes A + B, model VERSION; or of tombstone"""
+CLAUSES = """KIND, score N, score < previous, no score, sequence N, percentile N, no percentile, FACTOR < N,
+tier NAME, standing NAME, case ID, no case, reasons A + B, first reason A, as of TIME,
+caused by TOPIC [ID], caused by time, grants A + B, revokes A + B, model VERSION; or of tombstone"""
 
 
 def clause(text, calendar, benefits):
@@ -311,6 +311,8 @@ def clause(text, calendar, benefits):
         return same("the kind", "kind", text)
     if text == "no score":
         return same("score", "score", None)
+    if text == "no percentile":
+        return same("percentile", "percentile", None)
     if text == "no case":
         return same("case", "case_id", None)
     word, _, rest = text.partition(" ")

@@ -25,7 +25,7 @@ def cause(offset, topic="consents"):
 
 def record(kind, sequence, score, previous, **more):
     return {"kind": kind, "sequence": sequence, "score": score, "previous_score": previous,
-            "tier": "medium", "case_id": None, "reasons": [], "as_of": CALENDAR.zero,
+            "tier": "medium", "percentile": 7, "case_id": None, "reasons": [], "as_of": CALENDAR.zero,
             "cause": cause(sequence), **more}
 
 
@@ -128,7 +128,7 @@ class Judgement(unittest.TestCase):
         for claim in ("UPDATE", "score 562", "score < 561", "score > previous", "no score", "tier good",
                       "case c", "reasons LATE_BILLS", "first reason LISTED", "as of day 1",
                       "caused by bills", "caused by consents e7", "grants loan", "sequence 2",
-                      "standing LISTED", "tombstone", "percentile 3", "history 4"):
+                      "standing LISTED", "tombstone", "percentile 3", "no percentile", "history 4"):
             said = self.wrong([f"then: [{{ann: {claim}}}]"], [("scores", first)])
             self.assertEqual(len(said), 1, f"{claim}: {said}")
         for claim in ("then: nothing", "then: [{ann: OPT_IN}, {ann: UPDATE}]", "stored: ann",

@@ -99,6 +99,9 @@ static struct ss_score_record sample_record(void)
         .consent_position = 41,
         .as_of_ms = INT64_C(1700000000123),
         .model_version = "default-0123456789abcdef",
+        .has_rank = true,
+        .percentile = 10000,
+        .ranks_offset = INT64_C(90000000001),
     };
     static const char *const codes[] = {"LISTED", "LATE_BILLS", "HIGH_DEBT", "FEW_FRIENDS"};
     static const enum ss_factor factors[] = {SS_FACTOR_COUNT, SS_FACTOR_HISTORY,
@@ -187,6 +190,13 @@ static void check_record(const struct ss_score_record *r, const char *kind, cons
     expect_long(&value, "consent_positions.scoring", r->consent_position);
     expect_long(&value, "as_of", r->as_of_ms);
     expect_text(&value, "model_version", r->model_version);
+    if (r->has_rank) {
+        expect_long(&value, "percentile", r->percentile);
+        expect_long(&value, "ranks", r->ranks_offset);
+    } else {
+        expect_null(&value, "percentile");
+        expect_null(&value, "ranks");
+    }
     avro_value_decref(&value);
     avro_schema_decref(schema);
     ss_buffer_reset(&out);

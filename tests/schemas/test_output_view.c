@@ -33,6 +33,9 @@ static struct ss_score_record full_record(void)
         .consent_position = 99,
         .as_of_ms = 1767225600000,
         .model_version = "default-0123456789abcdef",
+        .has_rank = true,
+        .percentile = 7341,
+        .ranks_offset = 4321,
     };
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         record.score.factors[f] = (struct ss_factor_result){1000 * f, 10 + f, -100 * f};
@@ -78,6 +81,9 @@ Test(output_view, reads_a_full_score_record)
     cr_assert_eq(view.consent_position, 99);
     cr_assert_eq(view.as_of_ms, 1767225600000);
     cr_assert(is(view.model_version, "default-0123456789abcdef"));
+    cr_assert(view.has_rank);
+    cr_assert_eq(view.percentile, 7341);
+    cr_assert_eq(view.ranks_offset, 4321);
     ss_buffer_reset(&buffer);
 }
 

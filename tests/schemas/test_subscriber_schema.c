@@ -43,6 +43,9 @@ static struct ss_score_record sample_record(void)
         .as_of_ms = INT64_C(1700000000123),
         .clock_ms = INT64_C(1700000000122),
         .model_version = "default-0123456789abcdef",
+        .has_rank = true,
+        .percentile = 9012,
+        .ranks_offset = INT64_C(70000000001),
     };
     for (int i = 0; i < SS_FACTOR_COUNT; i++)
         r.score.factors[i] = (struct ss_factor_result){1000 + i, 10 * i, 2000 + i};
@@ -72,6 +75,8 @@ static const struct {
     [SS_FIELD_AS_OF] = {"as_of", NULL, INT64_C(1700000000123)},
     [SS_FIELD_CLOCK] = {"clock", NULL, INT64_C(1700000000122)},
     [SS_FIELD_MODEL_VERSION] = {"model_version", "default-0123456789abcdef", 0},
+    [SS_FIELD_PERCENTILE] = {"percentile", NULL, 9012},
+    [SS_FIELD_RANKS] = {"ranks", NULL, INT64_C(70000000001)},
 };
 
 static void expect_field(const avro_value_t *record, int field)

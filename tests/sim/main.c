@@ -153,7 +153,7 @@ static void say_kinds(const struct sim_world *world)
     static const char *const names[] = {"UPDATE", "BLACKLIST_DROP", "BLACKLIST_RESTORE",
                                         "OPT_IN", "OPT_OUT",        "OVERDUE",
                                         "AGED",   "NEIGHBOUR",      "RESCORE"};
-    int64_t counts[SS_KIND_RESCORE + 1] = {0};
+    int64_t counts[SS_KIND_RESCORE + 1] = {0}, ranked = 0;
     const struct sim_record *record;
     struct ss_score_view view;
     struct ss_bytes body;
@@ -163,12 +163,15 @@ static void say_kinds(const struct sim_world *world)
         for (int64_t at = 0; (record = sim_log_next(&world->targets[SS_TO_SCORES][p], &at,
                                                     world->targets[SS_TO_SCORES][p].end, true));)
             if (ss_wire_open(record->value, &id, &body, &err) == SS_OK &&
-                ss_score_view_decode(body, &view, &err) == SS_OK)
+                ss_score_view_decode(body, &view, &err) == SS_OK) {
                 counts[view.kind]++;
+                ranked += view.has_rank;
+            }
     for (int kind = 0; kind <= SS_KIND_RESCORE; kind++)
         if (counts[kind] > 0)
             printf("%s %lld  ", names[kind], (long long)counts[kind]);
-    printf("in %.1f days\n", (double)(world->now_ms - SIM_START_MS) / (double)SIM_DAY_MS);
+    printf("ranked %lld  in %.1f days\n", (long long)ranked,
+           (double)(world->now_ms - SIM_START_MS) / (double)SIM_DAY_MS);
 }
 
 static int run_verbose(const struct sim_options *options)

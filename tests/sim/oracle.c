@@ -157,6 +157,7 @@ static void check_score(struct oracle *oracle, const struct sim_record *sent)
                    view.cause.known ? ss_input_name((enum ss_input)input) : "time",
                    (long long)view.cause.offset, (long long)view.sequence,
                    (long long)effect.record.sequence);
+    oracle_rank(oracle, &view, &effect.record);
     oracle->encoded.size = 0;
     if (ss_encode_score(world->output_ids[SS_SCORES], &effect.record, &oracle->encoded, &err) ==
         SS_OK)
@@ -250,6 +251,8 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
     }
     if (!world->failed)
         advance(oracle, mark.positions, -1, 0, NULL);
+    if (!world->failed)
+        oracle_ranks(oracle, &mark);
     bool others = false;
     for (int i = 0; i < SS_CONSENTS; i++)
         others |= oracle->positions[i] > before[i];
@@ -308,6 +311,8 @@ static void walk(struct oracle *oracle)
                    oracle->partition);
     if (!world->failed)
         oracle_no_shared_left(oracle);
+    if (!world->failed)
+        oracle_no_ranks_left(oracle);
     if (!world->failed)
         oracle_no_letter_left(oracle);
 }
@@ -430,9 +435,14 @@ bool sim_caught_up(const struct sim_world *world, char why[160])
         int64_t newest = -1, at = 0;
         const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][p];
         const struct sim_record *record;
+        struct ss_mark mark;
+        struct ss_error err;
         while ((record = sim_log_next(log, &at, log->end, true)))
             if (ss_bytes_equal(record->key, ss_mark_key))
                 newest = at - 1;
+        if (newest >= 0 && ss_mark_unpack(log->records[newest].value, &mark, &err) == SS_OK &&
+            mark.ranks_due)
+            return not_yet(why, "the histogram of %d is not published", p);
         for (int i = 0; i < SS_INPUT_COUNT; i++) {
             int64_t next = world->group.committed[i][p] < 0 ? 0 : world->group.committed[i][p];
             if (sim_log_next(&world->inputs[i][p], &next, world->inputs[i][p].end, true))

@@ -59,6 +59,10 @@ struct oracle {
     int64_t bound_ms;                   /* at the cut in hand */
     int64_t told_clock_ms;              /* the greatest that this transaction tells of */
     const struct ss_score_view *told;   /* the record in hand */
+    /* Ranks: what is published of this partition's users by now, by score. */
+    int64_t ranked[SS_SCORE_COUNT];
+    int64_t ranks_at; /* next offset of its histograms */
+    bool ranks_owed;  /* changed since the last of them */
 };
 
 /* What an input record leads to. */
@@ -96,6 +100,14 @@ bool oracle_stands(const struct oracle *oracle, const struct oracle_user *user);
 /* How far the clock may have come at this cut. */
 void oracle_bound(struct oracle *oracle, bool before_an_event);
 void oracle_clock(struct oracle *oracle, int64_t clock_ms, const char *whose);
+
+/* oracle_ranks.c */
+/* A score record of this transaction: counts it, and says in *record what its rank must be. */
+void oracle_rank(struct oracle *oracle, const struct ss_score_view *view,
+                 struct ss_score_record *record);
+/* The histograms of this transaction, if any, and the mark's. */
+void oracle_ranks(struct oracle *oracle, const struct ss_mark *mark);
+void oracle_no_ranks_left(struct oracle *oracle);
 
 /* oracle_shared.c */
 /* Before and after an event that counted: who sees what of it (promise 7). `record` is its score

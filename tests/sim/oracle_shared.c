@@ -1,6 +1,7 @@
 /* oracle_shared.c - what subscribers see. A record's score, tier and number are what was published
  * last, so they are known although the order between two cuts is not; what depends on that order
- * (factors, reasons, as_of, clock, positions) is not among the fields that are shared here. */
+ * (factors, reasons, as_of, clock, positions), and the rank, is not among the fields that are
+ * shared here. */
 #include "oracle.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@ void sim_subscribers(struct ss_worker_subscriber out[SIM_SUBSCRIBERS])
         {"bank 0",
          SS_FIELDS_ALL & ~(SS_FIELD_BIT(SS_FIELD_FACTORS) | SS_FIELD_BIT(SS_FIELD_REASONS) |
                            SS_FIELD_BIT(SS_FIELD_AS_OF) | SS_FIELD_BIT(SS_FIELD_CLOCK) |
-                           SS_FIELD_BIT(SS_FIELD_POSITIONS))},
+                           SS_FIELD_BIT(SS_FIELD_POSITIONS) | SS_FIELD_BIT(SS_FIELD_PERCENTILE) |
+                           SS_FIELD_BIT(SS_FIELD_RANKS))},
         {"bank 1", SS_FIELD_BIT(SS_FIELD_STANDING) | SS_FIELD_BIT(SS_FIELD_TIER)},
     };
     for (int i = 0; i < SIM_SUBSCRIBERS; i++)

@@ -72,6 +72,8 @@ enum sim_mutant {
     SIM_WIPE_WITHOUT_COMPARING,
     SIM_UNKNOWN_COMMIT_IS_FINE,
     SIM_REARM_WITHOUT_COMPARING,
+    SIM_RANKS_UNCOMMITTED,
+    SIM_RANKS_OUTSIDE,
     SIM_MUTANT_COUNT
 };
 const char *sim_mutant_name(enum sim_mutant mutant);
@@ -220,6 +222,9 @@ struct sim_session {
     int64_t restores;                   /* how many were asked for */
     int64_t looked[SIM_PARTITIONS_MAX]; /* redis.writes, when it last read the checkpoint */
     int64_t epoch;                      /* of the producer; -1: to be made anew */
+    struct ss_ranks *ranks;
+    int64_t ranks_next,
+        ranks_begun; /* offsets of sesame-ranks: taken up to, its end at our start */
     bool in_txn;
     int64_t begun_at_ms;
     struct sim_buffered buffered[SIM_BUFFERED_MAX];
@@ -336,6 +341,9 @@ enum ss_status sim_offset(struct ss_bus *bus, enum ss_input input, int32_t parti
                           int64_t next_offset, struct ss_error *err);
 enum ss_status sim_mark(struct ss_bus *bus, int32_t partition, int64_t *offset,
                         int64_t *broker_time_ms, struct ss_error *err);
+/* sim_ranks.c: the thread of the process that reads sesame-ranks. */
+void sim_ranks_init(struct sim_session *session);
+void sim_ranks_follow(struct sim_session *session); /* at some ops, some records */
 /* sim_start.c */
 enum ss_status sim_start(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                          struct ss_error *err);

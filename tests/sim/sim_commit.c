@@ -65,7 +65,8 @@ static enum outcome append(struct sim_session *session, struct sim_buffered *buf
         producer->started_ms = world->now_ms;
     }
     struct sim_log *log = &world->targets[buffered->target][buffered->partition];
-    buffered->record.txn = producer->txn;
+    bool outside = world->options.mutant == SIM_RANKS_OUTSIDE && buffered->target == SS_TO_RANKS;
+    buffered->record.txn = outside ? NULL : producer->txn;
     buffered->record.timestamp_ms = world->now_ms;
     int64_t offset = sim_log_append(log, &buffered->record);
     if (buffered->mark) {
@@ -165,6 +166,7 @@ static bool end_txn(struct sim_session *session, bool commit)
     if (producer->txn && producer->txn->state == SIM_TXN_OPEN) {
         if (commit)
             note_clocks(session, producer->txn);
+        producer->txn->ranks_begun = session->ranks_begun;
         sim_txn_decide(session->world, producer->txn, commit);
     }
     return true;

@@ -32,6 +32,7 @@ struct sim_txn {
     /* for the oracle: whose, and where consents ended when each partition was started */
     int session;
     int64_t drain_end[SIM_PARTITIONS_MAX];
+    int64_t ranks_begun; /* the end of sesame-ranks when its process began */
     /* and how far promise 10 lets each partition's clock come: by the polls before the one whose
      * records these are (without records: this one too), and which inputs had more to read then */
     int64_t allowed_ms[SIM_PARTITIONS_MAX];

@@ -25,6 +25,8 @@ static const char *const mutant_names[SIM_MUTANT_COUNT] = {
     [SIM_WIPE_WITHOUT_COMPARING] = "wipe-without-comparing",
     [SIM_UNKNOWN_COMMIT_IS_FINE] = "unknown-commit-is-fine",
     [SIM_REARM_WITHOUT_COMPARING] = "rearm-without-comparing",
+    [SIM_RANKS_UNCOMMITTED] = "ranks-uncommitted",
+    [SIM_RANKS_OUTSIDE] = "ranks-outside-the-transaction",
 };
 
 const char *sim_mutant_name(enum sim_mutant mutant)

@@ -42,6 +42,7 @@ static void open_worker(struct sim_session *session)
         .bus = &session->bus,
         .store = &session->store.store,
         .registry = world->registry,
+        .ranks = session->ranks,
         .models = {world->model, NULL},
         .clock = {world_now, session},
         .limits = {.batch_records_max = SIM_BATCH_MAX,
@@ -53,6 +54,7 @@ static void open_worker(struct sim_session *session)
                    .retry_ms = 100,
                    .wake_interval_ms = (int)sim_below(world, 200),
                    .heartbeat_ms = sim_chance(world, 500) ? SIM_DAY_MS / 4 : 0,
+                   .ranks_interval_ms = sim_below(world, 3000),
                    .restore_save_records = 1 + sim_below(world, 30)},
         .stats = &session->stats,
         .stop = &session->stop,
@@ -96,6 +98,8 @@ static void live(void)
     }
     ss_worker_close(session->worker);
     session->worker = NULL;
+    ss_ranks_close(session->ranks);
+    session->ranks = NULL;
     if (!session->dead)
         sim_bus_leave(session);
     sim_trace(session->world, "session %d ended", session->number);
@@ -114,6 +118,7 @@ struct sim_session *sim_session_start(struct sim_world *world, int slot)
     pthread_mutex_init(&session->stats.lock, NULL);
     sim_bus_init(session);
     sim_store_init(session);
+    sim_ranks_init(session);
     open_worker(session);
     void **stack = &world->stacks[session->number];
     if (!*stack && !(*stack = malloc(SIM_STACK_SIZE)))
@@ -191,6 +196,7 @@ enum sim_fate sim_point(struct sim_session *session, const char *op)
     if (session->dead)
         return SIM_DEAD;
     world->ops++;
+    sim_ranks_follow(session);
     if (world->calm)
         return SIM_GOES;
     if (sim_chance(world, 90)) {

@@ -22,6 +22,10 @@ static struct ss_mark some_mark(uint64_t seed)
             mark.counts[i].outcomes[o] = (int64_t)(random_next(&seed) % 1000);
         mark.positions[i] = (int64_t)(random_next(&seed) % 1000000);
     }
+    mark.ranks_due = seed % 2;
+    for (int i = 0; i < SS_SCORE_COUNT; i++) /* gaps of all sizes, at both ends too */
+        if (random_next(&seed) % 100 < (uint64_t)mark.positions[0] % 100)
+            mark.histogram.users[i] = (uint32_t)(random_next(&seed) >> (32 + seed % 32));
     return mark;
 }
 
@@ -63,10 +67,38 @@ Test(changelog, the_largest_mark_fits)
     memset(mark.model_version, 'm', sizeof mark.model_version - 1);
     mark.model_version[sizeof mark.model_version - 1] = '\0';
     mark.partition_count = INT32_MAX;
+    mark.ranks_due = true;
+    memset(&mark.histogram, 0xff, sizeof mark.histogram);
     size_t size = ss_mark_pack(&mark, bytes);
     cr_assert(size <= sizeof bytes);
     cr_assert_eq(ss_mark_unpack((struct ss_bytes){bytes, size}, &copy, NULL), SS_OK);
     cr_assert_eq(copy.counts[6].outcomes[3], mark.counts[6].outcomes[3]);
+}
+
+/* Two runs of nobody, a run of none, scores beyond the last: each histogram has one form. */
+Test(changelog, another_form_of_a_histogram_stops_us)
+{
+    static const uint8_t ends[][4] = {{0x02, 0xb0, 0x09},
+                                      {0x00, 0xb2, 0x09},
+                                      {0x01, 0xb0, 0x09},
+                                      {0xb4, 0x09, 0x00},
+                                      {0xb2, 0x09, 0x02}};
+    struct ss_mark mark, copy;
+    uint8_t bytes[SS_MARK_PACKED_MAX + 4];
+    memset(&mark, 0, sizeof mark);
+    size_t size = ss_mark_pack(&mark, bytes) - 2; /* one run of all: 1202 */
+    cr_assert_eq(bytes[size], 0xb2);
+    cr_assert_eq(bytes[size + 1], 0x09);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        memcpy(bytes + size, ends[i], 3);
+        cr_expect_eq(ss_mark_unpack((struct ss_bytes){bytes, size + 3}, &copy, NULL), SS_STOP,
+                     "%zu", i);
+    }
+    bytes[size] = 0x03; /* one user with the least score */
+    bytes[size + 1] = 0xb0;
+    bytes[size + 2] = 0x09;
+    cr_expect_eq(ss_mark_unpack((struct ss_bytes){bytes, size + 3}, &copy, NULL), SS_OK);
+    cr_expect_eq(copy.histogram.users[0], 1);
 }
 
 Test(changelog, what_is_no_mark_stops_us)
