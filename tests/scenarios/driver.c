@@ -32,7 +32,7 @@
 
 static struct rig rig;
 static bool is_open;
-static struct ss_model *model, *business; /* of the scenario, where it has some of its own */
+static struct ss_model *model, *business;   /* of the scenario, where it has some of its own */
 static char topics[SS_SUBSCRIBERS_MAX][64]; /* of the subscribers */
 
 enum { WIPE_NOTICED_AFTER_MS = 2000 }; /* idle partitions are looked at once a second */
@@ -96,9 +96,8 @@ static void subscribe(json_t *all)
             field_of(json_string_value(field));
         cr_assert_eq(ss_schema_of_subscriber(subscriber->fields, &schema, &err), SS_OK, "%s",
                      err.detail);
-        cr_assert_eq(
-            ss_registry_find(rig.registry, "any", schema, &subscriber->schema_id, &err), SS_OK,
-            "%s", err.detail);
+        cr_assert_eq(ss_registry_find(rig.registry, "any", schema, &subscriber->schema_id, &err),
+                     SS_OK, "%s", err.detail);
         free(schema);
         snprintf(topics[i], sizeof topics[i], "scores.%s", name);
     }
