@@ -484,6 +484,7 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
     struct ss_poll poll = {.event = SS_BUS_NOTHING};
     struct ss_error poll_err;
     bool mended = false;
+    ss_keys_renew(worker->config.keys, worker->config.clock.now_ms(worker->config.clock.arg));
     /* A partition that cannot be mended yet is no reason to be deaf: the group may take it away,
      * and the others go on. */
     enum ss_status mending = mend_partitions(worker, &mended, err);

@@ -21,6 +21,7 @@
 #include "consumer/bus.h"
 #include "schemas/registry.h"
 #include "state/store.h"
+#include "state/stored.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -75,6 +76,7 @@ struct ss_worker_config {
     struct ss_store *store;
     struct ss_registry *registry;
     struct ss_models models;
+    struct ss_keys *keys; /* of the stored states, this worker's; NULL: they are not sealed */
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;

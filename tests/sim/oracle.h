@@ -23,8 +23,9 @@ enum { ORACLE_SILENT_MAX = 12, ORACLE_SPANS_MAX = ORACLE_SILENT_MAX + 3 };
 
 struct oracle_user {
     struct ss_user_state state;
-    bool touched; /* since the last cut: must stand where it was published */
-    bool counted; /* in this transaction: must be in the changelog */
+    uint32_t key_id; /* with which its newest record in the changelog is sealed; 0: none */
+    bool touched;    /* since the last cut: must stand where it was published */
+    bool counted;    /* in this transaction: must be in the changelog */
     /* Since as_of and horizon were last known, from a record or a state in the changelog: events
      * that led to none. published.as_of is the least that it can be by now. */
     int64_t known_as_of_ms, silent_ms[ORACLE_SILENT_MAX];

@@ -1,0 +1,56 @@
+#include "state/stored.h"
+
+void ss_keys_renew(struct ss_keys *keys, int64_t now_ms)
+{
+    if (keys)
+        keys->sealer = ss_key_ring_renew(keys->ring, keys->sealer, now_ms);
+}
+
+void ss_keys_reset(struct ss_keys *keys)
+{
+    if (!keys)
+        return;
+    ss_sealer_close(keys->sealer);
+    *keys = (struct ss_keys){0};
+}
+
+static const struct ss_sealer *sealer_of(const struct ss_keys *keys)
+{
+    return keys ? keys->sealer : NULL;
+}
+
+struct ss_bytes ss_stored_write(const struct ss_keys *keys, struct ss_bytes user_id,
+                                const struct ss_user_state *state, uint8_t *out)
+{
+    uint8_t packed[SS_PACKED_MAX];
+    if (!sealer_of(keys))
+        return (struct ss_bytes){out, ss_state_pack(state, out)};
+    struct ss_bytes plain = {packed, ss_state_pack(state, packed)};
+    if (plain.size == 0)
+        return (struct ss_bytes){out, 0};
+    return ss_seal(sealer_of(keys), user_id, plain, out);
+}
+
+static enum ss_status open(struct ss_keys *keys, struct ss_bytes user_id, struct ss_bytes stored,
+                           uint8_t *out, struct ss_bytes *packed, struct ss_error *err)
+{
+    enum ss_status status = ss_unseal(sealer_of(keys), user_id, stored, out, packed, err);
+    if (status != SS_STOP || !keys || !keys->ring)
+        return status;
+    keys->sealer = ss_key_ring_look(keys->ring, keys->sealer);
+    return ss_unseal(keys->sealer, user_id, stored, out, packed, err);
+}
+
+enum ss_status ss_stored_read(struct ss_keys *keys, struct ss_bytes user_id, struct ss_bytes stored,
+                              struct ss_user_state *state, struct ss_error *err)
+{
+    uint8_t opened[SS_PACKED_MAX];
+    struct ss_bytes packed;
+    enum ss_status status = open(keys, user_id, stored, opened, &packed, err);
+    if (status == SS_OK && packed.size > SS_PACKED_MAX)
+        status = ss_fail(err, SS_GIVE_UP, "%zu bytes are no packed state", packed.size);
+    if (status == SS_OK)
+        return ss_state_unpack(packed, state, err);
+    memset(state, 0, sizeof *state);
+    return status;
+}
