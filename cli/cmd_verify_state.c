@@ -157,7 +157,7 @@ static int by_key_id(const void *a, const void *b)
 }
 
 /* How many states and records each key still opens, those of the key file that open none included:
- * whether a key can go. Nothing where nothing is sealed. */
+ * whether a key can go. To people nothing where nothing is sealed. */
 static void show_keys(const struct run *run)
 {
     struct ss_verify_keys sum = {.count = 0};
@@ -178,7 +178,7 @@ static void show_keys(const struct run *run)
     }
     qsort(sum.list, sum.count, sizeof sum.list[0], by_key_id);
     for (size_t i = 0; i < sum.count; i++)
-        if (path || sum.count > 1 || sum.list[0].id > 0)
+        if (path || run->request->json || sum.count > 1 || sum.list[0].id > 0)
             show_key(run, &sum.list[i]);
 }
 

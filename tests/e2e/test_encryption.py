@@ -61,6 +61,7 @@ def logged_states(bus, topic):
 
 
 def key_ids(states):
+    states = list(states)
     assert all(value[0] == SEALED for value in states), "a state is not sealed"
     return {value[1] for value in states}
 
@@ -189,7 +190,11 @@ def test_switching_it_on(bus, engine, stack, prefix, keys):
     assert re.search(r"(?m)^key 1: \d+ states, \d+ changelog records$", text)
     feed.send(closing(history.users))
     engine.drain()
-    assert key_counts(engine)[0][0] == 0 and key_ids(redis_states(stack, redis_prefix).values()) == {1}
+    states = redis_states(stack, redis_prefix)
+    left = {user for user, value in states.items() if value[0] != SEALED}
+    assert not left & history.opted_in, "only who is listed without an opt-in has had no event"
+    assert key_counts(engine)[0][0] == len(left)
+    assert key_ids(value for user, value in states.items() if user not in left) == {1}
     del engine.config["encryption"]
     gone = engine.run("run", "--until-caught-up", check=False)  # up to date: nothing is read
     assert gone.returncode == 0
