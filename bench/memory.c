@@ -31,7 +31,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ENOUGH_USERS = 300000000 }; /* of whom Zhima wrote: what that many would take is told */
+enum {
+    DAY_MS = 86400000,
+    ENOUGH_USERS = 300000000
+}; /* of whom Zhima wrote: what that many would take is told */
 
 static struct {
     int users, events, window, days, per_bucket, partitions, buckets, batch, sealed, all;
@@ -94,8 +97,13 @@ static void reset_states(struct states *states)
     free(states->wake_ms);
 }
 
-static void keep(struct states *states, int user, const struct ss_user_state *state)
+/* As the engine stores it, when all inputs have come to the same day. */
+static void keep(struct states *states, int user, struct ss_user_state *state, int64_t time_ms)
 {
+    int32_t days[SS_INPUT_COUNT];
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        days[input] = (int32_t)(time_ms / DAY_MS);
+    ss_forget(&models, state, days);
     uint8_t packed[SS_PACKED_MAX], sealed[SS_SEALED_MAX];
     struct ss_bytes bytes = {packed, ss_state_pack(state, packed)};
     bytes = ss_seal(sealer, id_of(user), bytes, sealed);
@@ -117,6 +125,7 @@ static void apply(struct ss_user_state *state, const struct life *life, int i)
         .offset = life->positions[i],
         .record_time_ms = event->occurred_at_ms,
         .clock_ms = event->occurred_at_ms,
+        .day = (int32_t)(event->occurred_at_ms / DAY_MS), /* others have brought the input there */
     };
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         context.positions[input] = life->positions[i] + 1;
@@ -147,9 +156,9 @@ static void make_states(int window, int days)
         memset(&state, 0, sizeof state);
         for (int i = 0; i < life.count - 1; i++)
             apply(&state, &life, i);
-        keep(&before, user, &state);
+        keep(&before, user, &state, life.events[life.count - 2].occurred_at_ms);
         apply(&state, &life, life.count - 1);
-        keep(&final, user, &state);
+        keep(&final, user, &state, life.events[life.count - 1].occurred_at_ms);
         sizes[state_of(&final, user).size]++;
         memory_parts_add(&state);
     }
@@ -441,7 +450,7 @@ static struct {
     {{"events", required_argument, NULL, 0}, &options.events, LIFE_EVENTS_MIN, LIFE_EVENTS_MAX},
     {{"window", required_argument, NULL, 0}, &options.window, 0, SS_RECENT_MAX},
     {{"days", required_argument, NULL, 0}, &options.days, 1, SS_DECAY_DAYS_MAX},
-    {{"per-bucket", required_argument, NULL, 0}, &options.per_bucket, 1, 256},
+    {{"per-bucket", required_argument, NULL, 0}, &options.per_bucket, 1, 1024},
     {{"partitions", required_argument, NULL, 0}, &options.partitions, 1, 10000},
     {{"buckets", required_argument, NULL, 0}, &options.buckets, 1, 1048576},
     {{"batch", required_argument, NULL, 0}, &options.batch, 1, 1000000},

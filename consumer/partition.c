@@ -427,6 +427,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
            sizeof partition->mark.model_version);
     memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);
     memcpy(partition->ends, start.ends, sizeof partition->ends);
+    memcpy(partition->days, partition->mark.days, sizeof partition->days);
 
     status = bus->ops->open_partition(bus, partition->number, start.positions, err);
     partition->draining = true;

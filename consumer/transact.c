@@ -99,10 +99,12 @@ enum ss_status ss_transact_state(struct ss_worker *worker, struct ss_partition *
 }
 
 static enum ss_status put_state(struct ss_worker *worker, struct ss_partition *partition,
-                                struct ss_bytes user_id, const struct ss_user_state *state,
+                                struct ss_bytes user_id, struct ss_user_state *state,
                                 struct ss_error *err)
 {
     uint8_t bytes[SS_SEALED_MAX];
+    /* By the days of the mark before: within the transaction nobody else knows them. */
+    ss_forget(&worker->config.models, state, partition->days);
     struct ss_bytes stored = ss_stored_write(worker->config.keys, user_id, state, bytes);
     int64_t wake_ms = ss_wake_at(&worker->config.models, state);
     if (wake_ms < partition->wake_ms)
@@ -171,6 +173,8 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
     bool stepped = false;
     *outcome = SS_REFUSED;
     if (refusal == SS_REFUSAL_NONE) {
+        context.day = ss_input_day(partition->mark.days[record->input], &item->event, &context);
+        partition->mark.days[record->input] = context.day;
         ss_partition_reach(&worker->config, partition, record->input,
                            no_stray(worker, item->event.occurred_at_ms, context.record_time_ms));
         context.clock_ms = partition->mark.clock_ms;

@@ -218,6 +218,7 @@ static enum ss_status save_touched(struct ss_worker *worker, struct ss_error *er
         if (!partition || !partition->touched)
             continue;
         partition->touched = false;
+        memcpy(partition->days, partition->mark.days, sizeof partition->days);
         partition->marked_at_ms = worker->config.clock.now_ms(worker->config.clock.arg);
         enum ss_status status =
             bus->ops->mark(bus, p, &partition->next.offset, &partition->next.broker_time_ms, err);

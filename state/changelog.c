@@ -1,16 +1,16 @@
-/* changelog.c - format 1 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
+/* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
- * outcomes (a byte each); for each input: consumed, then each outcome, then the position, as
- * varints of zig-zag. */
+ * outcomes (a byte each); for each input: consumed, then each outcome, then the position, then
+ * the day, as varints of zig-zag. */
 #include "state/changelog.h"
 
 #include "state/wire.h"
 
 #include <assert.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 static_assert(1 + SS_INCARNATION_SIZE + 2 * SS_VARINT_MAX + 1 + SS_NAME_MAX + 2 +
-                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 2) * SS_VARINT_MAX <=
+                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 3) * SS_VARINT_MAX <=
                   SS_MARK_PACKED_MAX,
               "a packed mark must fit");
 
@@ -41,6 +41,7 @@ size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out)
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)
             at = put(at, mark->counts[i].outcomes[o]);
         at = put(at, mark->positions[i]);
+        at = put(at, mark->days[i]);
     }
     return (size_t)(at - out);
 }
@@ -74,6 +75,10 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)
             mark->counts[i].outcomes[o] = get(&in);
         mark->positions[i] = get(&in);
+        int64_t day = get(&in);
+        mark->days[i] = (int32_t)day;
+        if (day != mark->days[i])
+            ss_reader_fail(&in);
     }
     if (in.bad || in.at != in.end) {
         memset(mark, 0, sizeof *mark);

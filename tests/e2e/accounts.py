@@ -58,14 +58,14 @@ def parse_mark(data):
 
     The format is that of state/changelog.c: what the engine itself goes on counting from.
     """
-    assert data[0] == 1
+    assert data[0] == 2
     _, at = parse_numbers(data, 17, 2)
     at += 1 + data[at]
     assert (data[at], data[at + 1]) == (len(INPUTS), len(OUTCOMES))
     at += 2
     inputs = {}
     for name in INPUTS:
-        numbers, at = parse_numbers(data, at, 2 + len(OUTCOMES))
+        numbers, at = parse_numbers(data, at, 3 + len(OUTCOMES))  # the last is a day
         inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
     assert at == len(data)
     return inputs

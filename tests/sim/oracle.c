@@ -183,6 +183,9 @@ static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool o
                        (long long)oracle->counts[i].consumed,
                        (long long)oracle->counts[i].outcomes[SS_COUNTED]);
     }
+    if (memcmp(mark->days, oracle->days, sizeof mark->days) != 0)
+        sim_differ(world, "partition %d: txn %d has come to other days than the log",
+                   oracle->partition, oracle->txn->number);
     int64_t at = mark->positions[SS_CONSENTS];
     if (others && sim_log_next(&world->inputs[SS_CONSENTS][oracle->partition], &at,
                                oracle->txn->drain_end[oracle->partition], true))
@@ -211,6 +214,7 @@ static void check_state(struct oracle *oracle, const struct sim_record *sent)
     }
     if (user->state.consents.scoring)
         oracle_left(oracle, user, &left.published);
+    oracle_forget(oracle, &user->state);
     struct ss_bytes expected = sim_keys_write(user->key_id, sent->key, &user->state, stored);
     if (!ss_bytes_equal(sent->value, expected) || (expected.size == 0 && sent->value.data))
         sim_differ(world, "partition %d, user %d: the state in txn %d is not what the logs give",
@@ -230,6 +234,7 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
     struct ss_mark mark;
     struct ss_error err;
     memcpy(before, oracle->positions, sizeof before);
+    memcpy(oracle->days_before, oracle->days, sizeof oracle->days_before);
     oracle->txn = mark_record->txn;
     if (ss_mark_unpack(mark_record->value, &mark, &err) != SS_OK) {
         sim_differ(world, "partition %d: an unreadable mark", oracle->partition);

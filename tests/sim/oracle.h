@@ -43,6 +43,8 @@ struct oracle {
     struct sim_world *world;
     int32_t partition;
     int64_t positions[SS_INPUT_COUNT];
+    int32_t days[SS_INPUT_COUNT];        /* that each input has come to */
+    int32_t days_before[SS_INPUT_COUNT]; /* with the mark before the one in hand */
     struct ss_counts counts[SS_INPUT_COUNT];
     struct oracle_user users[SIM_USERS_MAX];
     const struct sim_txn *txn;          /* whose effects are being checked */
@@ -78,6 +80,8 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
                   struct oracle_effect *effect);
 /* The record of a step that oracle_step has found. */
 void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect);
+/* What a transaction has left in the windows of somebody whom it has stored. */
+void oracle_forget(const struct oracle *oracle, struct ss_user_state *state);
 /* Whoever was touched and published nothing must stand where he stood. */
 void oracle_cut(struct oracle *oracle);
 
