@@ -31,14 +31,21 @@ struct ss_bytes ss_stored_write(const struct ss_keys *keys, struct ss_bytes user
     return ss_seal(sealer_of(keys), user_id, plain, out);
 }
 
-static enum ss_status open(struct ss_keys *keys, struct ss_bytes user_id, struct ss_bytes stored,
-                           uint8_t *out, struct ss_bytes *packed, struct ss_error *err)
+struct ss_bytes ss_stored_seal(const struct ss_keys *keys, struct ss_bytes key,
+                               struct ss_bytes packed, uint8_t *out)
 {
-    enum ss_status status = ss_unseal(sealer_of(keys), user_id, stored, out, packed, err);
+    return ss_seal(sealer_of(keys), key, packed, out);
+}
+
+enum ss_status ss_stored_open(struct ss_keys *keys, struct ss_bytes key, struct ss_bytes stored,
+                              uint8_t *out, size_t out_max, struct ss_bytes *packed,
+                              struct ss_error *err)
+{
+    enum ss_status status = ss_unseal_into(sealer_of(keys), key, stored, out, out_max, packed, err);
     if (status != SS_STOP || !keys || !keys->ring)
         return status;
     keys->sealer = ss_key_ring_look(keys->ring, keys->sealer);
-    return ss_unseal(keys->sealer, user_id, stored, out, packed, err);
+    return ss_unseal_into(keys->sealer, key, stored, out, out_max, packed, err);
 }
 
 enum ss_status ss_stored_read(struct ss_keys *keys, struct ss_bytes user_id, struct ss_bytes stored,
@@ -46,7 +53,8 @@ enum ss_status ss_stored_read(struct ss_keys *keys, struct ss_bytes user_id, str
 {
     uint8_t opened[SS_PACKED_MAX];
     struct ss_bytes packed;
-    enum ss_status status = open(keys, user_id, stored, opened, &packed, err);
+    enum ss_status status =
+        ss_stored_open(keys, user_id, stored, opened, sizeof opened, &packed, err);
     if (status == SS_OK && packed.size > SS_PACKED_MAX)
         status = ss_fail(err, SS_GIVE_UP, "%zu bytes are no packed state", packed.size);
     if (status == SS_OK)

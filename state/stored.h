@@ -24,6 +24,14 @@ void ss_keys_reset(struct ss_keys *keys);
 struct ss_bytes ss_stored_write(const struct ss_keys *keys, struct ss_bytes user_id,
                                 const struct ss_user_state *state, uint8_t *out);
 
+/* The same for another record of a user, under its key, with out of packed.size and
+ * SS_SEAL_OVERHEAD_MAX bytes; and back, with out of out_max. Statuses as ss_stored_read's. */
+struct ss_bytes ss_stored_seal(const struct ss_keys *keys, struct ss_bytes key,
+                               struct ss_bytes packed, uint8_t *out);
+SS_MUST_USE enum ss_status ss_stored_open(struct ss_keys *keys, struct ss_bytes key,
+                                          struct ss_bytes stored, uint8_t *out, size_t out_max,
+                                          struct ss_bytes *packed, struct ss_error *err);
+
 /* Size 0 gives the all-zero state. A key that we do not have is looked for in the file once more:
  * another process may have sealed with it the moment that it was added.
  *
