@@ -1,7 +1,7 @@
 /* memory.c - what a user takes in Redis: ordinary users' final states, through the real core,
  * packed form and store, in a redis-server of their own.
  *
- *   memory [--users 300000] [--events 100] [--window 16] [--days 14] [--per-bucket 60]
+ *   memory [--users 300000] [--events 100] [--window 16] [--days 14] [--per-bucket 96]
  *          [--partitions 4] [--buckets B] [--batch 2000] [--sealed] [--all]
  *
  * 1. Every user has a life of `events` events (life.h), applied with the default model but for its
@@ -38,7 +38,7 @@ enum {
 
 static struct {
     int users, events, window, days, per_bucket, partitions, buckets, batch, sealed, all;
-} options = {300000, 100, 16, 14, 60, 4, 0, 2000, 0, 0};
+} options = {300000, 100, 16, 14, 96, 4, 0, 2000, 0, 0};
 
 static struct ss_model model;
 static const struct ss_models models = {&model, NULL};
@@ -429,7 +429,7 @@ static void print_windows(void)
 
 static void print_buckets(void)
 {
-    static const int users[] = {4, 16, 32, 60, 80, 96, 128, 160, 192};
+    static const int users[] = {4, 18, 32, 60, 80, 96, 128, 192, 288, 512, 800};
     printf("| users per bucket | Redis, bytes per user | rounding | keys and timers | update, us | "
            "read, us |\n"
            "|---|---|---|---|---|---|\n");
