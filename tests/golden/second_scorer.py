@@ -921,7 +921,7 @@ class Scorer:
 
     def move_day(self, event):
         """[3.3] The day of the input."""
-        where, day = (event.partition, event.topic), day_of(min(event.occurred_at, event.record_time))
+        where, day = (event.partition, event.topic), day_of(max(946684800000, min(event.occurred_at, event.record_time)))
         today = self.today.setdefault(where, day)
         if day > today:
             self.today[where] = today + 1
