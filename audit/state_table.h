@@ -16,6 +16,7 @@ struct ss_state_entry {
     uint32_t flags;
     uint32_t id_at;
     uint8_t id_size;
+    uint32_t key_id; /* the caller's as well */
 };
 
 /* Takes about bytes_max of memory at most, whatever is added. NULL: out of memory. */

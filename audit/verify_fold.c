@@ -65,6 +65,9 @@ static bool put(struct ss_fold *fold, const struct ss_kafka_record *record)
         return true;
     struct ss_state_entry *entry = ss_state_table_find(fold->table, hash, record->key);
     bool erased = record->value.size == 0;
+    uint32_t key_id = ss_seal_key_id(record->value);
+    if (!erased)
+        ss_verify_count_key(&fold->keys, key_id, 0, 1);
     if (!entry && erased)
         return true;
     if (!entry)
@@ -73,6 +76,7 @@ static bool put(struct ss_fold *fold, const struct ss_kafka_record *record)
         return false;
     entry->offset = record->offset;
     entry->digest = ss_state_hash(record->value);
+    entry->key_id = key_id;
     entry->flags = erased ? entry->flags & ~(uint32_t)IN_LOG : entry->flags | IN_LOG;
     if (fold->scanned)
         entry->flags |= TOUCHED;

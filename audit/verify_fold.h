@@ -27,6 +27,7 @@ struct ss_fold {
     int64_t next; /* the first offset that is not folded */
     bool scanned; /* records are TOUCHED from now on */
     int64_t records, states;
+    struct ss_verify_keys keys; /* of the records of this pass */
 };
 
 enum ss_fold_end {

@@ -252,6 +252,31 @@ static enum ss_status settle(struct pass *pass, enum pass_end *end, struct ss_er
 
 /* --- the report --- */
 
+void ss_verify_count_key(struct ss_verify_keys *keys, uint32_t id, int64_t states, int64_t records)
+{
+    size_t i = 0;
+    while (i < keys->count && i < SS_VERIFY_KEYS_MAX && keys->list[i].id != id)
+        i++;
+    if (i == SS_VERIFY_KEYS_MAX) /* the last place is theirs */
+        id = SS_VERIFY_OTHER_KEYS;
+    if (i == keys->count)
+        keys->list[keys->count++] = (struct ss_verify_key){.id = id};
+    keys->list[i].states += states;
+    keys->list[i].records += records;
+}
+
+static void report_keys(const struct ss_fold *fold)
+{
+    struct ss_verify_keys *keys = &fold->result->keys;
+    for (size_t i = 0; i < fold->keys.count; i++)
+        ss_verify_count_key(keys, fold->keys.list[i].id, 0, fold->keys.list[i].records);
+    for (size_t i = 0; i < ss_state_table_count(fold->table); i++) {
+        const struct ss_state_entry *entry = ss_state_table_at(fold->table, i);
+        if (entry->flags & IN_LOG)
+            ss_verify_count_key(keys, entry->key_id, 1, 0);
+    }
+}
+
 static void report_entry(const struct ss_fold *fold, const struct ss_state_entry *entry)
 {
     struct ss_verify_result *result = fold->result;
@@ -290,6 +315,7 @@ static void report(const struct pass *pass)
             report_entry(fold, entry);
     }
     fold->result->mark_offset = fold->next - 1;
+    report_keys(fold);
 }
 
 /* --- passes --- */
@@ -300,6 +326,7 @@ static void restart_fold(struct pass *pass)
     pass->fold.next = 0;
     pass->fold.scanned = false;
     pass->fold.records = pass->fold.states = 0;
+    pass->fold.keys.count = 0;
     pass->full = false;
     pass->suspects = 0;
 }
@@ -324,6 +351,7 @@ static enum ss_status count_log(struct pass *pass, enum ss_verify_checkpoint why
             result->states++;
             result->missing++;
         }
+    report_keys(&pass->fold);
     bool empty = why == SS_VERIFY_MISSING && result->mark_offset < 0;
     result->checkpoint = empty ? SS_VERIFY_NONE_NEEDED : why;
     return SS_OK;

@@ -29,6 +29,7 @@
 #define SS_AUDIT_VERIFY_STATE_H
 
 #include "audit/state_log.h"
+#include "state/seal.h"
 #include "state/store.h"
 
 enum ss_verify_checkpoint {
@@ -53,6 +54,19 @@ struct ss_verify_difference {
     struct ss_bytes user_id; /* valid during the call */
 };
 
+/* What is sealed with a key, in the changelog: whether the key can go (docs/encryption.md). */
+struct ss_verify_key {
+    uint32_t id;    /* 0: not sealed; SS_VERIFY_OTHER_KEYS: all that found no room */
+    int64_t states; /* newest records of users */
+    int64_t records;
+};
+enum { SS_VERIFY_KEYS_MAX = 2 * SS_SEAL_KEYS_MAX, SS_VERIFY_OTHER_KEYS = SS_SEAL_KEY_ID_MAX + 1 };
+struct ss_verify_keys {
+    struct ss_verify_key list[SS_VERIFY_KEYS_MAX + 1];
+    size_t count;
+};
+void ss_verify_count_key(struct ss_verify_keys *keys, uint32_t id, int64_t states, int64_t records);
+
 struct ss_verify_result {
     int32_t partition;
     enum ss_verify_checkpoint checkpoint; /* unless USABLE, no state in the store can be used: */
@@ -63,6 +77,7 @@ struct ss_verify_result {
     int64_t records;     /* of the changelog, read; in all passes */
     int64_t rechecked;   /* states that step 2 looked at */
     int passes;
+    struct ss_verify_keys keys; /* of the records up to the mark */
 };
 
 struct ss_verify_options {

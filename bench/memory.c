@@ -1,7 +1,7 @@
 /* memory.c - what a user takes in Redis: ordinary users' final states, through the real core,
  * packed form and store, in a redis-server of their own.
  *
- *   memory [--users 300000] [--events 100] [--window 16] [--days 14] [--per-bucket 60]
+ *   memory [--users 300000] [--events 100] [--window 16] [--days 14] [--per-bucket 96]
  *          [--partitions 4] [--buckets B] [--batch 2000] [--sealed] [--all]
  *
  * 1. Every user has a life of `events` events (life.h), applied with the default model but for its
@@ -31,11 +31,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ENOUGH_USERS = 300000000 }; /* of whom Zhima wrote: what that many would take is told */
+enum {
+    DAY_MS = 86400000,
+    ENOUGH_USERS = 300000000
+}; /* of whom Zhima wrote: what that many would take is told */
 
 static struct {
     int users, events, window, days, per_bucket, partitions, buckets, batch, sealed, all;
-} options = {300000, 100, 16, 14, 60, 4, 0, 2000, 0, 0};
+} options = {300000, 100, 16, 14, 96, 4, 0, 2000, 0, 0};
 
 static struct ss_model model;
 static const struct ss_models models = {&model, NULL};
@@ -94,8 +97,13 @@ static void reset_states(struct states *states)
     free(states->wake_ms);
 }
 
-static void keep(struct states *states, int user, const struct ss_user_state *state)
+/* As the engine stores it, when all inputs have come to the same day. */
+static void keep(struct states *states, int user, struct ss_user_state *state, int64_t time_ms)
 {
+    int32_t days[SS_INPUT_COUNT];
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        days[input] = (int32_t)(time_ms / DAY_MS);
+    ss_forget(&models, state, days);
     uint8_t packed[SS_PACKED_MAX], sealed[SS_SEALED_MAX];
     struct ss_bytes bytes = {packed, ss_state_pack(state, packed)};
     bytes = ss_seal(sealer, id_of(user), bytes, sealed);
@@ -117,6 +125,7 @@ static void apply(struct ss_user_state *state, const struct life *life, int i)
         .offset = life->positions[i],
         .record_time_ms = event->occurred_at_ms,
         .clock_ms = event->occurred_at_ms,
+        .day = (int32_t)(event->occurred_at_ms / DAY_MS), /* others have brought the input there */
     };
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         context.positions[input] = life->positions[i] + 1;
@@ -147,9 +156,9 @@ static void make_states(int window, int days)
         memset(&state, 0, sizeof state);
         for (int i = 0; i < life.count - 1; i++)
             apply(&state, &life, i);
-        keep(&before, user, &state);
+        keep(&before, user, &state, life.events[life.count - 2].occurred_at_ms);
         apply(&state, &life, life.count - 1);
-        keep(&final, user, &state);
+        keep(&final, user, &state, life.events[life.count - 1].occurred_at_ms);
         sizes[state_of(&final, user).size]++;
         memory_parts_add(&state);
     }
@@ -420,7 +429,7 @@ static void print_windows(void)
 
 static void print_buckets(void)
 {
-    static const int users[] = {4, 16, 32, 60, 80, 96, 128, 160, 192};
+    static const int users[] = {4, 18, 32, 60, 80, 96, 128, 192, 288, 512, 800};
     printf("| users per bucket | Redis, bytes per user | rounding | keys and timers | update, us | "
            "read, us |\n"
            "|---|---|---|---|---|---|\n");
@@ -441,7 +450,7 @@ static struct {
     {{"events", required_argument, NULL, 0}, &options.events, LIFE_EVENTS_MIN, LIFE_EVENTS_MAX},
     {{"window", required_argument, NULL, 0}, &options.window, 0, SS_RECENT_MAX},
     {{"days", required_argument, NULL, 0}, &options.days, 1, SS_DECAY_DAYS_MAX},
-    {{"per-bucket", required_argument, NULL, 0}, &options.per_bucket, 1, 256},
+    {{"per-bucket", required_argument, NULL, 0}, &options.per_bucket, 1, 1024},
     {{"partitions", required_argument, NULL, 0}, &options.partitions, 1, 10000},
     {{"buckets", required_argument, NULL, 0}, &options.buckets, 1, 1048576},
     {{"batch", required_argument, NULL, 0}, &options.batch, 1, 1000000},

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "config/model_file.h"
 #include "config/models.h"
+#include "state/key_file.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@ static enum ss_status check(const struct ss_config *config, bool docs, struct ss
     struct ss_buffer text;
     char structural[SS_NAME_MAX];
     struct ss_models models = {0};
+    struct ss_key_file *keys = NULL;
     ss_buffer_init(&text, PRINT_MAX);
     enum ss_status status = SS_OK;
     if (docs) {
@@ -21,6 +23,8 @@ static enum ss_status check(const struct ss_config *config, bool docs, struct ss
         status = ss_config_check(config, err);
         if (status == SS_OK)
             status = ss_models_load(config->model_file, config->business_model_file, &models, err);
+        if (status == SS_OK && config->encryption_key_file)
+            status = ss_key_file_open(config->encryption_key_file, &keys, err);
         if (status == SS_OK)
             status = ss_model_structural_version(models.person, structural, err);
         if (status == SS_OK)
@@ -34,6 +38,7 @@ static enum ss_status check(const struct ss_config *config, bool docs, struct ss
             printf("# model of businesses %s\n", models.business->version);
     }
     ss_buffer_reset(&text);
+    ss_key_file_close(keys);
     ss_models_free(&models);
     return status;
 }

@@ -2,11 +2,13 @@
  * mend what differs. */
 #include "audit/repair_state.h"
 #include "audit/verify_state.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/time_text.h"
 #include "consumer/engine.h"
 #include "consumer/kafka_admin.h"
 #include "schemas/wire_json.h"
+#include "state/key_file.h"
 #include "state/redis_store.h"
 
 #include <errno.h>
@@ -131,6 +133,55 @@ static void show_result(const struct run *run, const struct ss_verify_result *re
            result->rechecked);
 }
 
+static void show_key(const struct run *run, const struct ss_verify_key *key)
+{
+    char name[32] = "not sealed", id[16] = "null";
+    if (key->id == SS_VERIFY_OTHER_KEYS)
+        snprintf(name, sizeof name, "other keys");
+    else if (key->id > 0)
+        snprintf(name, sizeof name, "key %u", key->id);
+    if (key->id <= SS_SEAL_KEY_ID_MAX)
+        snprintf(id, sizeof id, "%u", key->id);
+    if (run->request->json)
+        printf("{\"key\":%s,\"key_states\":%" PRId64 ",\"key_changelog_records\":%" PRId64 "}\n",
+               id, key->states, key->records);
+    else
+        printf("%s: %" PRId64 " states, %" PRId64 " changelog records\n", name, key->states,
+               key->records);
+}
+
+static int by_key_id(const void *a, const void *b)
+{
+    const struct ss_verify_key *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* How many states and records each key still opens, those of the key file that open none included:
+ * whether a key can go. To people nothing where nothing is sealed. */
+static void show_keys(const struct run *run)
+{
+    struct ss_verify_keys sum = {.count = 0};
+    struct ss_key_file *file;
+    struct ss_error err;
+    const char *path = run->config->encryption_key_file;
+    for (int32_t p = 0; p < run->log->partition_count; p++)
+        for (size_t i = 0; i < run->results[p].keys.count; i++) {
+            const struct ss_verify_key *key = &run->results[p].keys.list[i];
+            ss_verify_count_key(&sum, key->id, key->states, key->records);
+        }
+    if (path && ss_key_file_open(path, &file, &err) != SS_OK) {
+        ss_warn("verify-state", "%s", err.detail); /* not needed to compare */
+    } else if (path) {
+        for (size_t i = 0; i < ss_key_file_count(file); i++)
+            ss_verify_count_key(&sum, ss_key_file_entry(file, i)->id, 0, 0);
+        ss_key_file_close(file);
+    }
+    qsort(sum.list, sum.count, sizeof sum.list[0], by_key_id);
+    for (size_t i = 0; i < sum.count; i++)
+        if (path || run->request->json || sum.count > 1 || sum.list[0].id > 0)
+            show_key(run, &sum.list[i]);
+}
+
 static int64_t show_total(const struct run *run)
 {
     int64_t states = 0, differences = 0;
@@ -140,6 +191,7 @@ static int64_t show_total(const struct run *run)
     }
     if (run->not_shown > 0 && !run->request->json)
         printf("%" PRId64 " more differences are not shown (--limit)\n", run->not_shown);
+    show_keys(run);
     printf(run->request->json ? "{\"states\":%" PRId64 ",\"differences\":%" PRId64 "}\n"
                               : "%" PRId64 " states, %" PRId64 " differences\n",
            states, differences);
@@ -419,7 +471,10 @@ const struct ss_command ss_command_verify_state = {
         "\nIt takes part in no group and writes nothing without --repair. A listed difference "
         "says\n"
         "at which offset of the changelog the state is that Redis should hold (-1: none should\n"
-        "be there). What an engine computed from a wrong state and committed before it was mended\n"
+        "be there). Where states are encrypted, it tells by key how many states and how many "
+        "records\n"
+        "of the changelog still need it. What an engine computed from a wrong state and committed "
+        "before it was mended\n"
         "stays: then the changelog says so too.\n",
     .run = run_command,
 };

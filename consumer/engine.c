@@ -35,6 +35,7 @@ struct ss_engine {
     const struct ss_config *config;
     bool mock;
     struct ss_models models;
+    struct ss_key_ring *keys; /* NULL: states are not sealed */
     struct ss_registry *registry;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
@@ -153,15 +154,12 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
         .ca_file = config->registry_ca_file,
         .timeout_ms = (int)config->registry_timeout_ms,
     };
-    if (config->encryption_key_file) { /* rather than write plain states where sealed ones are meant
-                                        */
-        ss_engine_close(engine);
-        return ss_fail(err, SS_STOP,
-                       "encryption.key_file: this version makes keys but does not seal states yet; "
-                       "take the option away");
-    }
     enum ss_status status =
         ss_models_load(config->model_file, config->business_model_file, &engine->models, err);
+    if (status == SS_OK && config->encryption_key_file)
+        status = ss_key_ring_open(config->encryption_key_file,
+                                  (enum ss_plain_states)config->encryption_plain_states,
+                                  system_now_ms(NULL), &engine->keys, err);
     if (status == SS_OK)
         status = ss_registry_open(&registry, &engine->registry, err);
     if (status == SS_OK)
@@ -184,6 +182,7 @@ void ss_engine_close(struct ss_engine *engine)
     ss_ranks_close(engine->ranks);
     if (engine->registry)
         ss_registry_close(engine->registry);
+    ss_key_ring_close(engine->keys);
     for (int i = 0; engine->workers && i < engine->worker_count; i++)
         pthread_mutex_destroy(&engine->workers[i].stats.lock);
     free(engine->workers);
@@ -293,6 +292,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
     struct ss_engine *engine = self->engine;
     const struct ss_config *config = engine->config;
     struct ss_worker *worker;
+    struct ss_keys keys = {.ring = engine->keys};
     struct ss_worker_config worker_config = {
         .index = self->index,
         .bus = bus,
@@ -300,6 +300,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .registry = engine->registry,
         .ranks = engine->ranks,
         .models = engine->models,
+        .keys = &keys,
         .clock = {system_now_ms, NULL},
         .limits = {.batch_records_max = (size_t)config->batch_records_max,
                    .batch_wait_ms = (int)config->batch_wait_ms,
@@ -326,6 +327,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         return status;
     status = ss_worker_run(worker, err);
     ss_worker_close(worker);
+    ss_keys_reset(&keys);
     return status;
 }
 

@@ -1,7 +1,6 @@
 #include "consumer/partition.h"
 
 #include "base/log.h"
-#include "state/pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -208,12 +207,12 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
     /* Checked here once: a state that this version cannot read would else be fetched, found bad and
      * restored again for ever. */
     struct ss_user_state state;
-    struct ss_error unreadable;
-    if (value.size > SS_PACKED_MAX || ss_state_unpack(value, &state, &unreadable) != SS_OK)
-        return ss_fail(err, SS_STOP,
-                       "changelog partition %d offset %lld holds no state that this version can "
-                       "read; was it written by a newer one?",
-                       restore->partition->number, (long long)offset);
+    struct ss_error why;
+    enum ss_status status = ss_stored_read(restore->config->keys, key, value, &state, &why);
+    if (status != SS_OK)
+        return ss_fail(err, SS_STOP, "changelog partition %d offset %lld: %s%s",
+                       restore->partition->number, (long long)offset, why.detail,
+                       status == SS_STOP ? "" : " (or was it written by a newer version?)");
     if (!ss_cache_put(cache, key, value, ss_wake_at(&restore->config->models, &state)))
         return ss_fail(err, SS_STOP, "out of memory while restoring");
     if (ss_cache_pinned_count(cache) < save_records(restore))
@@ -428,6 +427,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
            sizeof partition->mark.model_version);
     memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);
     memcpy(partition->ends, start.ends, sizeof partition->ends);
+    memcpy(partition->days, partition->mark.days, sizeof partition->days);
 
     status = bus->ops->open_partition(bus, partition->number, start.positions, err);
     partition->draining = true;

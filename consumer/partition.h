@@ -23,6 +23,7 @@ struct ss_partition {
     uint8_t writer[SS_WRITER_SIZE]; /* whose checkpoints those are that we write */
     int64_t looked_at_ms;           /* when the store last showed `saved`, by our clock */
     struct ss_mark mark;            /* the newest one, counts and positions running on from it */
+    int32_t days[SS_INPUT_COUNT];   /* of the newest committed one */
     bool disputed; /* by the changelog: the committed offsets that were last read */
     int64_t disputed_positions[SS_INPUT_COUNT];
     int64_t ends[SS_INPUT_COUNT]; /* when the partition was assigned */

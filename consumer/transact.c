@@ -1,6 +1,5 @@
 /* transact.c - one transaction: effects, changelog with its marks, offsets (promise 1). */
 #include "consumer/batch.h"
-#include "state/pack.h"
 
 #include <assert.h>
 
@@ -84,13 +83,14 @@ enum ss_status ss_transact_state(struct ss_worker *worker, struct ss_partition *
                                  struct ss_bytes user_id, struct ss_user_state *state,
                                  struct ss_error *err)
 {
-    struct ss_bytes packed;
-    bool cached = ss_cache_get(partition->cache, user_id, &packed);
+    struct ss_bytes stored;
+    bool cached = ss_cache_get(partition->cache, user_id, &stored);
     assert(cached && "fetch has brought every state of the batch");
-    enum ss_status status = ss_state_unpack(packed, state, err);
-    if (status != SS_OK) {
+    enum ss_status status = ss_stored_read(worker->config.keys, user_id, stored, state, err);
+    if (status == SS_GIVE_UP) {
         /* The store holds what nobody wrote there. Wiped, it is restored from the changelog when
-         * the aborted transaction's partitions come back. */
+         * the aborted transaction's partitions come back. A state whose key we lack is no such
+         * thing: it stays where it is. */
         struct ss_error ignored;
         (void)worker->config.store->ops->wipe(worker->config.store, partition->number,
                                               &partition->saved, &ignored);
@@ -99,15 +99,17 @@ enum ss_status ss_transact_state(struct ss_worker *worker, struct ss_partition *
 }
 
 static enum ss_status put_state(struct ss_worker *worker, struct ss_partition *partition,
-                                struct ss_bytes user_id, const struct ss_user_state *state,
+                                struct ss_bytes user_id, struct ss_user_state *state,
                                 struct ss_error *err)
 {
-    uint8_t bytes[SS_PACKED_MAX];
-    size_t size = ss_state_pack(state, bytes);
+    uint8_t bytes[SS_SEALED_MAX];
+    /* By the days of the mark before: within the transaction nobody else knows them. */
+    ss_forget(&worker->config.models, state, partition->days);
+    struct ss_bytes stored = ss_stored_write(worker->config.keys, user_id, state, bytes);
     int64_t wake_ms = ss_wake_at(&worker->config.models, state);
     if (wake_ms < partition->wake_ms)
         partition->wake_ms = wake_ms;
-    if (!ss_cache_put(partition->cache, user_id, (struct ss_bytes){bytes, size}, wake_ms))
+    if (!ss_cache_put(partition->cache, user_id, stored, wake_ms))
         return ss_fail(err, SS_STOP, "out of memory for states");
     return SS_OK;
 }
@@ -173,6 +175,8 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
     bool stepped = false;
     *outcome = SS_REFUSED;
     if (refusal == SS_REFUSAL_NONE) {
+        context.day = ss_input_day(partition->mark.days[record->input], &item->event, &context);
+        partition->mark.days[record->input] = context.day;
         ss_partition_reach(&worker->config, partition, record->input,
                            no_stray(worker, item->event.occurred_at_ms, context.record_time_ms));
         context.clock_ms = partition->mark.clock_ms;

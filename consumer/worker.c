@@ -222,6 +222,7 @@ static enum ss_status save_touched(struct ss_worker *worker, struct ss_error *er
         if (!partition || !partition->touched)
             continue;
         partition->touched = false;
+        memcpy(partition->days, partition->mark.days, sizeof partition->days);
         partition->marked_at_ms = worker->config.clock.now_ms(worker->config.clock.arg);
         enum ss_status status =
             bus->ops->mark(bus, p, &partition->next.offset, &partition->next.broker_time_ms, err);
@@ -490,6 +491,7 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
     struct ss_poll poll = {.event = SS_BUS_NOTHING};
     struct ss_error poll_err;
     bool mended = false;
+    ss_keys_renew(worker->config.keys, worker->config.clock.now_ms(worker->config.clock.arg));
     /* A partition that cannot be mended yet is no reason to be deaf: the group may take it away,
      * and the others go on. */
     enum ss_status mending = mend_partitions(worker, &mended, err);

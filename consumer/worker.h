@@ -22,6 +22,7 @@
 #include "consumer/ranks.h"
 #include "schemas/registry.h"
 #include "state/store.h"
+#include "state/stored.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -78,6 +79,7 @@ struct ss_worker_config {
     struct ss_registry *registry;
     struct ss_ranks *ranks; /* NULL: records say nothing of ranks, no histogram is published */
     struct ss_models models;
+    struct ss_keys *keys; /* of the stored states, this worker's; NULL: they are not sealed */
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;

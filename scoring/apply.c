@@ -87,7 +87,7 @@ enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *s
         return SS_NOT_CONSENTED;
     struct ss_recent *recent = ss_recent_of(state, event->input);
     uint32_t hash = (uint32_t)ss_hash64(event->event_id);
-    if (ss_recent_has(recent, hash))
+    if (ss_recent_has(model, recent, hash, context->day))
         return SS_DUPLICATE;
 
     bool scored = state->consents.scoring;
@@ -101,7 +101,7 @@ enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *s
     *refusal = fold(model, state, event, context);
     if (*refusal != SS_REFUSAL_NONE)
         return SS_REFUSED;
-    ss_recent_add(model, recent, hash, ss_day_of(event->occurred_at_ms));
+    ss_recent_add(model, recent, hash, context->day);
 
     struct ss_occasion occasion = {event->user_id, event, SS_KIND_UPDATE, context};
     if (scored || state->consents.scoring)

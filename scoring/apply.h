@@ -38,11 +38,24 @@ struct ss_context {
     int64_t future_tolerance_ms; /* not negative */
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
     int64_t clock_ms;                  /* the partition's, after this event (promise 10) */
+    int32_t day; /* of this event's input, this event included: ss_input_day */
 };
 
 /* Checks what needs no state. SS_REFUSAL_NONE if the event can be applied. */
 enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_event *event,
                                const struct ss_context *context);
+
+/* The day that an input of a partition has come to with an event that ss_event_check lets pass: by
+ * the day of each event, or of its record if that is earlier, one day further at most, so that a
+ * stray from the future does no harm; never back. day is the one before, 0 before the first. What
+ * is remembered against duplicates is remembered by this day (docs/model.md 3.3). */
+int32_t ss_input_day(int32_t day, const struct ss_event *event, const struct ss_context *context);
+
+/* Takes out of a state the ids of events that can no longer be told for duplicates: those that each
+ * input's day has left behind. Nothing but the room that the state takes depends on when, or
+ * whether, that is done. */
+void ss_forget(const struct ss_models *models, struct ss_user_state *state,
+               const int32_t days[SS_INPUT_COUNT]);
 
 /* Checks and applies. On SS_COUNTED *state has changed and *effects says what to publish
  * (has_record false, nobody told where nothing is); on any other outcome *state

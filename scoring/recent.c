@@ -1,5 +1,8 @@
 #include "scoring/recent.h"
 
+#include "scoring/apply.h"
+#include "scoring/decay.h"
+
 #include <string.h>
 
 struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input)
@@ -24,9 +27,19 @@ struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input)
     return &state->blacklist.recent;
 }
 
-bool ss_recent_has(const struct ss_recent *recent, uint32_t hash)
+/* Those in front that are forgotten on that day; the difference of any two days fits. */
+static int forgotten(const struct ss_model *model, const struct ss_recent *recent, int32_t day)
 {
-    for (int i = 0; i < recent->count; i++)
+    int old = 0;
+    while (old < recent->count && (int64_t)day - recent->day[old] > model->recent_days)
+        old++;
+    return old;
+}
+
+bool ss_recent_has(const struct ss_model *model, const struct ss_recent *recent, uint32_t hash,
+                   int32_t day)
+{
+    for (int i = forgotten(model, recent, day); i < recent->count; i++)
         if (recent->hash[i] == hash)
             return true;
     return false;
@@ -43,17 +56,36 @@ static void forget(struct ss_recent *recent, int count)
 void ss_recent_add(const struct ss_model *model, struct ss_recent *recent, uint32_t hash,
                    int32_t day)
 {
-    int old = 0;
     if (model->recent_window == 0)
         return;
-    if (recent->count > 0 && day < recent->day[recent->count - 1])
-        day = recent->day[recent->count - 1]; /* late: stamped with the newest day seen */
-    while (old < recent->count && (int64_t)day - recent->day[old] > model->recent_days)
-        old++;
+    int old = forgotten(model, recent, day);
     if (recent->count - old >= model->recent_window) /* more, if another model filled it */
         old = recent->count - model->recent_window + 1;
     if (old > 0)
         forget(recent, old);
+    if (recent->count > 0 && day < recent->day[recent->count - 1])
+        day = recent->day[recent->count - 1]; /* only of a caller that has no days */
     recent->hash[recent->count] = hash;
     recent->day[recent->count++] = day;
+}
+
+int32_t ss_input_day(int32_t day, const struct ss_event *event, const struct ss_context *context)
+{
+    int64_t time_ms = event->occurred_at_ms < context->record_time_ms ? event->occurred_at_ms
+                                                                      : context->record_time_ms;
+    int32_t today = ss_day_of(time_ms < SS_OCCURRED_AT_MIN ? SS_OCCURRED_AT_MIN : time_ms);
+    if (day == 0)
+        return today;
+    return today > day ? day + 1 : day;
+}
+
+void ss_forget(const struct ss_models *models, struct ss_user_state *state,
+               const int32_t days[SS_INPUT_COUNT])
+{
+    for (int input = 0; input <= SS_BLACKLIST; input++) { /* those that have a window */
+        struct ss_recent *recent = ss_recent_of(state, (enum ss_input)input);
+        int old = forgotten(models->person, recent, days[input]);
+        if (old > 0)
+            forget(recent, old);
+    }
 }

@@ -1,7 +1,7 @@
 /* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
- * outcomes (a byte each); for each input: consumed, then each outcome, then the position, as
- * varints of zig-zag; whether the histogram is to be published (a byte), the histogram
+ * outcomes (a byte each); for each input: consumed, then each outcome, then the position,
+ * then the day, as varints of zig-zag; whether the histogram is to be published (a byte), the histogram
  * (pack_histogram.h). */
 #include "state/changelog.h"
 
@@ -11,7 +11,7 @@
 
 enum { FORMAT = 2 };
 static_assert(1 + SS_INCARNATION_SIZE + 2 * SS_VARINT_MAX + 1 + SS_NAME_MAX + 2 +
-                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 2) * SS_VARINT_MAX + 1 +
+                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 3) * SS_VARINT_MAX + 1 +
                       SS_HISTOGRAM_PACKED_MAX <=
                   SS_MARK_PACKED_MAX,
               "a packed mark must fit");
@@ -43,6 +43,7 @@ size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out)
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)
             at = put(at, mark->counts[i].outcomes[o]);
         at = put(at, mark->positions[i]);
+        at = put(at, mark->days[i]);
     }
     *at++ = mark->ranks_due;
     at = ss_histogram_pack(&mark->histogram, at);
@@ -78,6 +79,10 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)
             mark->counts[i].outcomes[o] = get(&in);
         mark->positions[i] = get(&in);
+        int64_t day = get(&in);
+        mark->days[i] = (int32_t)day;
+        if (day != mark->days[i])
+            ss_reader_fail(&in);
     }
     uint8_t due = ss_get_u8(&in);
     if (due > 1)

@@ -28,6 +28,7 @@ struct ss_mark {
     char model_version[SS_NAME_MAX];
     struct ss_counts counts[SS_INPUT_COUNT]; /* since the beginning */
     int64_t positions[SS_INPUT_COUNT];       /* next offset of each input */
+    int32_t days[SS_INPUT_COUNT];            /* that each has come to: ss_input_day */
     struct ss_histogram histogram;           /* of what is published of the partition's users */
     bool ranks_due;                          /* `sesame-ranks` does not have that histogram yet */
 };

@@ -124,6 +124,15 @@ void ss_key_ring_close(struct ss_key_ring *ring)
     free(ring);
 }
 
+/* Under the lock, so that nobody closes the current one between its load and its share. */
+static const struct ss_sealer *exchange(struct ss_key_ring *ring, const struct ss_sealer *held)
+{
+    const struct ss_sealer *current = ss_sealer_share(atomic_load(&ring->current));
+    pthread_mutex_unlock(&ring->lock);
+    ss_sealer_close(held);
+    return current;
+}
+
 const struct ss_sealer *ss_key_ring_renew(struct ss_key_ring *ring, const struct ss_sealer *held,
                                           int64_t now_ms)
 {
@@ -134,14 +143,17 @@ const struct ss_sealer *ss_key_ring_renew(struct ss_key_ring *ring, const struct
     bool due = now_ms >= look_at_ms || now_ms < look_at_ms - LOOK_EVERY_MS;
     if (!due && atomic_load(&ring->current) == held)
         return held;
-    /* Under the lock, so that nobody closes the current one between its load and its share. */
     pthread_mutex_lock(&ring->lock);
     if (due && atomic_load(&ring->look_at_ms) == look_at_ms) { /* else another thread has looked */
         atomic_store(&ring->look_at_ms, now_ms + LOOK_EVERY_MS);
         look(ring, now_ms);
     }
-    const struct ss_sealer *current = ss_sealer_share(atomic_load(&ring->current));
-    pthread_mutex_unlock(&ring->lock);
-    ss_sealer_close(held);
-    return current;
+    return exchange(ring, held);
+}
+
+const struct ss_sealer *ss_key_ring_look(struct ss_key_ring *ring, const struct ss_sealer *held)
+{
+    pthread_mutex_lock(&ring->lock);
+    look(ring, atomic_load(&ring->look_at_ms) - LOOK_EVERY_MS);
+    return exchange(ring, held);
 }

@@ -29,5 +29,8 @@ void ss_key_ring_close(struct ss_key_ring *ring);
  * when nothing has changed. */
 const struct ss_sealer *ss_key_ring_renew(struct ss_key_ring *ring, const struct ss_sealer *held,
                                           int64_t now_ms);
+/* The same, but looks at the file now, as of the time of the last look: for who has met a key that
+ * it does not know. */
+const struct ss_sealer *ss_key_ring_look(struct ss_key_ring *ring, const struct ss_sealer *held);
 
 #endif

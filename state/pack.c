@@ -1,6 +1,6 @@
-/* pack.c - format 2 of a packed state, field by field.
+/* pack.c - format 3 of a packed state, field by field.
  *
- *   state   = format (byte, 2) parts (byte) part*
+ *   state   = format (byte, 3) parts (byte) part*
  *   parts     bit i: part i of enum ss_input follows; bit 7: `published` follows. A part whose
  * fields all have their default is absent. part    = mask field*. Mask: 2 bytes little-endian in
  * payments, bills and published, else 1 byte. Bit n: the part's field n (the tables below) differs
@@ -10,8 +10,10 @@
  *   u       varint                          z       varint of zig-zag(value)
  *   d       z of (value - reference day)    rel D   z of (value - D); the default is D
  *   t       time, below, against the start of the reference day
- *   recent  count (byte, 1 to 32), then each hash in 4 bytes little-endian, then the days from the
- *           newest back: the first one d, each other one as varint(the day after it - its own)
+ *   recent  a byte of (count - 1) | far << 5, where far is zig-zag(newest day - D) if that is at
+ *           most 6, else 7, and the varint of (that - 7) follows. D is the part's own ref_day if
+ *           it has that field, else the reference day. Then each hash in 4 bytes little-endian,
+ *           then the days from the second newest back, each as varint(the day after it - its own)
  *   list    count (byte, at least 1), then the entries
  *
  * The reference day is 2020-01-01 at first; then the newest ref_day among the parts that have come
@@ -136,14 +138,21 @@ static inline bool put_count(struct writer *w, int bit, unsigned count, unsigned
     return true;
 }
 
-static inline void put_recent(struct writer *w, int bit, const struct ss_recent *recent)
+static inline void put_recent(struct writer *w, int bit, const struct ss_recent *recent,
+                              int64_t expected)
 {
-    if (!put_count(w, bit, recent->count, SS_RECENT_MAX))
+    if (!recent->count)
         return;
+    assert(recent->count <= SS_RECENT_MAX);
+    w->mask |= 1u << bit;
+    int64_t after = recent->day[recent->count - 1];
+    uint64_t far = ss_zigzag(after - expected);
+    uint8_t *first = w->at++;
+    *first = (uint8_t)((recent->count - 1u) | (far < SS_PACK_DAY_FAR ? far : SS_PACK_DAY_FAR) << 5);
+    if (far >= SS_PACK_DAY_FAR)
+        w->at = ss_put_varint(w->at, far - SS_PACK_DAY_FAR);
     for (unsigned i = 0; i < recent->count; i++)
         w->at = ss_put_u32(w->at, recent->hash[i]);
-    int64_t after = recent->day[recent->count - 1];
-    w->at = ss_put_varint(w->at, ss_zigzag(after - w->reference));
     for (unsigned i = recent->count - 1u; i > 0; i--) {
         assert(recent->day[i - 1] <= after);
         w->at = ss_put_varint(w->at, (uint64_t)(after - recent->day[i - 1]));
@@ -165,7 +174,7 @@ static void put_payments(struct writer *w, const struct ss_payments_part *p)
     put_u(w, 9, p->categories[1]);
     put_flag(w, 10, p->any);
     w->reference = ss_pack_reference(w->reference, p->ref_day);
-    put_recent(w, 11, &p->recent);
+    put_recent(w, 11, &p->recent, p->ref_day);
 }
 
 static bool bill_before(const struct ss_open_bill *a, const struct ss_open_bill *b)
@@ -193,7 +202,7 @@ static void put_bills(struct writer *w, const struct ss_bills_part *p)
             before = p->open[i].due_at_ms;
         }
     }
-    put_recent(w, 12, &p->recent);
+    put_recent(w, 12, &p->recent, p->ref_day);
 }
 
 static void put_bookings(struct writer *w, const struct ss_bookings_part *p)
@@ -205,7 +214,7 @@ static void put_bookings(struct writer *w, const struct ss_bookings_part *p)
     put_u(w, 4, (uint64_t)p->cancelled_milli);
     put_flag(w, 5, p->any);
     w->reference = ss_pack_reference(w->reference, p->ref_day);
-    put_recent(w, 6, &p->recent);
+    put_recent(w, 6, &p->recent, p->ref_day);
 }
 
 static void put_social(struct writer *w, const struct ss_social_part *p)
@@ -213,7 +222,7 @@ static void put_social(struct writer *w, const struct ss_social_part *p)
     put_u(w, 0, p->added);
     put_u(w, 1, p->removed);
     put_flag(w, 2, p->any);
-    put_recent(w, 3, &p->recent);
+    put_recent(w, 3, &p->recent, w->reference);
 }
 
 static void put_profiles(struct writer *w, const struct ss_profiles_part *p)
@@ -231,7 +240,7 @@ static void put_profiles(struct writer *w, const struct ss_profiles_part *p)
             w->at = ss_put_varint(w->at, (uint64_t)p->lines[i].limit);
             w->at = ss_put_varint(w->at, ss_zigzag(p->lines[i].balance));
         }
-    put_recent(w, 7, &p->recent);
+    put_recent(w, 7, &p->recent, w->reference);
 }
 
 static void put_consents(struct writer *w, const struct ss_consents_part *p)
@@ -247,7 +256,7 @@ static void put_consents(struct writer *w, const struct ss_consents_part *p)
             w->at = ss_put_u32(w->at, p->shares[i].subscriber_hash);
             w->at = ss_put_varint(w->at, (uint64_t)p->shares[i].position);
         }
-    put_recent(w, 6, &p->recent);
+    put_recent(w, 6, &p->recent, w->reference);
 }
 
 static void put_blacklist(struct writer *w, const struct ss_blacklist_part *p)
@@ -255,7 +264,7 @@ static void put_blacklist(struct writer *w, const struct ss_blacklist_part *p)
     if (put_count(w, 0, p->case_count, SS_CASES_MAX))
         for (unsigned i = 0; i < p->case_count; i++)
             w->at = ss_put_u64(w->at, p->cases[i]);
-    put_recent(w, 1, &p->recent);
+    put_recent(w, 1, &p->recent, w->reference);
 }
 
 static void put_published(struct writer *w, const struct ss_published *p)

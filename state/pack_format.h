@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 enum {
-    SS_PACK_FORMAT = 2,
+    SS_PACK_FORMAT = 3,
     SS_PACK_EPOCH_DAY = 18262, /* 2020-01-01 */
+    SS_PACK_DAY_FAR = 7,       /* of a window's newest id: does not fit beside the count */
     SS_PACK_PUBLISHED = 7,     /* its bit among the parts, behind those of enum ss_input */
 };
 

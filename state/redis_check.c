@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* The compact form holds while no packed state is longer and no bucket has more users. */
-enum { LISTPACK_VALUE_MIN = 512, LISTPACK_ENTRIES_MIN = 256 };
+enum { LISTPACK_VALUE_MIN = 512, LISTPACK_ENTRIES_MIN = 1024 };
 
 struct meaning {
     const char *prefix; /* of the server's text */

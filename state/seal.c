@@ -10,7 +10,6 @@
  */
 #include "state/seal.h"
 
-#include "scoring/event.h"
 #include "state/pack_format.h"
 #include "state/wire.h"
 
@@ -24,11 +23,11 @@ enum {
     SEALED_FORMAT = 0xe5, /* no single bit away from a packed state's */
     PLAIN_FORMATS = 0x20, /* packed states begin below this */
     HEADER_MAX = SS_SEAL_OVERHEAD_MAX - SS_SEAL_TAG_SIZE,
-    PREFIX_MAX = HEADER_MAX + 1 + SS_USER_ID_MAX,
+    PREFIX_MAX = HEADER_MAX + 1 + SS_SEAL_NAME_MAX,
 };
 
 static_assert((int)SS_PACK_FORMAT < (int)PLAIN_FORMATS, "packed and sealed states are told apart");
-static_assert(SS_USER_ID_MAX < 0x80, "the user id's size is one byte of the tag's input");
+static_assert((int)SS_SEAL_NAME_MAX < 0x80, "the user id's size is one byte of the tag's input");
 static_assert(SS_SEAL_KEY_SIZE == crypto_kdf_KEYBYTES, "keys are the derivation's");
 static_assert(SS_SEAL_TAG_SIZE <= crypto_stream_xchacha20_NONCEBYTES, "the tag fits the nonce");
 static_assert(SS_SEAL_TAG_SIZE >= crypto_generichash_BYTES_MIN, "the hash can be that short");
@@ -102,7 +101,6 @@ uint32_t ss_sealer_key_id(const struct ss_sealer *sealer)
 static void make_tag(const struct sealing_key *key, const uint8_t *header, size_t header_size,
                      struct ss_bytes user_id, struct ss_bytes packed, uint8_t *tag)
 {
-    /* In one piece: copying this little is cheaper than streaming it. */
     uint8_t input[PREFIX_MAX + SS_PACKED_MAX];
     uint8_t *at = input;
     memcpy(at, header, header_size);
@@ -110,10 +108,19 @@ static void make_tag(const struct sealing_key *key, const uint8_t *header, size_
     *at++ = (uint8_t)user_id.size;
     memcpy(at, user_id.data, user_id.size);
     at += user_id.size;
-    memcpy(at, packed.data, packed.size);
-    at += packed.size;
-    crypto_generichash(tag, SS_SEAL_TAG_SIZE, input, (size_t)(at - input), key->mac,
-                       sizeof key->mac);
+    if (packed.size <= SS_PACKED_MAX) {
+        /* In one piece: copying this little is cheaper than streaming it. */
+        memcpy(at, packed.data, packed.size);
+        at += packed.size;
+        crypto_generichash(tag, SS_SEAL_TAG_SIZE, input, (size_t)(at - input), key->mac,
+                           sizeof key->mac);
+        return;
+    }
+    crypto_generichash_state hash;
+    crypto_generichash_init(&hash, key->mac, sizeof key->mac, SS_SEAL_TAG_SIZE);
+    crypto_generichash_update(&hash, input, (size_t)(at - input));
+    crypto_generichash_update(&hash, packed.data, packed.size);
+    crypto_generichash_final(&hash, tag, SS_SEAL_TAG_SIZE);
 }
 
 static void apply_stream(const struct sealing_key *key, const uint8_t *tag, const uint8_t *in,
@@ -129,7 +136,8 @@ struct ss_bytes ss_seal(const struct ss_sealer *sealer, struct ss_bytes user_id,
 {
     if (!sealer || packed.size == 0)
         return packed;
-    assert(packed.size <= SS_PACKED_MAX && user_id.size >= 1 && user_id.size <= SS_USER_ID_MAX);
+    assert(packed.size <= SS_SEAL_PLAIN_MAX && user_id.size >= 1 &&
+           user_id.size <= SS_SEAL_NAME_MAX);
     const struct sealing_key *key = &sealer->keys[sealer->current];
     out[0] = SEALED_FORMAT;
     uint8_t *tag = ss_put_varint(out + 1, key->id);
@@ -175,6 +183,13 @@ enum ss_status ss_unseal(const struct ss_sealer *sealer, struct ss_bytes user_id
                          struct ss_bytes stored, uint8_t *out, struct ss_bytes *packed,
                          struct ss_error *err)
 {
+    return ss_unseal_into(sealer, user_id, stored, out, SS_PACKED_MAX, packed, err);
+}
+
+enum ss_status ss_unseal_into(const struct ss_sealer *sealer, struct ss_bytes user_id,
+                              struct ss_bytes stored, uint8_t *out, size_t out_max,
+                              struct ss_bytes *packed, struct ss_error *err)
+{
     *packed = (struct ss_bytes){0};
     if (stored.size == 0)
         return SS_OK;
@@ -188,8 +203,8 @@ enum ss_status ss_unseal(const struct ss_sealer *sealer, struct ss_bytes user_id
     size_t header_size = (size_t)(tag - start);
     const uint8_t *sealed = ss_get_bytes(&reader, SS_SEAL_TAG_SIZE);
     size_t size = (size_t)(reader.end - reader.at);
-    if (id == 0 || !sealed || size == 0 || size > SS_PACKED_MAX || user_id.size < 1 ||
-        user_id.size > SS_USER_ID_MAX)
+    if (id == 0 || !sealed || size == 0 || size > out_max || user_id.size < 1 ||
+        user_id.size > SS_SEAL_NAME_MAX)
         return ss_fail(err, SS_GIVE_UP, "a stored state of %zu bytes is neither packed nor sealed",
                        stored.size);
     if (!sealer)

@@ -23,6 +23,7 @@
 #ifndef SS_STATE_SEAL_H
 #define SS_STATE_SEAL_H
 
+#include "scoring/event.h"
 #include "state/pack.h"
 
 enum {
@@ -33,6 +34,10 @@ enum {
     SS_SEAL_OVERHEAD_MAX = 1 + 4 + SS_SEAL_TAG_SIZE,
     /* No stored state is larger, sealed or not. */
     SS_SEALED_MAX = SS_PACKED_MAX + SS_SEAL_OVERHEAD_MAX,
+    /* Other records of a user are sealed in the same way, under keys of their own in the changelog
+     * and the store: up to this size, and with such a key in place of the user id. */
+    SS_SEAL_PLAIN_MAX = 64 * 1024,
+    SS_SEAL_NAME_MAX = 1 + SS_USER_ID_MAX,
 };
 
 struct ss_sealer;
@@ -58,9 +63,10 @@ void ss_sealer_close(const struct ss_sealer *sealer);
 /* The id of the key that seals; 0 for NULL. */
 uint32_t ss_sealer_key_id(const struct ss_sealer *sealer);
 
-/* Seals a packed state of at most SS_PACKED_MAX bytes into out, which has SS_SEALED_MAX bytes and
- * does not overlap it. Returns what to store: a view of out, or of packed where there is nothing to
- * do (NULL sealer, size 0). user_id has at most SS_USER_ID_MAX bytes. Cannot fail. */
+/* Seals a packed state (or record, of at most SS_SEAL_PLAIN_MAX bytes) into out, which has
+ * SS_SEAL_OVERHEAD_MAX bytes more than it and does not overlap it. Returns what to store: a view of
+ * out, or of packed where there is nothing to do (NULL sealer, size 0). user_id has at most
+ * SS_SEAL_NAME_MAX bytes. Cannot fail. */
 struct ss_bytes ss_seal(const struct ss_sealer *sealer, struct ss_bytes user_id,
                         struct ss_bytes packed, uint8_t *out);
 
@@ -73,6 +79,10 @@ struct ss_bytes ss_seal(const struct ss_sealer *sealer, struct ss_bytes user_id,
 SS_MUST_USE enum ss_status ss_unseal(const struct ss_sealer *sealer, struct ss_bytes user_id,
                                      struct ss_bytes stored, uint8_t *out, struct ss_bytes *packed,
                                      struct ss_error *err);
+/* The same with out of out_max bytes, for records that may be larger than a state. */
+SS_MUST_USE enum ss_status ss_unseal_into(const struct ss_sealer *sealer, struct ss_bytes user_id,
+                                          struct ss_bytes stored, uint8_t *out, size_t out_max,
+                                          struct ss_bytes *packed, struct ss_error *err);
 
 /* The key id that a stored state names, without looking further: what counts how many are left
  * under an old key. 0: not sealed (or nothing, or not readable). */

@@ -90,15 +90,21 @@ static inline uint8_t get_count(struct unpacker *u, int bit, uint8_t max)
     return count == 0 || count > max ? (uint8_t)ss_reader_fail(&u->in) : count;
 }
 
-static inline void get_recent(struct unpacker *u, int bit, struct ss_recent *recent)
+static inline void get_recent(struct unpacker *u, int bit, struct ss_recent *recent,
+                              int64_t expected)
 {
-    uint8_t count = get_count(u, bit, SS_RECENT_MAX);
+    if (!has(u, bit))
+        return;
+    uint8_t first = ss_get_u8(&u->in), count = (uint8_t)((first & 31) + 1);
+    uint64_t far = first >> 5;
+    if (far == SS_PACK_DAY_FAR)
+        far += ss_get_bounded(&u->in, UINT64_C(1) << 40);
     const uint8_t *at = ss_get_bytes(&u->in, (size_t)count * 4);
-    if (!at || count == 0)
+    if (!at)
         return;
     for (uint8_t i = 0; i < count; i++)
         recent->hash[i] = ss_load_u32(at + (size_t)i * 4);
-    int64_t day = ss_pack_plus(u->reference, ss_unzigzag(ss_get_varint(&u->in)));
+    int64_t day = expected + ss_unzigzag(far);
     recent->day[count - 1] = (int32_t)(day = bounded(u, day, INT32_MIN, INT32_MAX));
     for (uint8_t i = (uint8_t)(count - 1); i > 0; i--) {
         day -= (int64_t)ss_get_bounded(&u->in, UINT32_MAX);
@@ -121,7 +127,7 @@ static void get_payments(struct unpacker *u, struct ss_payments_part *p)
     p->categories[1] = (uint32_t)get_u(u, 9, UINT32_MAX);
     p->any = has(u, 10);
     u->reference = ss_pack_reference(u->reference, p->ref_day);
-    get_recent(u, 11, &p->recent);
+    get_recent(u, 11, &p->recent, p->ref_day);
 }
 
 static void get_bills(struct unpacker *u, struct ss_bills_part *p)
@@ -145,7 +151,7 @@ static void get_bills(struct unpacker *u, struct ss_bills_part *p)
                       (bill->due_at_ms == bill[-1].due_at_ms && bill->id_hash <= bill[-1].id_hash)))
             ss_reader_fail(&u->in);
     }
-    get_recent(u, 12, &p->recent);
+    get_recent(u, 12, &p->recent, p->ref_day);
 }
 
 static void get_bookings(struct unpacker *u, struct ss_bookings_part *p)
@@ -157,7 +163,7 @@ static void get_bookings(struct unpacker *u, struct ss_bookings_part *p)
     p->cancelled_milli = get_i64(u, 4);
     p->any = has(u, 5);
     u->reference = ss_pack_reference(u->reference, p->ref_day);
-    get_recent(u, 6, &p->recent);
+    get_recent(u, 6, &p->recent, p->ref_day);
 }
 
 static void get_social(struct unpacker *u, struct ss_social_part *p)
@@ -165,7 +171,7 @@ static void get_social(struct unpacker *u, struct ss_social_part *p)
     p->added = (uint32_t)get_u(u, 0, UINT32_MAX);
     p->removed = (uint32_t)get_u(u, 1, UINT32_MAX);
     p->any = has(u, 2);
-    get_recent(u, 3, &p->recent);
+    get_recent(u, 3, &p->recent, u->reference);
 }
 
 static void get_profiles(struct unpacker *u, struct ss_profiles_part *p)
@@ -185,7 +191,7 @@ static void get_profiles(struct unpacker *u, struct ss_profiles_part *p)
         if (i > 0 && line->id_hash <= line[-1].id_hash)
             ss_reader_fail(&u->in);
     }
-    get_recent(u, 7, &p->recent);
+    get_recent(u, 7, &p->recent, u->reference);
 }
 
 static void get_consents(struct unpacker *u, struct ss_consents_part *p)
@@ -203,7 +209,7 @@ static void get_consents(struct unpacker *u, struct ss_consents_part *p)
         if (i > 0 && share->subscriber_hash <= share[-1].subscriber_hash)
             ss_reader_fail(&u->in);
     }
-    get_recent(u, 6, &p->recent);
+    get_recent(u, 6, &p->recent, u->reference);
 }
 
 static void get_blacklist(struct unpacker *u, struct ss_blacklist_part *p)
@@ -211,7 +217,7 @@ static void get_blacklist(struct unpacker *u, struct ss_blacklist_part *p)
     p->case_count = get_count(u, 0, SS_CASES_MAX);
     for (unsigned i = 0; i < p->case_count; i++)
         p->cases[i] = ss_get_u64(&u->in);
-    get_recent(u, 1, &p->recent);
+    get_recent(u, 1, &p->recent, u->reference);
 }
 
 static void get_published(struct unpacker *u, struct ss_published *p)

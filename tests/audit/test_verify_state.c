@@ -491,3 +491,54 @@ Test(verify_state, an_owner_that_moves_on_is_looked_at_again)
     cr_assert_eq(meddler.checkpoints, 3);
     cr_assert_eq(verify(), 11, "it was not taken away");
 }
+
+/* --- keys --- */
+
+static struct ss_verify_key key_of(uint32_t id)
+{
+    for (size_t i = 0; i < result.keys.count; i++)
+        if (result.keys.list[i].id == id)
+            return result.keys.list[i];
+    return (struct ss_verify_key){.id = id};
+}
+
+static void expect_key(uint32_t id, int64_t states, int64_t records)
+{
+    struct ss_verify_key key = key_of(id);
+    cr_assert(key.states == states && key.records == records,
+              "key %u: %lld states, %lld records, not %lld and %lld", id, (long long)key.states,
+              (long long)key.records, (long long)states, (long long)records);
+}
+
+Test(verify_state, what_each_key_seals_is_counted_once)
+{
+    engine_commit_many(engine, 3000); /* plain */
+    engine_commit(engine, "u1", "\xe5\x01 sealed");
+    engine_commit(engine, "u2", "\xe5\x01 sealed");
+    engine_commit(engine, "u2", "\xe5\x02 sealed anew");
+    engine_commit(engine, "u3", "\xe5\x01 sealed, then erased");
+    engine_commit(engine, "u3", NULL);
+    engine_save(engine);
+    static const size_t memories[] = {MIB, 20000};
+    for (int i = 0; i < 2; i++) {
+        struct ss_error err;
+        cr_assert_eq(try_verify(memories[i], 0, &err), SS_OK, "%s", err.detail);
+        cr_assert_eq(ss_verify_differences(&result), 0);
+        cr_assert((result.passes > 1) == (i > 0));
+        expect_key(0, 2997, 3000);
+        expect_key(1, 1, 3);
+        expect_key(2, 1, 1);
+    }
+}
+
+Test(verify_state, more_keys_than_there_can_be_are_counted_together)
+{
+    static struct ss_verify_keys keys;
+    for (int twice = 0; twice < 2; twice++)
+        for (uint32_t id = 0; id < SS_VERIFY_KEYS_MAX + 5; id++)
+            ss_verify_count_key(&keys, id, 1, 2);
+    cr_assert_eq(keys.count, SS_VERIFY_KEYS_MAX + 1);
+    cr_assert_eq(keys.list[SS_VERIFY_KEYS_MAX].id, SS_VERIFY_OTHER_KEYS);
+    cr_assert_eq(keys.list[SS_VERIFY_KEYS_MAX].states, 10);
+    cr_assert_eq(keys.list[0].records, 4);
+}

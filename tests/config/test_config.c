@@ -37,7 +37,7 @@ Test(config, defaults_are_those_of_the_design)
     cr_assert_null(config.redis_url);
     cr_assert_null(config.model_file);
     cr_assert_str_eq(config.redis_prefix, "sesame");
-    cr_assert_eq(config.redis_buckets, 16384);
+    cr_assert_eq(config.redis_buckets, 4096);
     static const char *const inputs[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
                                                        "profiles", "consents", "blacklist"};
     for (int i = 0; i < SS_INPUT_COUNT; i++)

@@ -42,7 +42,7 @@ Test(config_print, says_what_is_in_effect_and_from_where)
         "\nworkers: 3  # -X\n",
         "\nregistry:\n  url: \"embedded:\"  # line 2\n  # basic_auth: (not set)\n",
         "\n  timeout_ms: 5000  # default\n",
-        "\n  buckets: 16384  # default\n",
+        "\n  buckets: 4096  # default\n",
         "\n  payments: payments  # default\n",
         "\nlog:\n  level: info  # default\n",
         "\nkafka:\n  bootstrap.servers: \"a:1\"  # line 4\n  linger.ms: 1  # -X\n",

@@ -74,7 +74,7 @@ def _parse_mark(data):
     at += 2
     inputs = {}
     for name in INPUTS:
-        numbers, at = parse_numbers(data, at, 2 + len(OUTCOMES))
+        numbers, at = parse_numbers(data, at, 3 + len(OUTCOMES))  # the last is a day
         inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
     assert data[at] in (0, 1)  # whether the histogram is to be published
     histogram, score = {}, 350

@@ -153,7 +153,7 @@ def test_good_and_bad_input_and_parts_that_come_and_go(bench, bus, engine, stack
         successor = engine.start("run", changes=changes)
         bench.feed.send([("payments", payment(user(20), event_id=event_id("spoilt")))])
         wait_consumed(bus, engine, ends_total(bus, engine), successor)
-        successor.wait_log("a packed state")
+        successor.wait_log("neither packed nor sealed")
         assert successor.stop() == 0, successor.tail()
     finally:
         for proxy in proxies:

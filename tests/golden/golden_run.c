@@ -22,6 +22,7 @@ struct run {
     bool has_business;
     int64_t future_tolerance_ms;
     int64_t positions[PARTITIONS_MAX][SS_INPUT_COUNT];
+    int32_t days[PARTITIONS_MAX][SS_INPUT_COUNT];
     int64_t clock_ms[PARTITIONS_MAX];
     int user_count;
     struct user users[USERS_MAX];
@@ -69,6 +70,10 @@ static const char *apply_line(struct run *run, json_t *line)
     bool refused = ss_event_check(models.person, &event, &context) != SS_REFUSAL_NONE;
     while (!refused && ss_wake(&models, state, event.user_id, &context, &effects))
         golden_passed(passed, &effects); /* at the positions before the event */
+    int32_t *day = &run->days[context.partition][event.input];
+    if (!refused)
+        *day = ss_input_day(*day, &event, &context);
+    context.day = *day;
     positions[event.input] = context.positions[event.input] = context.offset + 1;
     enum ss_outcome outcome = ss_apply(&models, state, &event, &context, &effects, &refusal);
     json_t *result = golden_result(&event, &context, passed, outcome, refusal, &effects);

@@ -395,20 +395,17 @@ class Published:
 
 
 class Window:
-    """[3.3] The event ids of one input that are remembered, each with its stamp."""
+    """[3.3] The event ids of one input that were counted, each with its stamp."""
 
     def __init__(self, model):
         self.size, self.days = model.recent_window, model.recent_days
         self.ids = deque()
 
-    def __contains__(self, name):
-        return any(name == one for one, _ in self.ids)
+    def holds(self, name, today):
+        return any(name == one and stamp >= today - self.days for one, stamp in self.ids)
 
-    def add(self, name, day):
-        if self.ids:
-            day = max(day, self.ids[-1][1])
-        self.ids = deque((n, d) for n, d in self.ids if day - d <= self.days)
-        self.ids.append((name, day))
+    def add(self, name, today):
+        self.ids.append((name, today))
         while len(self.ids) > self.size:
             self.ids.popleft()
 
@@ -872,6 +869,7 @@ class Scorer:
         self.users = {}
         self.positions = {}  # by partition: the next offset of each input
         self.clock = {}  # by partition
+        self.today = {}  # [3.3] by partition and input
 
     def model_of(self, user):
         return self.business if self.is_business(user) else self.model
@@ -921,15 +919,23 @@ class Scorer:
         user.published.move(at, clock)
         return self.publish_change(event, None, user, kind)
 
+    def move_day(self, event):
+        """[3.3] The day of the input."""
+        where, day = (event.partition, event.topic), day_of(max(946684800000, min(event.occurred_at, event.record_time)))
+        today = self.today.setdefault(where, day)
+        if day > today:
+            self.today[where] = today + 1
+
     def outcome(self, event):
         """[3] Outcome, refusal, record and entitlements of one record."""
         why = refusal(event, self.model, self.tolerance)
         if why:
             return "dead-lettered", why, None, []
+        self.move_day(event)
         user = self.users.get(event.user_id) or User(self.model)
         if not is_consented(event, user.consents):
             return "not-consented", None, None, []
-        if h32(event.event_id) in user.window[event.topic]:
+        if user.window[event.topic].holds(h32(event.event_id), self.today[event.partition, event.topic]):
             return "duplicate", None, None, []
         if is_too_many(event, user):
             return "dead-lettered", "TOO_MANY", None, []
@@ -940,7 +946,7 @@ class Scorer:
         """[3.5], [7.1] to [7.4]: folds a counted event; what is published."""
         grant_before = user.consents.position
         fold(event, user, self.model)
-        user.window[event.topic].add(h32(event.event_id), event.day)
+        user.window[event.topic].add(h32(event.event_id), self.today[event.partition, event.topic])
         published = user.published
         if grant_before is not None or user.consents.holds:
             published.move(event.occurred_at, self.clock[event.partition])  # [7.3]

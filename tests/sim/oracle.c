@@ -184,6 +184,9 @@ static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool o
                        (long long)oracle->counts[i].consumed,
                        (long long)oracle->counts[i].outcomes[SS_COUNTED]);
     }
+    if (memcmp(mark->days, oracle->days, sizeof mark->days) != 0)
+        sim_differ(world, "partition %d: txn %d has come to other days than the log",
+                   oracle->partition, oracle->txn->number);
     int64_t at = mark->positions[SS_CONSENTS];
     if (others && sim_log_next(&world->inputs[SS_CONSENTS][oracle->partition], &at,
                                oracle->txn->drain_end[oracle->partition], true))
@@ -196,7 +199,7 @@ static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool o
 static void check_state(struct oracle *oracle, const struct sim_record *sent)
 {
     struct sim_world *world = oracle->world;
-    uint8_t packed[SS_PACKED_MAX];
+    uint8_t stored[SS_SEALED_MAX];
     int i = user_of(world, sent->key);
     if (i < 0 || world->users[i].partition != oracle->partition) {
         sim_differ(world, "partition %d: the changelog has a state of nobody", oracle->partition);
@@ -204,14 +207,16 @@ static void check_state(struct oracle *oracle, const struct sim_record *sent)
     }
     struct oracle_user *user = &oracle->users[i];
     struct ss_user_state left;
-    struct ss_error err;
-    if (ss_state_unpack(sent->value, &left, &err) != SS_OK) {
+    user->key_id = ss_seal_key_id(sent->value);
+    if ((sent->value.size > 0 && !sim_keys_may(world, user->key_id)) ||
+        !sim_keys_read(sent->key, sent->value, &left)) {
         sim_differ(world, "partition %d, user %d: an unreadable state", oracle->partition, i);
         return;
     }
     if (user->state.consents.scoring)
         oracle_left(oracle, user, &left.published);
-    struct ss_bytes expected = {packed, ss_state_pack(&user->state, packed)};
+    oracle_forget(oracle, &user->state);
+    struct ss_bytes expected = sim_keys_write(user->key_id, sent->key, &user->state, stored);
     if (!ss_bytes_equal(sent->value, expected) || (expected.size == 0 && sent->value.data))
         sim_differ(world, "partition %d, user %d: the state in txn %d is not what the logs give",
                    oracle->partition, i, oracle->txn->number);
@@ -230,6 +235,7 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
     struct ss_mark mark;
     struct ss_error err;
     memcpy(before, oracle->positions, sizeof before);
+    memcpy(oracle->days_before, oracle->days, sizeof oracle->days_before);
     oracle->txn = mark_record->txn;
     if (ss_mark_unpack(mark_record->value, &mark, &err) != SS_OK) {
         sim_differ(world, "partition %d: an unreadable mark", oracle->partition);
@@ -334,14 +340,15 @@ static void check_end(struct oracle *oracle)
                        ss_input_name((enum ss_input)i), p, (long long)committed,
                        (long long)oracle->positions[i]);
     }
-    uint8_t packed[SS_PACKED_MAX];
+    uint8_t stored[SS_SEALED_MAX];
     const struct sim_keyspace *space = &world->redis.live[p];
     size_t kept = 0;
     for (int i = 0; i < world->user_count; i++) {
         if (world->users[i].partition != p)
             continue;
-        struct ss_bytes expected = {packed, ss_state_pack(&oracle->users[i].state, packed)};
         struct ss_bytes key = {world->users[i].id.data, world->users[i].id.size};
+        struct ss_bytes expected =
+            sim_keys_write(oracle->users[i].key_id, key, &oracle->users[i].state, stored);
         kept += expected.size > 0;
         if (!ss_bytes_equal(sim_redis_get(space, key), expected))
             sim_differ(world, "partition %d, user %d: redis is not what the logs give", p, i);
@@ -414,11 +421,10 @@ static bool not_yet(char why[160], const char *format, ...)
 static bool nobody_is_due(const struct sim_world *world, char why[160])
 {
     struct ss_user_state state;
-    struct ss_error err;
     for (int32_t p = 0; p < world->partition_count; p++)
         for (size_t i = 0; i < world->redis.live[p].count; i++) {
             const struct sim_pair *pair = &world->redis.live[p].pairs[i];
-            if (ss_state_unpack(pair->value, &state, &err) == SS_OK &&
+            if (sim_keys_read(pair->key, pair->value, &state) &&
                 sim_wake_at(world->model, &state) <= world->now_ms - SIM_LOOK_MS)
                 return not_yet(why, "user %d of partition %d was to be woken at %lld",
                                user_of(world, pair->key), p,

@@ -23,8 +23,9 @@ enum { ORACLE_SILENT_MAX = 12, ORACLE_SPANS_MAX = ORACLE_SILENT_MAX + 3 };
 
 struct oracle_user {
     struct ss_user_state state;
-    bool touched; /* since the last cut: must stand where it was published */
-    bool counted; /* in this transaction: must be in the changelog */
+    uint32_t key_id; /* with which its newest record in the changelog is sealed; 0: none */
+    bool touched;    /* since the last cut: must stand where it was published */
+    bool counted;    /* in this transaction: must be in the changelog */
     /* Since as_of and horizon were last known, from a record or a state in the changelog: events
      * that led to none. published.as_of is the least that it can be by now. */
     int64_t known_as_of_ms, silent_ms[ORACLE_SILENT_MAX];
@@ -42,6 +43,8 @@ struct oracle {
     struct sim_world *world;
     int32_t partition;
     int64_t positions[SS_INPUT_COUNT];
+    int32_t days[SS_INPUT_COUNT];        /* that each input has come to */
+    int32_t days_before[SS_INPUT_COUNT]; /* with the mark before the one in hand */
     struct ss_counts counts[SS_INPUT_COUNT];
     struct oracle_user users[SIM_USERS_MAX];
     const struct sim_txn *txn;          /* whose effects are being checked */
@@ -81,6 +84,8 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
                   struct oracle_effect *effect);
 /* The record of a step that oracle_step has found. */
 void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect);
+/* What a transaction has left in the windows of somebody whom it has stored. */
+void oracle_forget(const struct oracle *oracle, struct ss_user_state *state);
 /* Whoever was touched and published nothing must stand where he stood. */
 void oracle_cut(struct oracle *oracle);
 

@@ -288,10 +288,9 @@ void sim_judge_wakes(struct sim_world *world, int32_t partition)
 {
     const struct sim_keyspace *space = &world->redis.live[partition];
     struct ss_user_state state;
-    struct ss_error err;
     for (size_t i = 0; space->found && i < space->count; i++) {
         uint32_t group = sim_redis_group(space->pairs[i].key);
-        if (ss_state_unpack(space->pairs[i].value, &state, &err) != SS_OK)
+        if (!sim_keys_read(space->pairs[i].key, space->pairs[i].value, &state))
             continue;
         int64_t wake_ms = sim_wake_at(world->model, &state);
         if (wake_ms != SS_WAKE_NEVER && (space->wakes[group] == 0 || space->wakes[group] > wake_ms))

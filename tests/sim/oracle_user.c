@@ -15,33 +15,41 @@ static struct ss_recent *window_of(struct ss_user_state *state, enum ss_input in
     return windows[input];
 }
 
-static bool known(const struct ss_recent *window, uint32_t hash)
+/* The newest ids, as far as the input has not left them behind since they came. */
+static void leave(const struct ss_model *model, struct ss_recent *window, int32_t today, int keep)
 {
-    bool found = false;
-    for (int i = 0; i < window->count; i++)
-        found |= window->hash[i] == hash;
-    return found;
-}
-
-/* The newest ids of the newest days, each with the newest day known when it came. */
-static void remember(const struct ss_model *model, struct ss_recent *window, uint32_t hash,
-                     int64_t event_ms)
-{
-    int32_t today = (int32_t)(event_ms / SIM_DAY_MS);
     struct ss_recent before = *window;
-    for (int i = 0; i < before.count; i++)
-        if (before.day[i] > today)
-            today = before.day[i];
     memset(window, 0, sizeof *window);
     for (int i = 0; i < before.count; i++) {
-        int newer = before.count - i;
-        if (newer >= model->recent_window || before.day[i] < today - model->recent_days)
+        if (before.count - i > keep || before.day[i] < today - model->recent_days)
             continue;
         window->hash[window->count] = before.hash[i];
         window->day[window->count++] = before.day[i];
     }
+}
+
+static bool known(const struct ss_model *model, const struct ss_recent *window, uint32_t hash,
+                  int32_t today)
+{
+    bool found = false;
+    for (int i = 0; i < window->count; i++)
+        found |= window->hash[i] == hash && window->day[i] >= today - model->recent_days;
+    return found;
+}
+
+static void remember(const struct ss_model *model, struct ss_recent *window, uint32_t hash,
+                     int32_t today)
+{
+    leave(model, window, today, model->recent_window - 1);
     window->hash[window->count] = hash;
     window->day[window->count++] = today;
+}
+
+void oracle_forget(const struct oracle *oracle, struct ss_user_state *state)
+{
+    for (int i = 0; i <= SS_BLACKLIST; i++)
+        leave(oracle->world->model, window_of(state, (enum ss_input)i), oracle->days_before[i],
+              SS_RECENT_MAX);
 }
 
 static bool passes(const struct ss_user_state *state, const struct ss_event *event)
@@ -234,6 +242,9 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
     int64_t event_ms = oracle_event_ms(oracle, record);
     if (event_ms > oracle->reached_ms[input])
         oracle->reached_ms[input] = event_ms;
+    int32_t *today = &oracle->days[input], that_day = (int32_t)(event_ms / SIM_DAY_MS);
+    *today =
+        *today == 0 || that_day < *today + 1 ? (that_day > *today ? that_day : *today) : *today + 1;
     struct oracle_user *user = &oracle->users[truth->user];
     struct ss_user_state *state = &user->state;
     uint32_t hash = (uint32_t)ss_hash64(event->event_id);
@@ -241,7 +252,7 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
     if (!passes(state, event))
         return;
     effect->outcome = SS_DUPLICATE;
-    if (known(window_of(state, input), hash))
+    if (known(world->model, window_of(state, input), hash, *today))
         return;
     bool scored = state->consents.scoring;
     int64_t grant = state->consents.scoring_position;
@@ -253,7 +264,7 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         refused(effect, ss_refusal_name(refusal));
         return;
     }
-    remember(world->model, window_of(state, input), hash, event->occurred_at_ms);
+    remember(world->model, window_of(state, input), hash, *today);
     effect->outcome = SS_COUNTED;
     effect->reason = NULL;
     user->counted = true;

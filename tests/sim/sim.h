@@ -254,6 +254,8 @@ struct sim_world {
     struct ss_registry *registry;
     uint32_t input_ids[SS_INPUT_COUNT], output_ids[SS_OUTPUT_COUNT];
     int64_t registry_away_until_ms;
+    struct ss_keys keys; /* of all processes */
+    int keys_change_at;  /* txn_count */
 
     struct sim_log inputs[SS_INPUT_COUNT][SIM_PARTITIONS_MAX];
     struct sim_log targets[SIM_TARGETS][SIM_PARTITIONS_MAX];
@@ -403,6 +405,17 @@ bool sim_upstream_done(const struct sim_world *world);
 void sim_story_init(struct sim_world *world);
 void sim_story_next(struct sim_world *world, struct sim_truth *truth);
 struct ss_text sim_text(struct sim_world *world, const char *format, int number);
+
+/* sim_keys.c */
+void sim_keys_init(struct sim_world *world);
+void sim_keys_tick(struct sim_world *world); /* when a transaction begins */
+/* Whether a state may be sealed with this key in this seed; 0: not sealed. */
+bool sim_keys_may(const struct sim_world *world, uint32_t key_id);
+/* The stored form under a key; ss_stored_write. */
+struct ss_bytes sim_keys_write(uint32_t key_id, struct ss_bytes user_id,
+                               const struct ss_user_state *state, uint8_t *out);
+/* Under whatever key; false: not readable. */
+bool sim_keys_read(struct ss_bytes user_id, struct ss_bytes stored, struct ss_user_state *state);
 
 /* oracle_shared.c: whom the config names. */
 void sim_subscribers(struct ss_worker_subscriber out[SIM_SUBSCRIBERS]);

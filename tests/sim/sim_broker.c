@@ -14,6 +14,7 @@ struct sim_txn *sim_txn_new(struct sim_world *world)
 {
     struct sim_txn *txn = sim_alloc(world->arena, sizeof *txn);
     txn->number = ++world->txn_count;
+    sim_keys_tick(world);
     memset(txn->offsets, 0xff, sizeof txn->offsets);
     return txn;
 }

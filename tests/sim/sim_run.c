@@ -141,6 +141,7 @@ static void reset(struct sim_world *world, const struct sim_options *options)
     world->to_world_fault = 20 + (int)sim_below(world, 60);
     memset(world->group.committed, 0xff, sizeof world->group.committed);
     registry_world = world;
+    sim_keys_init(world);
     sim_upstream_init(world);
     sim_trace(world, "seed %llu: %d partitions, %d workers%s, %d users",
               (unsigned long long)options->seed, world->partition_count, world->slot_count,

@@ -44,6 +44,7 @@ static void open_worker(struct sim_session *session)
         .registry = world->registry,
         .ranks = session->ranks,
         .models = {world->model, NULL},
+        .keys = &world->keys,
         .clock = {world_now, session},
         .limits = {.batch_records_max = SIM_BATCH_MAX,
                    .cache_bytes_max = 6000,

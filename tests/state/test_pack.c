@@ -1,5 +1,5 @@
 /* The packed form: whatever a state holds survives, nothing else is accepted, and the bytes of
- * format 1 stay what they are. */
+ * the format stay what they are. */
 #include "state/pack.h"
 
 #include "helper_state.h"
@@ -64,17 +64,16 @@ Test(pack, bytes_of_a_grant)
     state.published.score = 600;
     state.published.sequence = 1;
     state.published.as_of_ms = INT64_C(1577836800000) - 86400000;
-    /* format, parts 5 and 7; consents: mask, 5 s, position, count, hash, -1 day;
+    /* format, parts 5 and 7; consents: mask, 5 s, position, count and -1 day, hash;
      * published: mask with standing, score, sequence, -1 day, horizon 300 ms before it */
     state.consents.recent.day[0] = 18262 - 1;
     state.published.horizon_ms = state.published.as_of_ms - 300;
-    assert_bytes(&state, "02a0"
+    assert_bytes(&state, "03a0"
                          "4d"
                          "29"
                          "ac02"
-                         "01"
+                         "20"
                          "01020304"
-                         "01"
                          "5a01"
                          "b009"
                          "01"
@@ -111,7 +110,7 @@ Test(pack, bytes_of_every_part)
     state.consents.shares[0] = (struct ss_share){7, 8};
     state.blacklist.case_count = 1;
     state.blacklist.cases[0] = 0xff;
-    assert_bytes(&state, "027f"
+    assert_bytes(&state, "037f"
                          "d304"
                          "9e22"
                          "d00f"
@@ -314,20 +313,22 @@ Test(pack, refuses_other_forms_of_the_same_state)
         uint8_t bytes[16];
         size_t size;
     } cases[] = {
-        {"the plain form", {2, 0x20, 0x09, 5}, 4},
-        {"an older format", {1, 0x20, 0x09, 5}, 4},
-        {"an unknown format", {3, 0x20, 0x09, 5}, 4},
-        {"no parts", {2, 0}, 2},
-        {"a part without fields", {2, 0x21, 0, 0, 0x09, 5}, 6},
-        {"a field at its default", {2, 0x20, 0x09, 0}, 4},
-        {"a varint with a needless byte", {2, 0x20, 0x09, 0x85, 0}, 5},
+        {"the plain form", {3, 0x20, 0x09, 5}, 4},
+        {"an older format", {2, 0x20, 0x09, 5}, 4},
+        {"an unknown format", {4, 0x20, 0x09, 5}, 4},
+        {"no parts", {3, 0}, 2},
+        {"a part without fields", {3, 0x21, 0, 0, 0x09, 5}, 6},
+        {"a field at its default", {3, 0x20, 0x09, 0}, 4},
+        {"a varint with a needless byte", {3, 0x20, 0x09, 0x85, 0}, 5},
         {"a varint over 64 bits",
-         {2, 0x20, 0x09, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2},
+         {3, 0x20, 0x09, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2},
          13},
-        {"an unknown field", {2, 0x20, 0x89, 5}, 4},
-        {"a count over its bound", {2, 0x20, 0x41, 33}, 4},
-        {"an empty list", {2, 0x20, 0x41, 0}, 4},
-        {"a time in too small a unit", {2, 0x20, 0x05, 0x80, 0x7d}, 5},
+        {"an unknown field", {3, 0x20, 0x89, 5}, 4},
+        {"a count over its bound", {3, 0x20, 0x21, SS_SHARES_MAX + 1}, 4},
+        {"an empty list", {3, 0x20, 0x21, 0}, 4},
+        {"a window without its ids", {3, 0x20, 0x41, 0x40}, 4},
+        {"a window of no day", {3, 0x20, 0x41, 0xe0, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, 2, 3, 4}, 13},
+        {"a time in too small a unit", {3, 0x20, 0x05, 0x80, 0x7d}, 5},
     };
     cr_assert_eq(unpack_exact(cases[0].bytes, cases[0].size), SS_OK);
     for (size_t i = 1; i < sizeof cases / sizeof cases[0]; i++)

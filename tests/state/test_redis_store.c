@@ -175,11 +175,11 @@ static long option(const char *name)
 
 Test(redis_store, raises_the_listpack_limits_and_never_lowers_them)
 {
-    redis_server_start(&server, (const char *const[]){"--hash-max-listpack-entries", "1000", NULL});
+    redis_server_start(&server, (const char *const[]){"--hash-max-listpack-entries", "2000", NULL});
     cr_assert_eq(option("hash-max-listpack-value"), 64);
     struct ss_store *store = open_url(server.url, 16);
     cr_assert_eq(option("hash-max-listpack-value"), 512);
-    cr_assert_eq(option("hash-max-listpack-entries"), 1000);
+    cr_assert_eq(option("hash-max-listpack-entries"), 2000);
     store->ops->close(store);
 }
 

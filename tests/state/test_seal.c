@@ -288,3 +288,35 @@ Test(seal, no_state_stays_no_state)
     cr_assert_eq(unseal(sealer, "anna", stored, NULL), SS_OK);
     ss_sealer_close(sealer);
 }
+
+/* --- other records than states --- */
+
+Test(seal, larger_records_are_sealed_under_keys_of_their_own)
+{
+    static uint8_t plain[SS_SEAL_PLAIN_MAX], sealed[SS_SEAL_PLAIN_MAX + SS_SEAL_OVERHEAD_MAX],
+        out[SS_SEAL_PLAIN_MAX];
+    static char name[SS_SEAL_NAME_MAX];
+    struct ss_sealer *sealer = one_key(1);
+    static const size_t some[] = {1, SS_PACKED_MAX, SS_PACKED_MAX + 1, SS_SEAL_PLAIN_MAX};
+    struct ss_bytes key = {name, sizeof name}, opened;
+    struct ss_error err;
+    memset(name, 'u', sizeof name);
+    name[0] = 2;
+    for (size_t i = 0; i < sizeof plain; i++)
+        plain[i] = (uint8_t)(i * 7 + 1);
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        struct ss_bytes stored = ss_seal(sealer, key, (struct ss_bytes){plain, some[i]}, sealed);
+        cr_assert_eq(ss_unseal_into(sealer, key, stored, out, some[i], &opened, &err), SS_OK, "%s",
+                     err.detail);
+        cr_assert_eq(opened.size, some[i]);
+        cr_assert_eq(memcmp(opened.data, plain, some[i]), 0);
+        cr_assert_eq(ss_unseal_into(sealer, (struct ss_bytes){name + 1, sizeof name - 1}, stored,
+                                    out, some[i], &opened, &err),
+                     SS_GIVE_UP, "as a state of the same user");
+        cr_assert_eq(ss_unseal_into(sealer, key, stored, out, some[i] - 1, &opened, &err),
+                     SS_GIVE_UP, "larger than there is room");
+        sealed[stored.size - 1] ^= 1;
+        cr_assert_eq(ss_unseal_into(sealer, key, stored, out, some[i], &opened, &err), SS_GIVE_UP);
+    }
+    ss_sealer_close(sealer);
+}
