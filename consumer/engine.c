@@ -411,6 +411,8 @@ void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
         out->score_records += stats->score_records;
         out->entitlements += stats->entitlements;
         out->shared_records += stats->shared_records;
+        out->rescored += stats->rescored;
+        out->sweeping += stats->sweeping;
         out->transactions += stats->transactions;
         out->restored_records += stats->restored_records;
         out->restoring += stats->restoring;

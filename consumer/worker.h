@@ -52,6 +52,7 @@ struct ss_worker_stats {
     struct ss_counts counts[SS_INPUT_COUNT];
     int64_t score_records, entitlements, transactions;
     int64_t shared_records;   /* to subscribers, tombstones included */
+    int64_t rescored;         /* of the score records: of kind RESCORE */
     int64_t restored_records; /* changelog records read by restores */
     int32_t restoring;        /* partitions now being restored */
     int64_t restore_done;     /* changelog offsets behind these restores, */
@@ -59,6 +60,7 @@ struct ss_worker_stats {
     int32_t assigned;         /* partitions owned */
     int32_t ready;            /* of these, restored and flowing */
     int32_t caught_up;        /* of these, everything read that was there at assignment */
+    int32_t sweeping;         /* of these, some may not have been told of a new model yet */
     int64_t rebalances;
 };
 
@@ -75,6 +77,11 @@ struct ss_worker_config {
     struct ss_store *store;
     struct ss_registry *registry;
     struct ss_models models;
+    /* Where models are replaced while the engine runs: the newest pair, which outlives the worker.
+     * Looked at between transactions; a pair that is older than the last is not gone back to. NULL:
+     * `models` always. */
+    const struct ss_models *(*live)(void *arg);
+    void *live_arg;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;

@@ -1,16 +1,17 @@
-/* changelog.c - format 1 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
+/* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
  * outcomes (a byte each); for each input: consumed, then each outcome, then the position, as
- * varints of zig-zag. */
+ * varints of zig-zag; then epoch, swept, sweep_next, sweep_groups, rescored, likewise. Format 1 ends
+ * before these, which then are 0. */
 #include "state/changelog.h"
 
 #include "state/wire.h"
 
 #include <assert.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 static_assert(1 + SS_INCARNATION_SIZE + 2 * SS_VARINT_MAX + 1 + SS_NAME_MAX + 2 +
-                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 2) * SS_VARINT_MAX <=
+                      (SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 2) + 5) * SS_VARINT_MAX <=
                   SS_MARK_PACKED_MAX,
               "a packed mark must fit");
 
@@ -42,6 +43,11 @@ size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out)
             at = put(at, mark->counts[i].outcomes[o]);
         at = put(at, mark->positions[i]);
     }
+    at = put(at, mark->epoch);
+    at = put(at, mark->swept);
+    at = put(at, mark->sweep_next);
+    at = put(at, mark->sweep_groups);
+    at = put(at, mark->rescored);
     return (size_t)(at - out);
 }
 
@@ -50,14 +56,23 @@ static int64_t get(struct ss_reader *in)
     return ss_unzigzag(ss_get_varint(in));
 }
 
+static int64_t get_within(struct ss_reader *in, int64_t max)
+{
+    int64_t value = get(in);
+    if (value >= 0 && value <= max)
+        return value;
+    ss_reader_fail(in);
+    return 0;
+}
+
 enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, struct ss_error *err)
 {
     memset(mark, 0, sizeof *mark);
     struct ss_reader in = ss_reader_of(packed);
     uint8_t format = ss_get_u8(&in);
-    if (!in.bad && format != FORMAT)
+    if (!in.bad && (format < 1 || format > FORMAT))
         return ss_fail(err, SS_STOP,
-                       "the changelog's mark is of format %u, this version reads format %u: "
+                       "the changelog's mark is of format %u, this version reads up to format %u: "
                        "run the version that wrote it or a newer one",
                        format, (unsigned)FORMAT);
     const uint8_t *incarnation = ss_get_bytes(&in, SS_INCARNATION_SIZE);
@@ -74,6 +89,13 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)
             mark->counts[i].outcomes[o] = get(&in);
         mark->positions[i] = get(&in);
+    }
+    if (format > 1) {
+        mark->epoch = (int32_t)get_within(&in, INT32_MAX);
+        mark->swept = (int32_t)get_within(&in, INT32_MAX);
+        mark->sweep_next = (uint32_t)get_within(&in, UINT32_MAX);
+        mark->sweep_groups = (uint32_t)get_within(&in, UINT32_MAX);
+        mark->rescored = get(&in);
     }
     if (in.bad || in.at != in.end) {
         memset(mark, 0, sizeof *mark);

@@ -42,7 +42,7 @@ static void open_worker(struct sim_session *session)
         .bus = &session->bus,
         .store = &session->store.store,
         .registry = world->registry,
-        .models = {world->model, NULL},
+        .models = {.person = world->model},
         .clock = {world_now, session},
         .limits = {.batch_records_max = SIM_BATCH_MAX,
                    .cache_bytes_max = 6000,
