@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REST_COUNT = 4, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS_MAX };
+enum { REST_COUNT = 5, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS_MAX };
 enum { TIMEOUT_MS = 60000, HEADERS_BYTES = 65536 };
 
 struct numbers {
@@ -56,6 +56,8 @@ static int create(const struct ss_config *config)
                                               {"max.compaction.lag.ms", numbers.compaction_lag},
                                               {"delete.retention.ms", numbers.delete_retention},
                                               {"min.cleanable.dirty.ratio", "0.2"}};
+    /* One partition: the order of activations is what counts. A key is never written twice. */
+    const struct ss_kafka_property models[] = {{"cleanup.policy", "compact"}};
     const struct {
         const char *name;
         struct ss_kafka_properties properties;
@@ -64,6 +66,7 @@ static int create(const struct ss_config *config)
         {config->entitlements_topic, {outputs, sizeof outputs / sizeof outputs[0]}},
         {config->dead_letters_topic, {dead_letters, sizeof dead_letters / sizeof dead_letters[0]}},
         {config->state_topic, {state, sizeof state / sizeof state[0]}},
+        {config->models_topic, {models, sizeof models / sizeof models[0]}},
     };
     /* What a subscriber has to forget must leave its topic in the same time. */
     const struct ss_kafka_properties shared = {state, sizeof state / sizeof state[0]};
@@ -82,6 +85,7 @@ static int create(const struct ss_config *config)
         topics[i].partitions = (int32_t)config->topic_partitions;
         topics[i].replication = (int)config->topic_replication;
     }
+    topics[SS_INPUT_COUNT + REST_COUNT - 1].partitions = 1;
     struct ss_error err;
     struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
     if (!properties) {

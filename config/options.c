@@ -96,6 +96,9 @@ const struct ss_option ss_options[] = {
         "Output: records that could not be read or were refused, as they came, and why."),
     TOPIC("topics.state", state_topic, "sesame-state",
         "Internal: the state changelog, compacted. The durable form of all state; Redis is a view of it."),
+    TOPIC("topics.models", models_topic, "sesame-models",
+        "Internal: every model that was ever live, by version, and since when; compacted, of one partition. "
+        "Which model is live is said there, and changed by `sesame rescore`."),
     INTEGER("topics.partitions", topic_partitions, 1, 10000, "4",
         "Partitions of every topic, for `sesame topics create`. Part of the state's identity: it cannot "
         "be changed later without a rebuild."),
