@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SLEEPERS = 40 };
+enum { SLEEPERS = 6 };
 
 static struct ss_model *first, *second;
 static struct ss_models epochs[4]; /* of the first model, the second, and so on in turn */

@@ -43,6 +43,9 @@ struct oracle {
     int32_t partition;
     int64_t positions[SS_INPUT_COUNT];
     struct ss_counts counts[SS_INPUT_COUNT];
+    /* Models: which is in charge in this transaction, how far its users have been told. */
+    int32_t epoch, swept;
+    int64_t rescored;
     struct oracle_user users[SIM_USERS_MAX];
     const struct sim_txn *txn;          /* whose effects are being checked */
     int64_t scores_at, entitlements_at; /* next offsets */
@@ -77,6 +80,9 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
                   struct oracle_effect *effect);
 /* The record of a step that oracle_step has found. */
 void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect);
+/* A record of kind RESCORE: of somebody who was not told yet. */
+void oracle_rescore(struct oracle *oracle, struct oracle_user *user,
+                    const struct ss_score_view *told);
 /* Whoever was touched and published nothing must stand where he stood. */
 void oracle_cut(struct oracle *oracle);
 

@@ -43,6 +43,8 @@ static void open_worker(struct sim_session *session)
         .store = &session->store.store,
         .registry = world->registry,
         .models = {.person = world->model},
+        .live = sim_models_live,
+        .live_arg = session,
         .clock = {world_now, session},
         .limits = {.batch_records_max = SIM_BATCH_MAX,
                    .cache_bytes_max = 6000,
@@ -114,6 +116,7 @@ struct sim_session *sim_session_start(struct sim_world *world, int slot)
     pthread_mutex_init(&session->stats.lock, NULL);
     sim_bus_init(session);
     sim_store_init(session);
+    sim_models_session(session);
     open_worker(session);
     void **stack = &world->stacks[session->number];
     if (!*stack && !(*stack = malloc(SIM_STACK_SIZE)))
