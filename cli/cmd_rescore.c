@@ -91,10 +91,11 @@ static enum ss_status choose_models(struct rescore *rescore, const struct ss_mod
     enum ss_status status =
         choose(rescore, request->person, &rescore->person, live ? live->person : NULL, err);
     if (status == SS_OK && !request->no_business)
-        status =
-            choose(rescore, request->business, &rescore->business, live ? live->business : NULL, err);
+        status = choose(rescore, request->business, &rescore->business,
+                        live ? live->business : NULL, err);
     if (status == SS_OK)
-        status = compare_folds(&rescore->business, rescore->person.model, "the persons' model", err);
+        status =
+            compare_folds(&rescore->business, rescore->person.model, "the persons' model", err);
     if (status == SS_OK && live)
         status = compare_folds(&rescore->person, live->person, "the live model", err);
     return status;
@@ -132,7 +133,8 @@ static enum ss_status find_schema(const struct ss_config *config, uint32_t *id,
     return status;
 }
 
-/* Above all that is in charge anywhere. Where the topic was lost, what it said is put back first. */
+/* Above all that is in charge anywhere. Where the topic was lost, what it said is put back first.
+ */
 static enum ss_status next_epoch(const struct rescore *rescore, int32_t *epoch,
                                  struct ss_error *err)
 {
@@ -340,8 +342,8 @@ static int act(const struct ss_config *config, const struct request *request)
     struct rescore rescore = {.config = config, .request = request};
     struct ss_error err;
     struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    enum ss_status status = properties ? ss_config_check(config, &err)
-                                       : ss_fail(&err, SS_STOP, "out of memory");
+    enum ss_status status =
+        properties ? ss_config_check(config, &err) : ss_fail(&err, SS_STOP, "out of memory");
     if (status == SS_OK && !config->registry_url)
         status = ss_fail(&err, SS_STOP, "registry.url is not set");
     if (status == SS_OK) {
@@ -418,8 +420,10 @@ const struct ss_command ss_command_rescore = {
     "In place of FILE the version of a model that was live before goes back to it. What is not\n"
     "given stays. The engines need no restart: each partition goes over to the new models between\n"
     "two transactions, and every user whose model has changed gets one record of kind RESCORE.\n"
-    "A model whose part `structural` differs is refused, since it is in the users' states already.\n"
-    "Without a model, rescore follows the change that is under way. Ctrl-C ends the following only\n"
+    "A model whose part `structural` differs is refused, since it is in the users' states "
+    "already.\n"
+    "Without a model, rescore follows the change that is under way. Ctrl-C ends the following "
+    "only\n"
     "(exit status 3).\n",
     .run = run,
 };

@@ -25,8 +25,7 @@ enum ss_status ss_rescore_watch_refresh(struct ss_rescore_watch *watch, struct s
     enum ss_status status = SS_OK;
     for (int32_t p = 0; p < watch->partition_count && status == SS_OK; p++) {
         struct ss_rescore_partition *partition = &watch->partitions[p];
-        status =
-            watch->log->ops->read(watch->log, p, partition->next, on_record, partition, err);
+        status = watch->log->ops->read(watch->log, p, partition->next, on_record, partition, err);
     }
     return status;
 }

@@ -8,7 +8,8 @@
 #include "state/changelog.h"
 
 struct ss_rescore_partition {
-    bool found; /* there is a mark; else nothing was ever committed here, and nobody is to be told */
+    bool
+        found; /* there is a mark; else nothing was ever committed here, and nobody is to be told */
     struct ss_mark mark;
     int64_t next; /* offset from which to read on */
 };
@@ -21,11 +22,11 @@ struct ss_rescore_watch {
 
 /* Over all partitions, for one epoch. */
 struct ss_rescore_sum {
-    int32_t done, begun; /* partitions: all are told; the new model is in charge */
-    int64_t rescored;    /* users told so far */
-    int64_t users;       /* how many there will be, about; -1: no telling yet */
-    double share;        /* 0 to 1 */
-    int32_t epoch_max;   /* the newest that is in charge anywhere */
+    int32_t done, begun;     /* partitions: all are told; the new model is in charge */
+    int64_t rescored;        /* users told so far */
+    int64_t users;           /* how many there will be, about; -1: no telling yet */
+    double share;            /* 0 to 1 */
+    int32_t epoch_max;       /* the newest that is in charge anywhere */
     const char *version_max; /* its model of persons */
 };
 

@@ -31,7 +31,7 @@ struct ss_sleepers {
     int64_t wake_ms[SS_SLEEPER_GROUPS_MAX]; /* of each group, once the steps are taken */
     int group_count;
     uint32_t sweep_next, sweep_groups; /* where a sweep goes on, of how many groups */
-    struct ss_cache *cache; /* scratch */
+    struct ss_cache *cache;            /* scratch */
     bool out_of_memory;
 };
 
@@ -96,8 +96,8 @@ SS_MUST_USE enum ss_status ss_sleepers_transact(struct ss_worker *worker,
 /* When the steps are committed and saved: tells the store when the groups wake next. */
 SS_MUST_USE enum ss_status ss_sleepers_rearm(struct ss_worker *worker,
                                              struct ss_partition *partition, struct ss_error *err);
-/* A new model is in charge: brings those into sleepers who are next to be told, as gather does; when
- * the steps are taken is noted in the groups as usual. */
+/* A new model is in charge: brings those into sleepers who are next to be told, as gather does;
+ * when the steps are taken is noted in the groups as usual. */
 SS_MUST_USE enum ss_status ss_sleepers_sweep(struct ss_worker *worker,
                                              struct ss_partition *partition, struct ss_error *err);
 /* Notes in the mark that these are done; to be called before the transaction that tells them. */

@@ -65,8 +65,8 @@ static enum ss_status parse(struct known *known, struct ss_text source, struct s
     if (status == SS_OK)
         status = ss_model_structural_version(known->model, known->structural, &why);
     if (status == SS_OK && strcmp(known->model->version, known->version) != 0)
-        status = ss_fail(&why, SS_STOP, "this version of sesame reads it as %s",
-                         known->model->version);
+        status =
+            ss_fail(&why, SS_STOP, "this version of sesame reads it as %s", known->model->version);
     if (status == SS_OK)
         return SS_OK;
     snprintf(known->why, sizeof known->why, "%.*s", (int)sizeof known->why - 1, why.detail);
@@ -133,8 +133,7 @@ static enum ss_status activate(struct ss_model_history *history, const struct ss
     const bool gap = history->trouble[0] != '\0';
     history->newest = entry->epoch;
     const struct known *person = find(history, entry->person);
-    const struct known *business =
-        entry->business.size > 0 ? find(history, entry->business) : NULL;
+    const struct known *business = entry->business.size > 0 ? find(history, entry->business) : NULL;
     if (!person || !person->model)
         return fail_epoch(history, entry->epoch, entry->person, person ? person->why : missing);
     if (entry->business.size > 0 && (!business || !business->model))
@@ -185,8 +184,7 @@ const struct ss_model_epoch *ss_model_history_live(const struct ss_model_history
 const struct ss_model *ss_model_history_find(const struct ss_model_history *history,
                                              const char *version)
 {
-    const struct known *known =
-        find(history, (struct ss_text){version, (uint32_t)strlen(version)});
+    const struct known *known = find(history, (struct ss_text){version, (uint32_t)strlen(version)});
     return known ? known->model : NULL;
 }
 

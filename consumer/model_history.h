@@ -6,8 +6,8 @@
  * 2. The first activation of an epoch counts, if it is above the one that is live.
  * 3. The live pair and all before it stay as they are until close, wherever workers have got them.
  * 4. Where this version cannot read a model, or the models of an activation fold events otherwise
- *    than those before, that activation does not become live, and `trouble` says so; nor is what was
- *    before it known to the one after.
+ *    than those before, that activation does not become live, and `trouble` says so; nor is what
+ * was before it known to the one after.
  *
  * Threads: one adds; any may call ss_model_history_live.
  */

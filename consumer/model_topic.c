@@ -34,8 +34,7 @@ static enum ss_status read_one(struct ss_model_topic *topic, int timeout_ms, boo
     struct ss_kafka_record record;
     struct ss_error why;
     size_t which;
-    enum ss_status status =
-        ss_kafka_tail_next(topic->tail, timeout_ms, &record, &which, got, err);
+    enum ss_status status = ss_kafka_tail_next(topic->tail, timeout_ms, &record, &which, got, err);
     if (status != SS_OK || !*got)
         return status;
     topic->next = record.offset + 1;
@@ -73,8 +72,8 @@ static enum ss_status read_to(struct ss_model_topic *topic, int64_t end, struct 
     return status;
 }
 
-static enum ss_status open_topic(struct ss_model_topic *topic,
-                                 const struct ss_kafka_access *access, struct ss_error *err)
+static enum ss_status open_topic(struct ss_model_topic *topic, const struct ss_kafka_access *access,
+                                 struct ss_error *err)
 {
     struct ss_kafka_end end;
     const char *name = topic->name;
@@ -84,8 +83,10 @@ static enum ss_status open_topic(struct ss_model_topic *topic,
     if (status == SS_STOP && partitions == 0)
         return ss_fail(err, SS_STOP, "there is no topic %s; `sesame topics create` makes it", name);
     if (status == SS_STOP && partitions > 1)
-        return ss_fail(err, SS_STOP, "%s has %d partitions and must have one: delete it and run "
-                       "`sesame topics create`", name, partitions);
+        return ss_fail(err, SS_STOP,
+                       "%s has %d partitions and must have one: delete it and run "
+                       "`sesame topics create`",
+                       name, partitions);
     if (status == SS_OK)
         status = ss_kafka_tail_open(access, &name, 1, &topic->tail, err);
     return status == SS_OK ? read_to(topic, end.high, err) : status;

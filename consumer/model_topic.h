@@ -23,8 +23,8 @@ struct ss_model_activation {
     const char *by; /* who says so */
 };
 
-/* Has read the topic to its end. Borrows nothing. SS_STOP: no such topic (says what makes it), or it
- * has several partitions. SS_RETRY: Kafka does not answer. */
+/* Has read the topic to its end. Borrows nothing. SS_STOP: no such topic (says what makes it), or
+ * it has several partitions. SS_RETRY: Kafka does not answer. */
 SS_MUST_USE enum ss_status ss_model_topic_open(const struct ss_kafka_access *access,
                                                const char *name, struct ss_model_topic **topic,
                                                struct ss_error *err);

@@ -384,11 +384,12 @@ static enum ss_status begin_models(const struct ss_worker_config *config,
     const struct ss_models *models = ss_worker_models(config);
     struct ss_mark *mark = &partition->mark;
     if (models->epoch < mark->epoch)
-        return ss_fail(err, SS_RETRY,
-                       "partition %d: its states are of model %s (epoch %d), the topic of models is "
-                       "known up to epoch %d only; waiting for more. If that topic was lost, "
-                       "`sesame rescore` makes it anew",
-                       partition->number, mark->model_version, mark->epoch, models->epoch);
+        return ss_fail(
+            err, SS_RETRY,
+            "partition %d: its states are of model %s (epoch %d), the topic of models is "
+            "known up to epoch %d only; waiting for more. If that topic was lost, "
+            "`sesame rescore` makes it anew",
+            partition->number, mark->model_version, mark->epoch, models->epoch);
     if (!any_mark)
         mark->epoch = mark->swept = models->epoch;
     put_in_charge(partition, models);

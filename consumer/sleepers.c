@@ -11,8 +11,9 @@
 
 #include <stdlib.h>
 
-/* In one transaction, but for the last group's. Events wait for a slice of a sweep, so it is short. */
-enum { USERS_MAX = 2000, SWEEP_USERS_MAX = 500, SWEEP_WALKS_MAX = 32 };
+/* In one transaction, but for the last group's. Events wait for a slice of a sweep, so it is short.
+ */
+enum { USERS_MAX = 2000, SWEEP_USERS = 500, SWEEP_WALKS_MAX = 32 };
 
 void ss_sleepers_reset(struct ss_sleepers *sleepers)
 {
@@ -70,14 +71,15 @@ enum ss_status ss_sleepers_sweep(struct ss_worker *worker, struct ss_partition *
     struct ss_sleepers *sleepers = &worker->sleepers;
     struct ss_store *store = worker->config.store;
     uint32_t next = partition->mark.sweep_next, groups = partition->mark.sweep_groups;
+    const size_t most = worker->config.limits.sweep_users_max;
+    const size_t users_max = most ? most : SWEEP_USERS;
     begin_gathering(sleepers, partition);
-    for (int walks = 0; walks == 0 || (walks < SWEEP_WALKS_MAX && next < groups &&
-                                       sleepers->count < SWEEP_USERS_MAX);
+    for (int walks = 0;
+         walks == 0 || (walks < SWEEP_WALKS_MAX && next < groups && sleepers->count < users_max);
          walks++) {
         uint32_t now;
-        enum ss_status status =
-            store->ops->walk(store, partition->number, &partition->saved, next, &next, &now,
-                             on_sleeper, sleepers, err);
+        enum ss_status status = store->ops->walk(store, partition->number, &partition->saved, next,
+                                                 &next, &now, on_sleeper, sleepers, err);
         if (status != SS_OK)
             return status;
         if (sleepers->out_of_memory)

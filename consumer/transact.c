@@ -99,8 +99,7 @@ enum ss_status ss_transact_state(struct ss_worker *worker, struct ss_partition *
 }
 
 static enum ss_status put_state(struct ss_partition *partition, struct ss_bytes user_id,
-                                const struct ss_user_state *state,
-                                struct ss_error *err)
+                                const struct ss_user_state *state, struct ss_error *err)
 {
     uint8_t bytes[SS_PACKED_MAX];
     size_t size = ss_state_pack(state, bytes);
@@ -188,8 +187,7 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
         memcpy(context.positions, partition->mark.positions, sizeof context.positions);
         enum ss_status status = ss_transact_state(worker, partition, record->key, &state, err);
         if (status == SS_OK) /* before the event, and before its position */
-            status =
-                take_steps(worker, partition, record->key, &state, &context, &stepped, err);
+            status = take_steps(worker, partition, record->key, &state, &context, &stepped, err);
         if (status != SS_OK)
             return status;
         context.positions[record->input] = record->offset + 1;

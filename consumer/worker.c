@@ -387,9 +387,9 @@ static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *p
     return save_touched(worker, err);
 }
 
-/* A new model is in charge: tells the next of those to whom nothing else has happened since. Each is
- * told once, for the state says of which model its user was told last; where the sweep has come to
- * is in the mark. */
+/* A new model is in charge: tells the next of those to whom nothing else has happened since. Each
+ * is told once, for the state says of which model its user was told last; where the sweep has come
+ * to is in the mark. */
 static enum ss_status sweep_partition(struct ss_worker *worker, struct ss_partition *partition,
                                       struct ss_error *err)
 {
@@ -418,8 +418,7 @@ static enum ss_status sweep_partition(struct ss_worker *worker, struct ss_partit
     ss_cache_trim(partition->cache);
     if (status == SS_OK && over)
         ss_info("worker", "worker %d partition %d: all %lld users are told of model %s",
-                worker->config.index, number,
-                (long long)partition->mark.rescored,
+                worker->config.index, number, (long long)partition->mark.rescored,
                 partition->models->person->version);
     return status == SS_GIVE_UP ? SS_OK : status;
 }

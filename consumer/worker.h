@@ -41,8 +41,9 @@ struct ss_worker_limits {
     int retry_ms;                /* pause after SS_RETRY */
     bool event_time; /* time passes with the events alone: archives, studies of the past */
     bool in_order;   /* the bus delivers by time, over all inputs: each event moves the clock */
-    int wake_interval_ms; /* how often who is to be woken is looked for, while some are due */
-    int64_t heartbeat_ms; /* a changelog partition gets a mark that often; 0: never */
+    int wake_interval_ms;   /* how often who is to be woken is looked for, while some are due */
+    int64_t heartbeat_ms;   /* a changelog partition gets a mark that often; 0: never */
+    size_t sweep_users_max; /* told of a new model in one transaction; 0: 500 */
     size_t restore_save_records; /* states a restore gathers before it saves; 0: 50,000 */
 };
 

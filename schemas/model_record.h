@@ -27,8 +27,7 @@ SS_MUST_USE enum ss_status ss_model_entry_encode(uint32_t schema_id,
                                                  const struct ss_model_entry *entry,
                                                  struct ss_buffer *out, struct ss_error *err);
 /* A whole value, wire header included. SS_DROP: not such an entry. */
-SS_MUST_USE enum ss_status ss_model_entry_decode(struct ss_bytes value,
-                                                 struct ss_model_entry *entry,
-                                                 struct ss_error *err);
+SS_MUST_USE enum ss_status
+ss_model_entry_decode(struct ss_bytes value, struct ss_model_entry *entry, struct ss_error *err);
 
 #endif

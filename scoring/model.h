@@ -175,9 +175,8 @@ static inline bool ss_rescore_due(const struct ss_models *models, const struct s
 {
     const struct ss_published *published = &state->published;
     bool business = ss_is_business(models, state);
-    return state->consents.scoring &&
-           (published->business != business ||
-            published->epoch != ss_models_since(models, business));
+    return state->consents.scoring && (published->business != business ||
+                                       published->epoch != ss_models_since(models, business));
 }
 
 enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };

@@ -1,8 +1,8 @@
 /* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
  * outcomes (a byte each); for each input: consumed, then each outcome, then the position, as
- * varints of zig-zag; then epoch, swept, sweep_next, sweep_groups, rescored, likewise. Format 1 ends
- * before these, which then are 0. */
+ * varints of zig-zag; then epoch, swept, sweep_next, sweep_groups, rescored, likewise. Format 1
+ * ends before these, which then are 0. */
 #include "state/changelog.h"
 
 #include "state/wire.h"

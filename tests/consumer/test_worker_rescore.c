@@ -115,7 +115,8 @@ Test(worker_rescore, an_event_is_told_by_the_new_model_after_the_change_was)
     live = &epochs[1];
     payment(user(1), RIG_TIME + HOUR);
     rig_run(&rig);
-    cr_assert(strstr(told(user(1)), "OPT_IN 0d; RESCORE 0d; UPDATE 3600000ms; "), "%s", told(user(1)));
+    cr_assert(strstr(told(user(1)), "OPT_IN 0d; RESCORE 0d; UPDATE 3600000ms; "), "%s",
+              told(user(1)));
     cr_assert_eq(count_told(user(1), "UPDATE", "second-0000"), 1);
     check_all_told(2, 1);
 }
@@ -234,8 +235,8 @@ static void check_course(const char *what, int nth)
     for (int i = 0; i < SLEEPERS; i++)
         cr_assert_eq(count_told(user(i), "RESCORE", NULL), 1, "%s, call %d: user %d: %s", what, nth,
                      i, told(user(i)));
-    cr_assert_str_eq(told(user(0)), "OPT_IN 0d; RESCORE 3600000ms; OVERDUE 2d; ", "%s, call %d: %s", what,
-                     nth, told(user(0)));
+    cr_assert_str_eq(told(user(0)), "OPT_IN 0d; RESCORE 3600000ms; OVERDUE 2d; ", "%s, call %d: %s",
+                     what, nth, told(user(0)));
     cr_assert_eq(count_told(user(SLEEPERS + 1), "RESCORE", NULL), 0);
     cr_assert_eq(newest_mark().swept, 1);
     rig_check(&rig);

@@ -10,6 +10,7 @@ from waiting import wait_until
 
 MARK_KEY = "\x01"
 OUTCOMES = ("counted", "duplicate", "not_consented", "dead_lettered")
+SWEEP = ("epoch", "swept", "sweep_next", "sweep_groups", "rescored")
 
 
 def committed_total(bus, group):
@@ -58,7 +59,7 @@ def parse_mark(data):
 
     The format is that of state/changelog.c: what the engine itself goes on counting from.
     """
-    assert data[0] == 1
+    assert data[0] == 2
     _, at = parse_numbers(data, 17, 2)
     at += 1 + data[at]
     assert (data[at], data[at + 1]) == (len(INPUTS), len(OUTCOMES))
@@ -67,8 +68,17 @@ def parse_mark(data):
     for name in INPUTS:
         numbers, at = parse_numbers(data, at, 2 + len(OUTCOMES))
         inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
+    _, at = parse_numbers(data, at, len(SWEEP))
     assert at == len(data)
     return inputs
+
+
+def mark_sweep(data):
+    """Which model is in charge, and how far its users have been told: the last numbers of a mark."""
+    at = 18 + [i for i, byte in enumerate(data[17:]) if byte < 0x80][1]
+    at += 1 + data[at] + 2
+    _, at = parse_numbers(data, at, len(INPUTS) * (2 + len(OUTCOMES)))
+    return dict(zip(SWEEP, parse_numbers(data, at, len(SWEEP))[0]))
 
 
 def mark_clock(data):
@@ -139,7 +149,7 @@ def undisturbed(bus, engine, prefix):
         "redis": {"prefix": prefix + "other"},
         "topics": {
             name: f"{prefix}other-{name}"
-            for name in ("scores", "entitlements", "dead_letters", "state")
+            for name in ("scores", "entitlements", "dead_letters", "state", "models")
         },
     }
     engine.run("topics", "create", changes=other)

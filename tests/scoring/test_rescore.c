@@ -112,17 +112,15 @@ Test(rescore, whose_model_stays_is_not_told, .init = opted_in, .fini = let_go)
                               .before = &two};
     cr_assert(wake(&two, 0));
     cr_assert_not(wake(&three, 0));
-    /* but who turns out to be a business is told as of any such change, by the event's own record */
+    /* but who turns out to be a business is told as of any such change, by the event's own record
+     */
     user.state.profiles.holder = SS_HOLDER_BUSINESS;
     cr_assert(wake(&three, 0));
     cr_assert_str_eq(user.effects.record.model_version, first->version);
     cr_assert_eq(user.state.published.epoch, 9);
     /* and once businesses have no model any more, by the persons' */
-    struct ss_models four = {.person = second,
-                             .epoch = 10,
-                             .person_since = 7,
-                             .business_since = 10,
-                             .before = &three};
+    struct ss_models four = {
+        .person = second, .epoch = 10, .person_since = 7, .business_since = 10, .before = &three};
     cr_assert(wake(&four, 0));
     cr_assert_eq(user.effects.record.kind, SS_KIND_RESCORE);
     cr_assert_str_eq(user.effects.record.model_version, "second");
@@ -132,11 +130,8 @@ Test(rescore, whose_model_stays_is_not_told, .init = opted_in, .fini = let_go)
 
 Test(rescore, goes_over_several_changes_at_once, .init = opted_in, .fini = let_go)
 {
-    struct ss_models three = {.person = first,
-                              .epoch = 8,
-                              .person_since = 8,
-                              .business_since = 8,
-                              .before = &two};
+    struct ss_models three = {
+        .person = first, .epoch = 8, .person_since = 8, .business_since = 8, .before = &two};
     cr_assert(wake(&three, 0));
     cr_assert_str_eq(user.effects.record.model_version, first->version);
     cr_assert_eq(user.effects.entitlement_count, 0, "what was held by the first is held by it");
@@ -159,16 +154,14 @@ Test(rescore, the_listed_are_told_and_hold_nothing, .init = opted_in, .fini = le
 Test(rescore, nobody_is_told_without_a_grant, .init = opted_in, .fini = let_go)
 {
     helper_count(&user, helper_listing(T0 + DAY(2), SS_LISTED, "c"));
-    helper_count(&user,
-                 helper_consent(T0 + DAY(2), SS_CONSENT_WITHDRAWN, SS_PURPOSE_SCORING, ""));
+    helper_count(&user, helper_consent(T0 + DAY(2), SS_CONSENT_WITHDRAWN, SS_PURPOSE_SCORING, ""));
     cr_assert_eq(ss_wake_at(&two, &user.state), SS_WAKE_NEVER);
     cr_assert_not(wake(&two, T0 + DAY(9)));
 }
 
 Test(rescore, subscribers_are_told_as_of_any_record, .init = opted_in, .fini = let_go)
 {
-    helper_count(&user,
-                 helper_consent(T0 + DAY(2), SS_CONSENT_GRANTED, SS_PURPOSE_SHARE, "hotel"));
+    helper_count(&user, helper_consent(T0 + DAY(2), SS_CONSENT_GRANTED, SS_PURPOSE_SHARE, "hotel"));
     cr_assert(wake(&two, 0));
     cr_assert_eq(user.effects.told_count, 1);
     cr_assert_eq(user.effects.told[0], ss_subscriber_hash(helper_text("hotel")));

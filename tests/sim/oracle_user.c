@@ -168,8 +168,8 @@ static void publish(struct oracle *oracle, struct ss_user_state *state,
     published->score = (int16_t)score.score;
     published->tier = (uint8_t)score.tier;
     if (!told && before != SS_STANDING_NONE)
-        published->benefits = under_other_names(sim_model_of(oracle->world, state), model,
-                                                published->benefits);
+        published->benefits =
+            under_other_names(sim_model_of(oracle->world, state), model, published->benefits);
     published->epoch = oracle->epoch;
     move_benefits(published, benefits_of(model, &score, published->benefits), effect);
 }
@@ -302,10 +302,10 @@ void oracle_rescore(struct oracle *oracle, struct oracle_user *user,
                     const struct ss_score_view *told)
 {
     const struct ss_published *published = &user->state.published;
-    const char *why = !user->state.consents.scoring          ? "is not scored"
-                      : published->epoch == oracle->epoch    ? "was told already"
-                      : user->silent_count > 0               ? "had an event before it"
-                      : told->as_of_ms != published->as_of_ms ? "stands at another as_of"
+    const char *why = !user->state.consents.scoring             ? "is not scored"
+                      : published->epoch == oracle->epoch       ? "was told already"
+                      : user->silent_count > 0                  ? "had an event before it"
+                      : told->as_of_ms != published->as_of_ms   ? "stands at another as_of"
                       : told->clock_ms != published->horizon_ms ? "stands at another horizon"
                                                                 : NULL;
     if (why)

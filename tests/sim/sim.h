@@ -249,8 +249,8 @@ struct sim_world {
     bool static_members;
     const struct ss_model *model; /* what is structural is the same in all */
     struct ss_model *other;
-    /* The topic of models: those up to epoch_count - 1 are in it, of the two models in turn. In most
-     * seeds the first stays; the others draw from randomness of their own. */
+    /* The topic of models: those up to epoch_count - 1 are in it, of the two models in turn. In
+     * most seeds the first stays; the others draw from randomness of their own. */
     struct ss_models epochs[SIM_EPOCHS_MAX];
     int32_t epoch_count, epochs_to_come;
     int to_epoch; /* counts down */
@@ -331,6 +331,7 @@ void sim_models_init(struct sim_world *world);
 void sim_models_tick(struct sim_world *world);
 void sim_models_session(struct sim_session *session);
 const struct ss_models *sim_models_live(void *session);
+size_t sim_models_slice(struct sim_world *world); /* users told in one transaction */
 /* Of which the user was told last. */
 const struct ss_model *sim_model_of(const struct sim_world *world,
                                     const struct ss_user_state *state);

@@ -64,6 +64,11 @@ const struct ss_models *sim_models_live(void *arg)
     return &world->epochs[session->epoch_seen];
 }
 
+size_t sim_models_slice(struct sim_world *world)
+{
+    return 1 + draw(world, 8);
+}
+
 const struct ss_model *sim_model_of(const struct sim_world *world,
                                     const struct ss_user_state *state)
 {

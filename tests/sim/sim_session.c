@@ -55,6 +55,7 @@ static void open_worker(struct sim_session *session)
                    .retry_ms = 100,
                    .wake_interval_ms = (int)sim_below(world, 200),
                    .heartbeat_ms = sim_chance(world, 500) ? SIM_DAY_MS / 4 : 0,
+                   .sweep_users_max = sim_models_slice(world),
                    .restore_save_records = 1 + sim_below(world, 30)},
         .stats = &session->stats,
         .stop = &session->stop,
