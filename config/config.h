@@ -74,6 +74,7 @@ struct ss_config {
     int64_t clock_wake_interval_ms;
 
     int64_t batch_records_max, batch_wait_ms;
+    int64_t batch_rescore_users_max;
     int64_t memory_fetch_bytes_max, cache_bytes_max; /* per worker */
     int64_t restore_timeout_ms;
 

@@ -138,6 +138,9 @@ const struct ss_option ss_options[] = {
         "commit before is through, so a transaction holds what has come in meanwhile."),
     INTEGER("batch.wait_ms", batch_wait_ms, 0, 1000, "5",
         "How long a worker waits for the first record of a batch before it looks after other things."),
+    INTEGER("batch.rescore_users_max", batch_rescore_users_max, 1, 100000, "500",
+        "After a change of the live model: how many users a partition tells of it in one transaction. Between two "
+        "of these, events have their turn: fewer keep their latency down, more are through sooner."),
     INTEGER("memory.fetch_bytes_max", memory_fetch_bytes_max, MIB, 16384 * MIB, "67108864",
         "The most bytes of fetched records waiting in a worker's queues, over all of its partitions "
         "(64 MiB)."),

@@ -22,6 +22,11 @@ static struct ss_mark some_mark(uint64_t seed)
             mark.counts[i].outcomes[o] = (int64_t)(random_next(&seed) % 1000);
         mark.positions[i] = (int64_t)(random_next(&seed) % 1000000);
     }
+    mark.epoch = (int32_t)(random_next(&seed) % 300);
+    mark.swept = (int32_t)(random_next(&seed) % 300);
+    mark.sweep_next = (uint32_t)random_next(&seed);
+    mark.sweep_groups = (uint32_t)random_next(&seed);
+    mark.rescored = (int64_t)(random_next(&seed) >> 20);
     return mark;
 }
 
@@ -62,11 +67,26 @@ Test(changelog, the_largest_mark_fits)
     memset(&mark, 0x80, sizeof mark);
     memset(mark.model_version, 'm', sizeof mark.model_version - 1);
     mark.model_version[sizeof mark.model_version - 1] = '\0';
-    mark.partition_count = INT32_MAX;
+    mark.partition_count = mark.epoch = mark.swept = INT32_MAX;
     size_t size = ss_mark_pack(&mark, bytes);
     cr_assert(size <= sizeof bytes);
     cr_assert_eq(ss_mark_unpack((struct ss_bytes){bytes, size}, &copy, NULL), SS_OK);
     cr_assert_eq(copy.counts[6].outcomes[3], mark.counts[6].outcomes[3]);
+}
+
+/* Written before models could be replaced. */
+Test(changelog, marks_of_format_1_are_read)
+{
+    struct ss_mark mark = some_mark(1), copy;
+    uint8_t bytes[SS_MARK_PACKED_MAX];
+    mark.epoch = mark.swept = 0;
+    mark.sweep_next = mark.sweep_groups = 0;
+    mark.rescored = 0;
+    size_t size = ss_mark_pack(&mark, bytes) - 5; /* each zero is a byte */
+    bytes[0] = 1;
+    cr_assert_eq(ss_mark_unpack((struct ss_bytes){bytes, size}, &copy, NULL), SS_OK);
+    cr_assert_eq(memcmp(&mark, &copy, sizeof copy), 0);
+    cr_assert_eq(ss_mark_unpack((struct ss_bytes){bytes, size + 1}, &copy, NULL), SS_STOP);
 }
 
 Test(changelog, what_is_no_mark_stops_us)
