@@ -177,7 +177,8 @@ const struct ss_option ss_options[] = {
         "one there."),
 
     PATH("model.file", model_file,
-        "The scoring model; by default the one built in (`config/model.yaml`). See `docs/model.md`."),
+        "The scoring model that a new deployment begins with; by default the one built in (`config/model.yaml`). Later "
+        "ones come by `sesame rescore`, and go before this. See `docs/model.md` and `docs/operations.md`."),
     PATH("model.business_file", business_model_file,
         "The scoring model of small businesses, which are users whose ACCOUNT_OPENED says so. By default they "
         "are scored as persons are. What stands under `structural` must be the same in both."),

@@ -12,7 +12,7 @@ from history import History
 from stack import TREE
 from waiting import wait_until
 
-USERS = 6000
+USERS = 3000
 SLOW = {"batch": {"records_max": 100, "rescore_users_max": 20}}  # so that a kill meets one under way
 
 
@@ -58,15 +58,15 @@ def scored_before(users, version):
 def test_changed_under_load_and_kills(bus, engine, feed, tmp_path):
     history = History(USERS, seed=41)
     feed.send(history.consents())
-    feed.send(history.events(6000))
+    feed.send(history.events(3000))
     engine.drain()
     before = check_sequences(bus.read(engine.config["topics"]["scores"]))
     opted_in = {user for user, values in before.items() if values[-1]["kind"] != "OPT_OUT"}
     old = next(iter(before.values()))[0]["model_version"]
 
-    feed.send(history.events(4000))  # a backlog that the change has to share the engine with
+    feed.send(history.events(2500))  # a backlog that the change has to share the engine with
     process = engine.start("run", changes=SLOW)
-    wait_consumed(bus, engine, ends_total(bus, engine) - 3500, process)
+    wait_consumed(bus, engine, ends_total(bus, engine) - 2200, process)
     said = engine.run("rescore", "--model", str(weights(tmp_path)), "--no-wait").stdout
     new = re.search(r"model (challenger-[0-9a-f]{16}) is live from now on \(epoch 1\)", said)[1]
     unfinished = 0
