@@ -383,7 +383,7 @@ Test(registry, embedded)
     }
     cr_expect_eq(ss_registry_plan(registry, SS_BILLS, 1, &plan, &err), SS_DROP);
     cr_expect_eq(ss_registry_schema(registry, 0, &json, &err), SS_DROP);
-    cr_expect_eq(ss_registry_schema(registry, 10, &json, &err), SS_DROP);
+    cr_expect_eq(ss_registry_schema(registry, 11, &json, &err), SS_DROP);
     cr_expect_eq(
         ss_registry_register(registry, "scores-value", ss_schema_of_output(SS_SCORES), &id, &err),
         SS_OK);
