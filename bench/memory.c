@@ -41,7 +41,7 @@ static struct {
 } options = {300000, 100, 16, 14, 96, 4, 0, 2000, 0, 0};
 
 static struct ss_model model;
-static const struct ss_models models = {&model, NULL};
+static const struct ss_models models = {.person = &model};
 static const struct ss_sealer *sealer;
 
 static void must(enum ss_status status, const struct ss_error *err)

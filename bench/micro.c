@@ -34,7 +34,7 @@ static size_t packed_size[USERS];
 static char user_ids[USERS][SS_USER_ID_MAX];
 static uint32_t user_id_size[USERS];
 static struct ss_model model;
-static const struct ss_models models = {&model, NULL};
+static const struct ss_models models = {.person = &model};
 static struct ss_plan *plans[SS_INPUT_COUNT];
 static struct ss_buffer encoded;
 static struct ss_cache *cache;

@@ -62,7 +62,7 @@ static void make_states(const struct ss_model *model)
     };
     struct ss_population *population;
     struct ss_population_event next;
-    const struct ss_models models = {model, NULL};
+    const struct ss_models models = {.person = model};
     struct ss_effects effects;
     enum ss_refusal refusal;
     struct ss_error err;
@@ -216,7 +216,7 @@ static void restore_all(struct ss_store *store, const struct ss_model *model)
     struct ss_worker_config config = {
         .bus = &bus,
         .store = store,
-        .models = {model, NULL},
+        .models = {.person = model},
         .clock = {now_ms, NULL},
         .limits = {.cache_bytes_max = 64u << 20, .delete_retention_ms = SS_DAY_MS},
         .stats = &stats,

@@ -1,5 +1,6 @@
 /* cmd_schemas.c - registers the schemas of all topics, with BACKWARD compatibility. */
 #include "cli/command.h"
+#include "schemas/model_record.h"
 #include "schemas/registry.h"
 
 #include <getopt.h>
@@ -49,6 +50,8 @@ static int register_all(const struct ss_config *config)
         if (ss_schema_of_output((enum ss_output)output))
             status = register_schema(registry, outputs[output],
                                      ss_schema_of_output((enum ss_output)output), &err);
+    if (status == SS_OK)
+        status = register_schema(registry, config->models_topic, ss_schema_of_models(), &err);
     for (int i = 0; status == SS_OK && i < config->subscriber_count; i++) {
         char *json = NULL;
         status = ss_schema_of_subscriber(config->subscribers[i].fields, &json, &err);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REST_COUNT = 5, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS_MAX };
+enum { REST_COUNT = 6, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS_MAX };
 enum { TIMEOUT_MS = 60000, HEADERS_BYTES = 65536 };
 
 struct numbers {
@@ -65,6 +65,8 @@ static int create(const struct ss_config *config)
                                               {"segment.ms", numbers.ranks_segment},
                                               {"min.compaction.lag.ms", numbers.ranks_history},
                                               {"min.cleanable.dirty.ratio", "0.1"}};
+    /* One partition: the order of activations is what counts. A key is never written twice. */
+    const struct ss_kafka_property models[] = {{"cleanup.policy", "compact"}};
     const struct {
         const char *name;
         struct ss_kafka_properties properties;
@@ -74,6 +76,7 @@ static int create(const struct ss_config *config)
         {config->dead_letters_topic, {dead_letters, sizeof dead_letters / sizeof dead_letters[0]}},
         {config->state_topic, {state, sizeof state / sizeof state[0]}},
         {config->ranks_topic, {ranks, sizeof ranks / sizeof ranks[0]}},
+        {config->models_topic, {models, sizeof models / sizeof models[0]}},
     };
     /* What a subscriber has to forget must leave its topic in the same time. */
     const struct ss_kafka_properties shared = {state, sizeof state / sizeof state[0]};
@@ -89,7 +92,8 @@ static int create(const struct ss_config *config)
         topics[count++] =
             (struct ss_kafka_topic){.name = config->subscribers[i].topic, .config = shared};
     for (size_t i = 0; i < count; i++) {
-        bool single = topics[i].name == config->ranks_topic;
+        bool single =
+            topics[i].name == config->ranks_topic || topics[i].name == config->models_topic;
         topics[i].partitions = single ? 1 : (int32_t)config->topic_partitions;
         topics[i].replication = (int)config->topic_replication;
     }

@@ -64,6 +64,7 @@ struct ss_config {
 
     char *input_topics[SS_INPUT_COUNT];
     char *scores_topic, *entitlements_topic, *dead_letters_topic, *state_topic, *ranks_topic;
+    char *models_topic;
     int64_t topic_partitions, topic_replication; /* for `topics create` */
     int64_t scores_retention_ms;
     int64_t state_segment_ms, state_max_compaction_lag_ms, state_delete_retention_ms;
@@ -74,6 +75,7 @@ struct ss_config {
     int64_t clock_wake_interval_ms;
 
     int64_t batch_records_max, batch_wait_ms;
+    int64_t batch_rescore_users_max;
     int64_t memory_fetch_bytes_max, cache_bytes_max; /* per worker */
     int64_t restore_timeout_ms;
 

@@ -1,6 +1,7 @@
 #include "config/models.h"
 
 #include "config/model_file.h"
+#include "config/yaml_tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,31 @@ enum ss_status ss_models_load(const char *person_file, const char *business_file
     }
     if (status != SS_OK)
         ss_models_free(models);
+    return status;
+}
+
+enum ss_status ss_model_load_text(const char *path, struct ss_model *model, char **text,
+                                  size_t *size, struct ss_error *err)
+{
+    enum ss_status status = SS_OK;
+    *text = NULL;
+    if (path) {
+        status = ss_yaml_read_file(path, text, size, err);
+    } else {
+        struct ss_bytes built_in = ss_model_default_text();
+        *size = built_in.size;
+        *text = malloc(built_in.size);
+        if (*text)
+            memcpy(*text, built_in.data, built_in.size);
+        else
+            status = ss_fail(err, SS_STOP, "out of memory for a model");
+    }
+    if (status == SS_OK)
+        status = ss_model_parse(*text, *size, path ? path : "built-in model.yaml", model, err);
+    if (status != SS_OK) {
+        free(*text);
+        *text = NULL;
+    }
     return status;
 }
 

@@ -100,8 +100,11 @@ const struct ss_option ss_options[] = {
         "Internal: the state changelog, compacted. The durable form of all state; Redis is a view of it."),
     TOPIC("topics.ranks", ranks_topic, "sesame-ranks",
         "Internal: histograms of scores, from which percentiles are computed. One partition, compacted."),
+    TOPIC("topics.models", models_topic, "sesame-models",
+        "Internal: every model that was ever live, by version, and since when; compacted, of one partition. "
+        "Which model is live is said there, and changed by `sesame rescore`."),
     INTEGER("topics.partitions", topic_partitions, 1, 10000, "4",
-        "Partitions of every topic but `topics.ranks`, for `sesame topics create`. Part of the state's identity: it cannot "
+        "Partitions of every topic but `topics.ranks` and `topics.models`, for `sesame topics create`. Part of the state's identity: it cannot "
         "be changed later without a rebuild."),
     INTEGER("topics.replication", topic_replication, 1, 16, "1",
         "Replicas of every topic, for `sesame topics create`. 1 suits one broker and a try; "
@@ -147,6 +150,9 @@ const struct ss_option ss_options[] = {
         "commit before is through, so a transaction holds what has come in meanwhile."),
     INTEGER("batch.wait_ms", batch_wait_ms, 0, 1000, "5",
         "How long a worker waits for the first record of a batch before it looks after other things."),
+    INTEGER("batch.rescore_users_max", batch_rescore_users_max, 1, 100000, "500",
+        "After a change of the live model: how many users a partition tells of it in one transaction. Between two "
+        "of these, events have their turn: fewer keep their latency down, more are through sooner."),
     INTEGER("memory.fetch_bytes_max", memory_fetch_bytes_max, MIB, 16384 * MIB, "67108864",
         "The most bytes of fetched records waiting in a worker's queues, over all of its partitions "
         "(64 MiB)."),
@@ -183,7 +189,8 @@ const struct ss_option ss_options[] = {
         "one there."),
 
     PATH("model.file", model_file,
-        "The scoring model; by default the one built in (`config/model.yaml`). See `docs/model.md`."),
+        "The scoring model that a new deployment begins with; by default the one built in (`config/model.yaml`). Later "
+        "ones come by `sesame rescore`, and go before this. See `docs/model.md` and `docs/operations.md`."),
     PATH("model.business_file", business_model_file,
         "The scoring model of small businesses, which are users whose ACCOUNT_OPENED says so. By default they "
         "are scored as persons are. What stands under `structural` must be the same in both."),

@@ -30,7 +30,8 @@ struct ss_sleepers {
     uint32_t groups[SS_SLEEPER_GROUPS_MAX];
     int64_t wake_ms[SS_SLEEPER_GROUPS_MAX]; /* of each group, once the steps are taken */
     int group_count;
-    struct ss_cache *cache; /* scratch */
+    uint32_t sweep_next, sweep_groups; /* where a sweep goes on, of how many groups */
+    struct ss_cache *cache;            /* scratch */
     bool out_of_memory;
 };
 
@@ -47,6 +48,7 @@ struct ss_worker {
     size_t batch_max;  /* records of the next batch: fewer after a failed transaction, then more */
     int32_t wake_next; /* likewise, who is next to be woken */
     int64_t latest_ms; /* no event of the batch in hand moves a clock beyond that */
+    bool sweeping;     /* a partition is: nobody waits for records then */
     bool retrying;     /* the last turn ended in SS_RETRY: said once */
 };
 
@@ -110,6 +112,12 @@ SS_MUST_USE enum ss_status ss_sleepers_transact(struct ss_worker *worker,
 /* When the steps are committed and saved: tells the store when the groups wake next. */
 SS_MUST_USE enum ss_status ss_sleepers_rearm(struct ss_worker *worker,
                                              struct ss_partition *partition, struct ss_error *err);
+/* A new model is in charge: brings those into sleepers who are next to be told, as gather does;
+ * when the steps are taken is noted in the groups as usual. */
+SS_MUST_USE enum ss_status ss_sleepers_sweep(struct ss_worker *worker,
+                                             struct ss_partition *partition, struct ss_error *err);
+/* Notes in the mark that these are done; to be called before the transaction that tells them. */
+void ss_sleepers_swept(struct ss_worker *worker, struct ss_partition *partition);
 void ss_sleepers_reset(struct ss_sleepers *sleepers);
 
 #endif

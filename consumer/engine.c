@@ -4,12 +4,14 @@
 #include "config/models.h"
 #include "consumer/kafka_bus.h"
 #include "consumer/kafka_ranks.h"
+#include "consumer/model_topic.h"
 #include "state/redis_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+enum { MODELS_WAIT_MS = 200 };
 enum { QUIET_MS = 10000 }; /* without a new partition: the group has shared them out */
 
 /* A worker's place in the group, as far as its bus tells: a share of no partitions is not told. */
@@ -34,10 +36,17 @@ struct worker_thread {
 struct ss_engine {
     const struct ss_config *config;
     bool mock;
-    struct ss_models models;
     struct ss_key_ring *keys; /* NULL: states are not sealed */
+    struct ss_models models;  /* the config's: what a new deployment begins with */
+    /* What is live, as sesame-models says: a thread of its own follows that. */
+    struct ss_model_topic *model_topic;
+    const struct ss_models *_Atomic live; /* NULL: not read yet */
+    pthread_t models_thread;
+    bool models_started;
+    enum ss_status models_status;
+    struct ss_error models_error;
     struct ss_registry *registry;
-    uint32_t schema_ids[SS_OUTPUT_COUNT];
+    uint32_t schema_ids[SS_OUTPUT_COUNT], models_schema_id;
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     struct ss_kafka_property *properties;
     struct ss_kafka_access access;
@@ -112,6 +121,9 @@ static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *er
         if (json)
             status = find_schema(engine, topics[output], json, &engine->schema_ids[output], err);
     }
+    if (status == SS_OK)
+        status = find_schema(engine, config->models_topic, ss_schema_of_models(),
+                             &engine->models_schema_id, err);
     for (int i = 0; status == SS_OK && i < config->subscriber_count; i++) {
         const struct ss_subscriber *subscriber = &config->subscribers[i];
         struct ss_worker_subscriber *out = &engine->subscribers[i];
@@ -186,9 +198,137 @@ void ss_engine_close(struct ss_engine *engine)
     for (int i = 0; engine->workers && i < engine->worker_count; i++)
         pthread_mutex_destroy(&engine->workers[i].stats.lock);
     free(engine->workers);
+    ss_model_topic_close(engine->model_topic);
     ss_models_free(&engine->models);
     free(engine->properties);
     free(engine);
+}
+
+/* --- the models' thread --- */
+
+static void pause_models(const struct ss_engine *engine)
+{
+    for (int i = 0; i < 50 && !atomic_load(&engine->stop); i++)
+        nanosleep(&(struct timespec){0, 10 * 1000000L}, NULL);
+}
+
+static bool same_model(const struct ss_model *a, const struct ss_model *b)
+{
+    return !a == !b && (!a || strcmp(a->version, b->version) == 0);
+}
+
+/* Several may do so at once, with other files even: the first in the topic counts for all. */
+static enum ss_status begin_models(struct ss_engine *engine, struct ss_error *err)
+{
+    const struct ss_config *config = engine->config;
+    const struct {
+        const char *file;
+        const struct ss_model *model;
+    } sides[2] = {{config->model_file, engine->models.person},
+                  {config->business_model_file, engine->models.business}};
+    struct ss_model_activation first = {.by = "sesame run"};
+    struct ss_model_text *const texts[2] = {&first.person, &first.business};
+    char *sources[2] = {NULL, NULL};
+    enum ss_status status = SS_OK;
+    for (int i = 0; i < 2 && status == SS_OK; i++) {
+        struct ss_model *again = sides[i].model ? calloc(1, sizeof *again) : NULL;
+        size_t size = 0;
+        if (!sides[i].model)
+            continue;
+        if (!again)
+            return ss_fail(err, SS_STOP, "out of memory for a model");
+        status = ss_model_load_text(sides[i].file, again, &sources[i], &size, err);
+        if (status == SS_OK && !same_model(again, sides[i].model))
+            status = ss_fail(err, SS_STOP, "%s has changed since it was read", sides[i].file);
+        free(again);
+        *texts[i] = (struct ss_model_text){sides[i].model, {sources[i], size}};
+    }
+    bool won = false;
+    if (status == SS_OK)
+        status = ss_model_topic_activate(engine->model_topic, &engine->access,
+                                         engine->models_schema_id, &first, &won, err);
+    if (status == SS_OK && won)
+        ss_info("models", "%s was empty: model %s is live from now on", config->models_topic,
+                engine->models.person->version);
+    free(sources[0]);
+    free(sources[1]);
+    return status;
+}
+
+/* What the config names is what a deployment begins with, and nothing else: else a restart with an
+ * old file would take back what others have put in charge. */
+static void compare_models(const struct ss_engine *engine, const struct ss_models *live)
+{
+    const struct ss_config *config = engine->config;
+    if (same_model(live->person, engine->models.person) &&
+        same_model(live->business, engine->models.business))
+        return;
+    ss_warn("models",
+            "%s says that model %s%s%s is live; the config's %s%s%s is not used. `sesame rescore` "
+            "changes the live model; to silence this, let model.file be the live one's",
+            config->models_topic, live->person->version,
+            live->business ? " with businesses by " : "",
+            live->business ? live->business->version : "", engine->models.person->version,
+            engine->models.business ? " with businesses by " : "",
+            engine->models.business ? engine->models.business->version : "");
+}
+
+static enum ss_status open_models(struct ss_engine *engine, struct ss_error *err)
+{
+    enum ss_status status = SS_OK;
+    if (!engine->model_topic)
+        status = ss_model_topic_open(&engine->access, engine->config->models_topic,
+                                     &engine->model_topic, err);
+    if (status != SS_OK)
+        return status;
+    const struct ss_model_history *history = ss_model_topic_history(engine->model_topic);
+    if (ss_model_history_newest(history) < 0)
+        status = begin_models(engine, err);
+    const char *trouble = ss_model_history_trouble(history);
+    if (status == SS_OK && trouble)
+        return ss_fail(err, SS_STOP, "%s: cannot go on to %s", engine->config->models_topic,
+                       trouble);
+    if (status != SS_OK)
+        return status;
+    compare_models(engine, &ss_model_history_live(history)->models);
+    return SS_OK;
+}
+
+static void *models_main(void *arg)
+{
+    struct ss_engine *engine = arg;
+    struct ss_error *err = &engine->models_error;
+    const struct ss_models *live = NULL;
+    bool said = false;
+    enum ss_status status = SS_RETRY;
+    while (status == SS_RETRY && !atomic_load(&engine->stop)) {
+        status = open_models(engine, err);
+        if (status == SS_RETRY && !said)
+            ss_warn("models", "%s; trying again", err->detail);
+        said |= status == SS_RETRY;
+        if (status == SS_RETRY)
+            pause_models(engine);
+    }
+    while (status != SS_STOP && !atomic_load(&engine->stop)) {
+        const struct ss_models *now =
+            &ss_model_history_live(ss_model_topic_history(engine->model_topic))->models;
+        if (live && now != live)
+            ss_info("models", "model %s is live from now on (epoch %d)", now->person->version,
+                    now->epoch);
+        atomic_store(&engine->live, live = now);
+        status = ss_model_topic_poll(engine->model_topic, MODELS_WAIT_MS, err);
+        if (status == SS_RETRY)
+            pause_models(engine);
+    }
+    engine->models_status = status == SS_STOP ? status : SS_OK;
+    if (status == SS_STOP)
+        atomic_store(&engine->stop, true);
+    return NULL;
+}
+
+static const struct ss_models *live_models(void *arg)
+{
+    return atomic_load(&((struct ss_engine *)arg)->live);
 }
 
 /* --- a worker's thread --- */
@@ -301,6 +441,8 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .ranks = engine->ranks,
         .models = engine->models,
         .keys = &keys,
+        .live = live_models,
+        .live_arg = engine,
         .clock = {system_now_ms, NULL},
         .limits = {.batch_records_max = (size_t)config->batch_records_max,
                    .batch_wait_ms = (int)config->batch_wait_ms,
@@ -313,7 +455,8 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
                    .event_time = config->clock_source == SS_CLOCK_EVENTS,
                    .wake_interval_ms = (int)config->clock_wake_interval_ms,
                    .heartbeat_ms = config->state_heartbeat_ms,
-                   .ranks_interval_ms = config->ranks_interval_ms},
+                   .ranks_interval_ms = config->ranks_interval_ms,
+                   .sweep_users_max = (size_t)config->batch_rescore_users_max},
         .stats = &self->stats,
         .stop = &engine->stop,
     };
@@ -342,6 +485,10 @@ static void *worker_main(void *arg)
 
     while (status == SS_RETRY && !atomic_load(&engine->stop)) {
         note_turn(self);
+        if (!atomic_load(&engine->live)) { /* its own thread says what it waits for */
+            nanosleep(&(struct timespec){0, 10 * 1000000L}, NULL);
+            continue;
+        }
         status = store ? SS_OK : open_store(self, &store, &self->error);
         if (status == SS_RETRY) {
             pause_before_retry(self, "Redis", &self->error, &said);
@@ -377,6 +524,13 @@ enum ss_status ss_engine_start(struct ss_engine *engine, struct ss_error *err)
         return status;
     for (int i = 0; i < engine->worker_count; i++)
         note_turn(&engine->workers[i]);
+    if (engine->mock) {
+        atomic_store(&engine->live, &engine->models);
+    } else if (pthread_create(&engine->models_thread, NULL, models_main, engine)) {
+        return ss_fail(err, SS_STOP, "cannot start the models' thread");
+    } else {
+        engine->models_started = true;
+    }
     for (int i = 0; i < engine->worker_count; i++) {
         if (pthread_create(&engine->workers[i].thread, NULL, worker_main, &engine->workers[i])) {
             ss_engine_stop(engine);
@@ -411,6 +565,13 @@ enum ss_status ss_engine_wait(struct ss_engine *engine, struct ss_error *err)
             *err = worker->error;
         }
     }
+    if (engine->models_started)
+        pthread_join(engine->models_thread, NULL);
+    engine->models_started = false;
+    if (engine->models_status != SS_OK && status == SS_OK) {
+        status = engine->models_status;
+        *err = engine->models_error;
+    }
     return status;
 }
 
@@ -428,6 +589,8 @@ void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
         out->score_records += stats->score_records;
         out->entitlements += stats->entitlements;
         out->shared_records += stats->shared_records;
+        out->rescored += stats->rescored;
+        out->sweeping += stats->sweeping;
         out->transactions += stats->transactions;
         out->restored_records += stats->restored_records;
         out->restoring += stats->restoring;

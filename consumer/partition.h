@@ -28,10 +28,12 @@ struct ss_partition {
     int64_t disputed_positions[SS_INPUT_COUNT];
     int64_t ends[SS_INPUT_COUNT]; /* when the partition was assigned */
     struct ss_cache *cache;
+    const struct ss_models *models; /* in charge: those of the mark's epoch */
     /* Time (promise 10); the clock itself is the mark's. */
     int64_t reached_ms[SS_INPUT_COUNT]; /* event time reached since the assignment; 0: none */
     bool behind[SS_INPUT_COUNT];        /* not read to its end, or in the batch in hand */
     int64_t wake_ms;                    /* nobody is to be woken before; 0: not known yet */
+    bool woke_last;                     /* the last turn of time was a wake, no sweep */
     int64_t woke_at_ms;                 /* when that was last looked up, by our clock */
     int64_t marked_at_ms;               /* when the newest mark was committed, by our clock */
     int64_t ranks_sent_ms;              /* when its histogram was published; 0: not by us */
@@ -53,6 +55,16 @@ void ss_partition_reach(const struct ss_worker_config *config, struct ss_partiti
  * try again. SS_STOP: changelog and committed offsets contradict each other, with what to do. */
 SS_MUST_USE enum ss_status ss_partition_begin(const struct ss_worker_config *config,
                                               struct ss_partition *partition, struct ss_error *err);
+
+/* The newest models there are. */
+const struct ss_models *ss_worker_models(const struct ss_worker_config *config);
+/* Between transactions: puts them in charge. The next mark says so. */
+void ss_partition_follow(const struct ss_worker_config *config, struct ss_partition *partition);
+/* Somebody may not have been told yet of the models in charge. */
+static inline bool ss_partition_sweeping(const struct ss_partition *partition)
+{
+    return partition->mark.swept < partition->mark.epoch;
+}
 
 /* Writes what is outstanding. SS_RETRY: still outstanding. SS_GIVE_UP: begin again. */
 SS_MUST_USE enum ss_status ss_partition_save(const struct ss_worker_config *config,

@@ -11,7 +11,9 @@
 
 #include <stdlib.h>
 
-enum { USERS_MAX = 2000 }; /* in one transaction, but for the last group's */
+/* In one transaction, but for the last group's. Events wait for a slice of a sweep, so it is short.
+ */
+enum { USERS_MAX = 2000, SWEEP_USERS = 500, SWEEP_WALKS_MAX = 32 };
 
 void ss_sleepers_reset(struct ss_sleepers *sleepers)
 {
@@ -49,17 +51,64 @@ static struct ss_bytes id_of(const struct ss_sleepers *sleepers, size_t i)
                              user->user_id_size};
 }
 
+static void begin_gathering(struct ss_sleepers *sleepers, struct ss_partition *partition)
+{
+    sleepers->ids.size = 0;
+    sleepers->count = 0;
+    sleepers->group_count = 0;
+    sleepers->cache = partition->cache;
+    sleepers->out_of_memory = false;
+}
+
+static enum ss_status fail_memory(struct ss_error *err)
+{
+    return ss_fail(err, SS_STOP, "out of memory for those to be woken");
+}
+
+enum ss_status ss_sleepers_sweep(struct ss_worker *worker, struct ss_partition *partition,
+                                 struct ss_error *err)
+{
+    struct ss_sleepers *sleepers = &worker->sleepers;
+    struct ss_store *store = worker->config.store;
+    uint32_t next = partition->mark.sweep_next, groups = partition->mark.sweep_groups;
+    const size_t most = worker->config.limits.sweep_users_max;
+    const size_t users_max = most ? most : SWEEP_USERS;
+    begin_gathering(sleepers, partition);
+    for (int walks = 0;
+         walks == 0 || (walks < SWEEP_WALKS_MAX && next < groups && sleepers->count < users_max);
+         walks++) {
+        uint32_t now;
+        enum ss_status status = store->ops->walk(store, partition->number, &partition->saved, next,
+                                                 &next, &now, on_sleeper, sleepers, err);
+        if (status != SS_OK)
+            return status;
+        if (sleepers->out_of_memory)
+            return fail_memory(err);
+        if (now != groups && groups > 0)
+            next = 0; /* users have changed places: from the first again */
+        groups = now;
+    }
+    sleepers->sweep_next = next;
+    sleepers->sweep_groups = groups;
+    return SS_OK;
+}
+
+void ss_sleepers_swept(struct ss_worker *worker, struct ss_partition *partition)
+{
+    struct ss_mark *mark = &partition->mark;
+    mark->sweep_next = worker->sleepers.sweep_next;
+    mark->sweep_groups = worker->sleepers.sweep_groups;
+    if (mark->sweep_next == mark->sweep_groups)
+        mark->swept = mark->epoch;
+}
+
 enum ss_status ss_sleepers_gather(struct ss_worker *worker, struct ss_partition *partition,
                                   struct ss_error *err)
 {
     struct ss_sleepers *sleepers = &worker->sleepers;
     struct ss_store *store = worker->config.store;
     struct ss_wake_group found;
-    sleepers->ids.size = 0;
-    sleepers->count = 0;
-    sleepers->group_count = 0;
-    sleepers->cache = partition->cache;
-    sleepers->out_of_memory = false;
+    begin_gathering(sleepers, partition);
     do {
         enum ss_status status =
             store->ops->wakes(store, partition->number, &partition->saved, partition->mark.clock_ms,
@@ -67,7 +116,7 @@ enum ss_status ss_sleepers_gather(struct ss_worker *worker, struct ss_partition 
         if (status != SS_OK)
             return status;
         if (sleepers->out_of_memory)
-            return ss_fail(err, SS_STOP, "out of memory for those to be woken");
+            return fail_memory(err);
         partition->wake_ms = found.found                 ? found.wake_ms
                              : sleepers->group_count > 0 ? 0
                                                          : SS_WAKE_NEVER;
@@ -90,7 +139,7 @@ enum ss_status ss_sleepers_due(struct ss_worker *worker, struct ss_partition *pa
         int64_t *wake_ms = &sleepers->wake_ms[sleepers->users[i].group];
         struct ss_user_state state;
         status = ss_transact_state(worker, partition, id_of(sleepers, i), &state, err);
-        int64_t at_ms = status == SS_OK ? ss_wake_at(&worker->config.models, &state) : 0;
+        int64_t at_ms = status == SS_OK ? ss_wake_at(partition->models, &state) : 0;
         if (at_ms < *wake_ms)
             *wake_ms = at_ms;
         *due |= at_ms <= partition->mark.clock_ms;

@@ -104,9 +104,9 @@ static enum ss_status put_state(struct ss_worker *worker, struct ss_partition *p
 {
     uint8_t bytes[SS_SEALED_MAX];
     /* By the days of the mark before: within the transaction nobody else knows them. */
-    ss_forget(&worker->config.models, state, partition->days);
+    ss_forget(partition->models, state, partition->days);
     struct ss_bytes stored = ss_stored_write(worker->config.keys, user_id, state, bytes);
-    int64_t wake_ms = ss_wake_at(&worker->config.models, state);
+    int64_t wake_ms = ss_wake_at(partition->models, state);
     if (wake_ms < partition->wake_ms)
         partition->wake_ms = wake_ms;
     if (!ss_cache_put(partition->cache, user_id, stored, wake_ms))
@@ -115,17 +115,28 @@ static enum ss_status put_state(struct ss_worker *worker, struct ss_partition *p
 }
 
 /* Whatever time has done to this user by now, before anything else happens to it. */
-static enum ss_status take_steps(struct ss_worker *worker, struct ss_bytes user_id,
-                                 struct ss_user_state *state, const struct ss_context *context,
-                                 bool *stepped, struct ss_error *err)
+static enum ss_status take_steps(struct ss_worker *worker, struct ss_partition *partition,
+                                 struct ss_bytes user_id, struct ss_user_state *state,
+                                 const struct ss_context *context, bool *stepped,
+                                 struct ss_error *err)
 {
     struct ss_effects effects;
     const struct ss_text user = {user_id.data, (uint32_t)user_id.size};
     enum ss_status status = SS_OK;
     *stepped = false;
-    while (status == SS_OK && ss_wake(&worker->config.models, state, user, context, &effects)) {
+    if (!ss_wake_known(partition->models, state))
+        return ss_fail(err, SS_STOP,
+                       "partition %d: a user still holds benefits of the model of epoch %d, which "
+                       "is not known: either sesame-models was lost, or this version cannot read "
+                       "it. Let the version that can finish `sesame rescore` first",
+                       partition->number, state->published.epoch);
+    while (status == SS_OK && ss_wake(partition->models, state, user, context, &effects)) {
         *stepped = true;
-        status = ss_rank_effects(worker, worker->partitions[context->partition], &effects, err);
+        if (effects.has_record && effects.record.kind == SS_KIND_RESCORE) {
+            partition->mark.rescored++;
+            worker->delta.rescored++;
+        }
+        status = ss_rank_effects(worker, partition, &effects, err);
         if (status == SS_OK)
             status = send_effects(worker, context->partition, user_id, &effects, err);
     }
@@ -142,7 +153,7 @@ enum ss_status ss_transact_steps(struct ss_worker *worker, struct ss_partition *
     memcpy(context.positions, partition->mark.positions, sizeof context.positions);
     enum ss_status status = ss_transact_state(worker, partition, user_id, &state, err);
     if (status == SS_OK)
-        status = take_steps(worker, user_id, &state, &context, &stepped, err);
+        status = take_steps(worker, partition, user_id, &state, &context, &stepped, err);
     if (status != SS_OK || !stepped)
         return status;
     partition->touched = true;
@@ -161,7 +172,7 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
 {
     struct ss_partition *partition = item->partition;
     const struct ss_record *record = item->record;
-    const struct ss_models *models = &worker->config.models;
+    const struct ss_models *models = partition->models;
     struct ss_user_state state;
     struct ss_effects effects;
     struct ss_context context = {
@@ -183,7 +194,7 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
         memcpy(context.positions, partition->mark.positions, sizeof context.positions);
         enum ss_status status = ss_transact_state(worker, partition, record->key, &state, err);
         if (status == SS_OK) /* before the event, and before its position */
-            status = take_steps(worker, record->key, &state, &context, &stepped, err);
+            status = take_steps(worker, partition, record->key, &state, &context, &stepped, err);
         if (status != SS_OK)
             return status;
         context.positions[record->input] = record->offset + 1;

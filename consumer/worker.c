@@ -67,7 +67,7 @@ void ss_worker_close(struct ss_worker *worker)
 static void publish_assignment(struct ss_worker *worker)
 {
     struct ss_worker_stats *stats = worker->config.stats;
-    int32_t assigned = 0, ready = 0, caught_up = 0;
+    int32_t assigned = 0, ready = 0, caught_up = 0, sweeping = 0;
     for (int32_t p = 0; p < worker->config.bus->partition_count; p++) {
         const struct ss_partition *partition = worker->partitions[p];
         if (!partition)
@@ -77,11 +77,14 @@ static void publish_assignment(struct ss_worker *worker)
             continue;
         ready++;
         caught_up += ss_partition_caught_up(&worker->config, partition);
+        sweeping += ss_partition_sweeping(partition);
     }
+    worker->sweeping = sweeping > 0;
     pthread_mutex_lock(&stats->lock);
     stats->assigned = assigned;
     stats->ready = ready;
     stats->caught_up = caught_up;
+    stats->sweeping = sweeping;
     pthread_mutex_unlock(&stats->lock);
 }
 
@@ -255,6 +258,7 @@ static void add_stats(struct ss_worker *worker)
     stats->score_records += delta->score_records;
     stats->entitlements += delta->entitlements;
     stats->shared_records += delta->shared_records;
+    stats->rescored += delta->rescored;
     stats->transactions++;
     pthread_mutex_unlock(&stats->lock);
 }
@@ -326,11 +330,26 @@ static enum ss_status process(struct ss_worker *worker, const struct ss_poll *po
 
 /* --- time --- */
 
+/* Everything is dropped if the transaction fails. */
+static enum ss_status take_due_steps(struct ss_worker *worker, struct ss_partition *partition,
+                                     struct ss_error *err)
+{
+    memset(&worker->delta, 0, sizeof worker->delta);
+    enum ss_status status = ss_sleepers_transact(worker, partition, err);
+    if (status != SS_OK) {
+        drop_all(worker);
+        return status == SS_STOP ? status : SS_RETRY;
+    }
+    add_stats(worker);
+    return save_touched(worker, err);
+}
+
 /* Promise 10. What is due of one partition: in the order of the groups' instants, and each user's
  * steps in theirs. */
 static enum ss_status wake_partition(struct ss_worker *worker, struct ss_partition *partition,
                                      struct ss_error *err)
 {
+    const int32_t number = partition->number;
     bool due = false;
     enum ss_status status = ss_sleepers_gather(worker, partition, err);
     if (status == SS_OK)
@@ -342,14 +361,9 @@ static enum ss_status wake_partition(struct ss_worker *worker, struct ss_partiti
         return SS_OK;
     }
     if (status == SS_OK && due) {
-        memset(&worker->delta, 0, sizeof worker->delta);
-        status = ss_sleepers_transact(worker, partition, err);
-        if (status != SS_OK) {
-            drop_all(worker);
-            return status == SS_STOP ? status : SS_RETRY;
-        }
-        add_stats(worker);
-        status = save_touched(worker, err);
+        status = take_due_steps(worker, partition, err);
+        if (!worker->partitions[number])
+            return status;
     }
     ss_cache_trim(partition->cache);
     if (status == SS_OK && !partition->broken)
@@ -377,6 +391,42 @@ static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *p
     }
     add_stats(worker);
     return save_touched(worker, err);
+}
+
+/* A new model is in charge: tells the next of those to whom nothing else has happened since. Each
+ * is told once, for the state says of which model its user was told last; where the sweep has come
+ * to is in the mark. */
+static enum ss_status sweep_partition(struct ss_worker *worker, struct ss_partition *partition,
+                                      struct ss_error *err)
+{
+    const int32_t number = partition->number;
+    bool due = false;
+    enum ss_status status = ss_sleepers_sweep(worker, partition, err);
+    if (status == SS_OK)
+        status = ss_sleepers_due(worker, partition, &due, err);
+    if (status == SS_GIVE_UP) {
+        ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
+                worker->config.index, number, err->detail);
+        partition->broken = true;
+        return SS_OK;
+    }
+    if (status != SS_OK)
+        return status;
+    ss_sleepers_swept(worker, partition);
+    const bool over = !ss_partition_sweeping(partition);
+    if (due)
+        status = take_due_steps(worker, partition, err);
+    else if (over)
+        status = heartbeat(worker, partition, err); /* so that it is known to be over */
+    partition = worker->partitions[number];
+    if (!partition)
+        return status;
+    ss_cache_trim(partition->cache);
+    if (status == SS_OK && over)
+        ss_info("worker", "worker %d partition %d: all %lld users are told of model %s",
+                worker->config.index, number, (long long)partition->mark.rescored,
+                partition->models->person->version);
+    return status == SS_GIVE_UP ? SS_OK : status;
 }
 
 static bool wakes_now(const struct ss_worker *worker, const struct ss_partition *partition,
@@ -407,15 +457,21 @@ static enum ss_status pass_time(struct ss_worker *worker, bool *idle, struct ss_
         ss_partition_tick(&worker->config, partition);
         if (!next && !partition->unsaved && partition->has_saved &&
             (wakes_now(worker, partition, now_ms) || beats_now(worker, partition, now_ms) ||
-             ss_rank_due(worker, partition)))
+             ss_rank_due(worker, partition) || ss_partition_sweeping(partition)))
             next = partition;
     }
     if (!next)
         return SS_OK;
     *idle = false;
     worker->wake_next = (next->number + 1) % count;
-    if (!wakes_now(worker, next, now_ms))
+    bool wakes = wakes_now(worker, next, now_ms);
+    if (ss_partition_sweeping(next) && (next->woke_last || !wakes)) {
+        next->woke_last = false;
+        return sweep_partition(worker, next, err);
+    }
+    if (!wakes)
         return heartbeat(worker, next, err);
+    next->woke_last = true;
     next->woke_at_ms = now_ms;
     return wake_partition(worker, next, err);
 }
@@ -485,6 +541,15 @@ static enum ss_status drain_partitions(struct ss_worker *worker, struct ss_error
     return status;
 }
 
+static void follow_models(struct ss_worker *worker)
+{
+    for (int32_t p = 0; p < worker->config.bus->partition_count; p++) {
+        struct ss_partition *partition = worker->partitions[p];
+        if (partition && !partition->broken)
+            ss_partition_follow(&worker->config, partition);
+    }
+}
+
 static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error *err)
 {
     struct ss_bus *bus = worker->config.bus;
@@ -497,8 +562,10 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
     enum ss_status mending = mend_partitions(worker, &mended, err);
     if (mending == SS_STOP)
         return mending;
+    follow_models(worker);
     enum ss_status status = bus->ops->poll(
-        bus, worker->batch_max, mended ? 0 : worker->config.limits.batch_wait_ms, &poll, &poll_err);
+        bus, worker->batch_max,
+        mended || worker->sweeping ? 0 : worker->config.limits.batch_wait_ms, &poll, &poll_err);
     if (status == SS_OK) {
         *idle = poll.event == SS_BUS_NOTHING && !mended;
         switch (poll.event) {

@@ -46,6 +46,7 @@ struct ss_worker_limits {
     int wake_interval_ms;      /* how often who is to be woken is looked for, while some are due */
     int64_t heartbeat_ms;      /* a changelog partition gets a mark that often; 0: never */
     int64_t ranks_interval_ms; /* a partition publishes its histogram that often, if it changes */
+    size_t sweep_users_max;    /* told of a new model in one transaction; 0: 500 */
     size_t restore_save_records; /* states a restore gathers before it saves; 0: 50,000 */
 };
 
@@ -55,6 +56,7 @@ struct ss_worker_stats {
     struct ss_counts counts[SS_INPUT_COUNT];
     int64_t score_records, entitlements, transactions;
     int64_t shared_records;   /* to subscribers, tombstones included */
+    int64_t rescored;         /* of the score records: of kind RESCORE */
     int64_t restored_records; /* changelog records read by restores */
     int32_t restoring;        /* partitions now being restored */
     int64_t restore_done;     /* changelog offsets behind these restores, */
@@ -62,6 +64,7 @@ struct ss_worker_stats {
     int32_t assigned;         /* partitions owned */
     int32_t ready;            /* of these, restored and flowing */
     int32_t caught_up;        /* of these, everything read that was there at assignment */
+    int32_t sweeping;         /* of these, some may not have been told of a new model yet */
     int64_t rebalances;
 };
 
@@ -80,6 +83,11 @@ struct ss_worker_config {
     struct ss_ranks *ranks; /* NULL: records say nothing of ranks, no histogram is published */
     struct ss_models models;
     struct ss_keys *keys; /* of the stored states, this worker's; NULL: they are not sealed */
+    /* Where models are replaced while the engine runs: the newest pair, which outlives the worker.
+     * Looked at between transactions; a pair that is older than the last is not gone back to. NULL:
+     * `models` always. */
+    const struct ss_models *(*live)(void *arg);
+    void *live_arg;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;

@@ -16,7 +16,7 @@ struct ss_registry;
 
 struct ss_registry_config {
     const char *url;        /* http(s)://host:port[/path]; "embedded:" answers from the binary's own
-                               schemas, ids 1.. in the order of inputs then outputs,
+                               schemas, ids 1.. in the order of inputs, outputs, models,
                                those of subscribers as schemas/subscriber_schema.h says; no network */
     const char *basic_auth; /* "user:password", or NULL */
     const char *ca_file;    /* NULL: the system's */

@@ -77,13 +77,20 @@ void ss_score_compute(const struct ss_model *model, const struct ss_user_state *
                       int64_t as_of_ms, int64_t clock_ms, struct ss_score *score);
 
 #define SS_WAKE_NEVER INT64_MAX
+#define SS_WAKE_NOW   INT64_C(-1) /* before any clock */
 
 /* When time alone will next have something to do for this user: a bill falls due, or the interval
- * of AGED is over. On the partition's clock; SS_WAKE_NEVER for who is not scored. */
+ * of AGED is over. On the partition's clock; SS_WAKE_NEVER for who is not scored, SS_WAKE_NOW where
+ * the model was replaced since the user was last told. */
 int64_t ss_wake_at(const struct ss_models *models, const struct ss_user_state *state);
 
+/* Whether the model is known under which the user holds what is held: else nothing of it could be
+ * revoked by name. */
+bool ss_wake_known(const struct ss_models *models, const struct ss_user_state *state);
+
 /* Takes the earliest step that ss_wake_at names, if the clock has reached it: state moves on to
- * that instant, and *effects says what to publish (kind OVERDUE or AGED), which may be nothing.
+ * that instant, and *effects says what to publish (kind OVERDUE or AGED, which may be nothing, or
+ * RESCORE). Requires ss_wake_known.
  * False, and nothing has changed, where there is no step to take; call until then, before an event
  * of the user is applied and when the time has come. Of *context: partition, positions, clock. */
 bool ss_wake(const struct ss_models *models, struct ss_user_state *state, struct ss_text user_id,

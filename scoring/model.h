@@ -130,10 +130,19 @@ struct ss_model {
 };
 
 /* Who is scored by which model: businesses by their own, if there is one. The structural parameters
- * of both are the same, since events are folded before it is known whose they are. */
+ * of both are the same, since events are folded before it is known whose they are.
+ *
+ * Models are replaced while the engine runs: each such pair has a number, its epoch, and knows the
+ * pair before it. What subscribers were last told of a user is of a model of some epoch
+ * (ss_published); where that is not the one now in charge of the user, the user is told of the
+ * change first (kind RESCORE). A pair that stands alone is all zero but for its models. */
 struct ss_models {
     const struct ss_model *person;
     const struct ss_model *business; /* NULL: as persons */
+    int32_t epoch;                   /* 0: the first pair ever */
+    /* Since when each is in charge: who is scored by a model that stays is not told. */
+    int32_t person_since, business_since;
+    const struct ss_models *before; /* of a lesser epoch; NULL: none, or none that can be read */
 };
 
 static inline bool ss_is_business(const struct ss_models *models, const struct ss_user_state *state)
@@ -145,6 +154,29 @@ static inline const struct ss_model *ss_model_of(const struct ss_models *models,
                                                  const struct ss_user_state *state)
 {
     return ss_is_business(models, state) ? models->business : models->person;
+}
+
+static inline int32_t ss_models_since(const struct ss_models *models, bool business)
+{
+    return business ? models->business_since : models->person_since;
+}
+
+/* The model of which a user was told in that epoch; NULL: it is not known any more. */
+static inline const struct ss_model *ss_models_find(const struct ss_models *models, bool business,
+                                                    int32_t epoch)
+{
+    while (models && ss_models_since(models, business) > epoch)
+        models = models->before;
+    return !models ? NULL : business ? models->business : models->person;
+}
+
+/* What was published of this user is of another model than the one in charge. */
+static inline bool ss_rescore_due(const struct ss_models *models, const struct ss_user_state *state)
+{
+    const struct ss_published *published = &state->published;
+    bool business = ss_is_business(models, state);
+    return state->consents.scoring && (published->business != business ||
+                                       published->epoch != ss_models_since(models, business));
 }
 
 enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };

@@ -1,5 +1,6 @@
 #include "scoring/publish.h"
 
+#include "scoring/require.h"
 #include "scoring/score.h"
 #include "scoring/sharing.h"
 
@@ -115,13 +116,14 @@ static int benefit_find(const struct ss_model *model, const char *id)
     return -1;
 }
 
-/* The user has turned out to be a business, or none: what is held and known to the new model stays
- * held there, the rest is revoked. */
+/* The user has turned out to be a business, or none, or the model was replaced: what is held and
+ * known to the new model stays held there, the rest is revoked. */
 static void change_model(const struct ss_model *from, const struct ss_model *to,
                          struct ss_published *published, struct ss_effects *effects)
 {
     uint32_t held = 0;
-    for (int b = 0; b < from->benefit_count; b++) {
+    SS_REQUIRE(from || !published->benefits); /* ss_wake's caller has made sure */
+    for (int b = 0; from && b < from->benefit_count; b++) {
         if (!(published->benefits & UINT32_C(1) << b))
             continue;
         int same = benefit_find(to, from->benefits[b].id);
@@ -199,9 +201,11 @@ void ss_publish(const struct ss_models *models, struct ss_user_state *state,
 
     enum ss_standing standing = score.listed ? SS_STANDING_LISTED : SS_STANDING_SCORED;
     bool business = ss_is_business(models, state);
+    int32_t since = ss_models_since(models, business);
     struct ss_published before = *published;
     bool changed = standing != before.standing || score.score != before.score ||
-                   score.tier != before.tier || business != before.business;
+                   score.tier != before.tier || business != before.business ||
+                   since != before.epoch;
     bool shared = is_share_grant(occasion->event);
     if (!changed && !shared)
         return;
@@ -225,10 +229,11 @@ void ss_publish(const struct ss_models *models, struct ss_user_state *state,
     published->standing = (uint8_t)standing;
     published->score = (int16_t)score.score;
     published->tier = (uint8_t)score.tier;
-    if (business != before.business && record->has_previous)
-        change_model(before.business ? models->business : models->person, model, published,
+    if ((business != before.business || since != before.epoch) && record->has_previous)
+        change_model(ss_models_find(models, before.business, before.epoch), model, published,
                      effects);
     published->business = business;
+    published->epoch = since;
     move_benefits(model, benefits_at(model, &score, published->benefits), published, effects);
 }
 

@@ -1,7 +1,8 @@
 /* publish.h - from a state that has changed, or aged, to what subscribers must be told.
  *
- * 1. A record is written when score, tier, standing or the model in charge changed, and at each
- *    opt-in and opt-out; grants and revocations only together with one.
+ * 1. A record is written when score, tier, standing or the model in charge changed, be it that
+ *    the user turned out to be a business or that a model was replaced, and at each opt-in and
+ *    opt-out; grants and revocations only together with one.
  * 2. A subscriber is told from its SHARE grant on, beginning with the score as it stands then,
  * until that grant or the SCORING grant is withdrawn, which it is told once. Pure; internal to
  * scoring/.

@@ -131,6 +131,7 @@ struct ss_published {
     uint8_t tier;
     bool business; /* by which model: tier and benefits are of that one */
     int16_t score;
+    int32_t epoch;      /* since which that one is in charge (struct ss_models) */
     uint32_t benefits;  /* bit b: the model's benefit b is granted */
     int64_t sequence;   /* of the newest record in `scores`; 0 before the first */
     int64_t as_of_ms;   /* never goes back */

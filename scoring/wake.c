@@ -1,13 +1,15 @@
 /* wake.c - what the passage of time does to a score (promise 10).
  *
  *        as_of ──────────── a bill's due ───────── as_of + interval ──>  the partition's clock
- *                              OVERDUE                  AGED
+ *      RESCORE                 OVERDUE                  AGED
  *
  * 1. Steps are taken in the order of their instants, each once; which ones there are follows from
  *    the state alone, so that a replay, a restart and a moved partition take the same.
  * 2. A step is due when the clock has reached it. An event of the user takes those before it.
  * 3. as_of may be ahead of the clock, where one input was read further than another. Bills that
  * fall due in between wait for the clock: their payment may not have been read yet.
+ * 4. Where the model was replaced, the first step is to say so, at the very as_of and horizon of
+ * what was said last: what differs is the model's doing alone.
  */
 #include "scoring/publish.h"
 
@@ -34,9 +36,18 @@ int64_t ss_wake_at(const struct ss_models *models, const struct ss_user_state *s
 {
     if (!state->consents.scoring)
         return SS_WAKE_NEVER;
+    if (ss_rescore_due(models, state))
+        return SS_WAKE_NOW;
     const struct ss_open_bill *bill = next_due(state);
     int64_t aged_ms = state->published.as_of_ms + interval_ms(ss_model_of(models, state), state);
     return bill && bill->due_at_ms < aged_ms ? bill->due_at_ms : aged_ms;
+}
+
+bool ss_wake_known(const struct ss_models *models, const struct ss_user_state *state)
+{
+    const struct ss_published *published = &state->published;
+    return published->benefits == 0 ||
+           ss_models_find(models, published->business, published->epoch) != NULL;
 }
 
 bool ss_wake(const struct ss_models *models, struct ss_user_state *state, struct ss_text user_id,
@@ -48,6 +59,11 @@ bool ss_wake(const struct ss_models *models, struct ss_user_state *state, struct
     if (at_ms > context->clock_ms)
         return false;
     ss_effects_clear(effects);
+    if (at_ms == SS_WAKE_NOW) {
+        occasion.kind = SS_KIND_RESCORE;
+        ss_publish(models, state, &occasion, effects);
+        return true;
+    }
     const struct ss_open_bill *bill = next_due(state);
     int64_t until_ms = context->clock_ms;
     if (bill && bill->due_at_ms <= at_ms) {

@@ -1,8 +1,8 @@
 /* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
  * outcomes (a byte each); for each input: consumed, then each outcome, then the position,
- * then the day, as varints of zig-zag; whether the histogram is to be published (a byte), the histogram
- * (pack_histogram.h). */
+ * then the day, as varints of zig-zag; then epoch, swept, sweep_next, sweep_groups, rescored,
+ * likewise; whether the histogram is to be published (a byte), the histogram (pack_histogram.h). */
 #include "state/changelog.h"
 
 #include "state/pack_histogram.h"
@@ -11,7 +11,7 @@
 
 enum { FORMAT = 2 };
 static_assert(1 + SS_INCARNATION_SIZE + 2 * SS_VARINT_MAX + 1 + SS_NAME_MAX + 2 +
-                      SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 3) * SS_VARINT_MAX + 1 +
+                      (SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 3) + 5) * SS_VARINT_MAX + 1 +
                       SS_HISTOGRAM_PACKED_MAX <=
                   SS_MARK_PACKED_MAX,
               "a packed mark must fit");
@@ -45,6 +45,11 @@ size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out)
         at = put(at, mark->positions[i]);
         at = put(at, mark->days[i]);
     }
+    at = put(at, mark->epoch);
+    at = put(at, mark->swept);
+    at = put(at, mark->sweep_next);
+    at = put(at, mark->sweep_groups);
+    at = put(at, mark->rescored);
     *at++ = mark->ranks_due;
     at = ss_histogram_pack(&mark->histogram, at);
     return (size_t)(at - out);
@@ -53,6 +58,15 @@ size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out)
 static int64_t get(struct ss_reader *in)
 {
     return ss_unzigzag(ss_get_varint(in));
+}
+
+static int64_t get_within(struct ss_reader *in, int64_t max)
+{
+    int64_t value = get(in);
+    if (value >= 0 && value <= max)
+        return value;
+    ss_reader_fail(in);
+    return 0;
 }
 
 enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, struct ss_error *err)
@@ -84,6 +98,11 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
         if (day != mark->days[i])
             ss_reader_fail(&in);
     }
+    mark->epoch = (int32_t)get_within(&in, INT32_MAX);
+    mark->swept = (int32_t)get_within(&in, INT32_MAX);
+    mark->sweep_next = (uint32_t)get_within(&in, UINT32_MAX);
+    mark->sweep_groups = (uint32_t)get_within(&in, UINT32_MAX);
+    mark->rescored = get(&in);
     uint8_t due = ss_get_u8(&in);
     if (due > 1)
         ss_reader_fail(&in);

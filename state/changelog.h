@@ -31,6 +31,13 @@ struct ss_mark {
     int32_t days[SS_INPUT_COUNT];            /* that each has come to: ss_input_day */
     struct ss_histogram histogram;           /* of what is published of the partition's users */
     bool ranks_due;                          /* `sesame-ranks` does not have that histogram yet */
+    /* A change of model: which pair is in charge (struct ss_models), and how far those have been
+     * told of it to whom nothing else happens. The store's groups of users from sweep_next on are
+     * to be gone through; while there are sweep_groups of them, else from the first again. */
+    int32_t epoch;
+    int32_t swept; /* the newest epoch of which all have been told */
+    uint32_t sweep_next, sweep_groups;
+    int64_t rescored; /* records of kind RESCORE since that epoch began */
 };
 
 enum { SS_MARK_PACKED_MAX = 4096 };

@@ -58,7 +58,7 @@ static struct slot *find_slot(const struct table *table, uint64_t hash, struct s
     }
 }
 
-enum { GROUP_SLOTS = 32, SLOTS_MIN = 64 };
+enum { GROUP_SLOTS = 32, SLOTS_MIN = 64, WALK_GROUPS = 8 };
 
 static size_t group_count(const struct table *table)
 {
@@ -343,6 +343,23 @@ static enum ss_status memory_rearm(struct ss_store *store, int32_t partition,
     return SS_OK;
 }
 
+static enum ss_status memory_walk(struct ss_store *store, int32_t partition,
+                                  const struct ss_checkpoint *expect, uint32_t from, uint32_t *next,
+                                  uint32_t *groups, ss_store_scan_sink *sink, void *arg,
+                                  struct ss_error *err)
+{
+    struct table *table = table_of(store, partition);
+    if (!table)
+        return fail_memory(err);
+    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
+        return fail_other(partition, err);
+    *groups = table->slots ? (uint32_t)group_count(table) : 0;
+    *next = from < *groups ? from : *groups;
+    for (int i = 0; i < WALK_GROUPS && *next < *groups; i++)
+        deliver_group(table, (*next)++, sink, arg);
+    return SS_OK;
+}
+
 static enum ss_status memory_scan(struct ss_store *store, int32_t partition,
                                   ss_store_scan_sink *sink, void *arg, struct ss_error *err)
 {
@@ -373,6 +390,7 @@ static const struct ss_store_ops memory_ops = {
     .wipe = memory_wipe,
     .wakes = memory_wakes,
     .rearm = memory_rearm,
+    .walk = memory_walk,
     .scan = memory_scan,
     .close = memory_close,
 };

@@ -41,6 +41,7 @@
  *                                                                              5 business   flag
  *   horizon is varint(as_of_ms - horizon_ms).                                  6-7 standing itself
  *                                                                              8 horizon
+ *                                                                              9 epoch         u
  *
  * Entries: open bills: due t (the first; each other one against the one before), id_hash in 4
  * bytes; credit lines: id_hash in 4 bytes, limit u, balance z; shares: hash in 4 bytes, position u;
@@ -68,7 +69,7 @@ enum {
         1 + 4 * SS_VARINT_MAX + 1 + SS_CREDIT_LINES_MAX * (4 + 2 * SS_VARINT_MAX) + RECENT_MAX,
     CONSENTS_MAX = 1 + 3 * SS_VARINT_MAX + 1 + SS_SHARES_MAX * (4 + SS_VARINT_MAX) + RECENT_MAX,
     BLACKLIST_MAX = 1 + 1 + SS_CASES_MAX * 8 + RECENT_MAX,
-    PUBLISHED_MAX = 2 + 6 * SS_VARINT_MAX,
+    PUBLISHED_MAX = 2 + 7 * SS_VARINT_MAX,
 };
 static_assert(2 + PAYMENTS_MAX + BILLS_MAX + BOOKINGS_MAX + SOCIAL_MAX + PROFILES_MAX +
                       CONSENTS_MAX + BLACKLIST_MAX + PUBLISHED_MAX <=
@@ -278,6 +279,7 @@ static void put_published(struct writer *w, const struct ss_published *p)
     put_flag(w, 5, p->business);
     w->mask |= (uint32_t)p->standing << 6;
     put_u(w, 8, (uint64_t)ss_pack_minus(p->as_of_ms, p->horizon_ms));
+    put_u(w, 9, (uint32_t)p->epoch);
 }
 
 static inline uint8_t *begin_part(struct writer *w, int mask_size)

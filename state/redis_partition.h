@@ -90,6 +90,11 @@ SS_MUST_USE enum ss_status ss_redis_fail_lost(struct ss_redis_store *redis, int3
                                               const struct ss_redis_key *key,
                                               struct ss_bytes expected, struct ss_error *err);
 
+/* A bucket's users, out of the answer to HGETALL; *lost where a cluster's bucket is without its own
+ * field, and then nobody is delivered. */
+void ss_redis_deliver_bucket(const struct ss_redis_store *redis, const redisReply *answer,
+                             ss_store_scan_sink *sink, void *arg, bool *lost);
+
 enum ss_status ss_redis_fail_other(int32_t partition, struct ss_error *err); /* SS_GIVE_UP */
 enum ss_status ss_redis_fail_memory(struct ss_error *err);                   /* SS_STOP */
 
@@ -105,7 +110,7 @@ static inline struct ss_bytes ss_redis_bytes(const redisReply *reply)
     return (struct ss_bytes){reply->str, (size_t)reply->len};
 }
 
-/* The operations of redis_load.c, redis_wipe.c and redis_wakes.c. */
+/* The operations of redis_load.c, redis_wipe.c, redis_wakes.c and redis_walk.c. */
 enum ss_status ss_redis_wakes(struct ss_store *store, int32_t partition,
                               const struct ss_checkpoint *expect, int64_t until_ms, uint32_t nth,
                               struct ss_wake_group *out, ss_store_scan_sink *sink, void *arg,
@@ -113,6 +118,10 @@ enum ss_status ss_redis_wakes(struct ss_store *store, int32_t partition,
 enum ss_status ss_redis_rearm(struct ss_store *store, int32_t partition,
                               const struct ss_checkpoint *expect, uint32_t group, int64_t wake_ms,
                               struct ss_error *err);
+enum ss_status ss_redis_walk(struct ss_store *store, int32_t partition,
+                             const struct ss_checkpoint *expect, uint32_t from, uint32_t *next,
+                             uint32_t *groups, ss_store_scan_sink *sink, void *arg,
+                             struct ss_error *err);
 enum ss_status ss_redis_load(struct ss_store *store, int32_t partition,
                              const struct ss_checkpoint *expect, const struct ss_bytes *user_ids,
                              size_t count, ss_store_sink *sink, void *arg, struct ss_error *err);

@@ -181,6 +181,7 @@ static const struct ss_store_ops redis_ops = {
     .wipe = ss_redis_wipe,
     .wakes = ss_redis_wakes,
     .rearm = ss_redis_rearm,
+    .walk = ss_redis_walk,
     .scan = ss_redis_scan,
     .close = redis_close,
 };

@@ -129,6 +129,20 @@ static enum ss_status find_earliest(struct ss_redis_store *redis, int32_t partit
     return lost ? ss_redis_fail_lost(redis, partition, checkpoint_key, expected, err) : SS_OK;
 }
 
+void ss_redis_deliver_bucket(const struct ss_redis_store *redis, const redisReply *answer,
+                             ss_store_scan_sink *sink, void *arg, bool *lost)
+{
+    redisReply **pairs = answer->element;
+    size_t count = answer->elements;
+    bool own = redis->cluster == NULL;
+    for (size_t i = 0; i + 1 < count; i += 2)
+        own |= pairs[i]->len == 0; /* the bucket's own field */
+    *lost |= !own;
+    for (size_t i = 0; own && i + 1 < count; i += 2)
+        if (pairs[i]->len > 0)
+            sink(arg, ss_redis_bytes(pairs[i]), ss_redis_bytes(pairs[i + 1]));
+}
+
 static enum ss_status deliver_bucket(struct ss_redis_store *redis, int32_t partition,
                                      const struct ss_redis_key *checkpoint_key,
                                      struct ss_bytes expected, uint32_t bucket,
@@ -143,18 +157,10 @@ static enum ss_status deliver_bucket(struct ss_redis_store *redis, int32_t parti
     enum ss_status status = read_with_checkpoint(redis, partition, expected, 1, &reply, err);
     if (status != SS_OK)
         return status;
-    redisReply **pairs = reply->element[1]->element;
-    size_t count = reply->element[1]->elements;
-    bool lost = redis->cluster != NULL;
-    for (size_t i = 0; i + 1 < count; i += 2)
-        lost &= pairs[i]->len > 0; /* not the bucket's own field */
-    if (lost)
-        status = ss_redis_fail_lost(redis, partition, checkpoint_key, expected, err);
-    for (size_t i = 0; !lost && i + 1 < count; i += 2)
-        if (pairs[i]->len > 0)
-            sink(arg, ss_redis_bytes(pairs[i]), ss_redis_bytes(pairs[i + 1]));
+    bool lost = false;
+    ss_redis_deliver_bucket(redis, reply->element[1], sink, arg, &lost);
     freeReplyObject(reply);
-    return status;
+    return lost ? ss_redis_fail_lost(redis, partition, checkpoint_key, expected, err) : SS_OK;
 }
 
 static enum ss_status find_and_deliver(struct ss_redis_store *redis, int32_t partition,

@@ -72,6 +72,13 @@ struct ss_store_ops {
     enum ss_status (*rearm)(struct ss_store *store, int32_t partition,
                             const struct ss_checkpoint *expect, uint32_t group, int64_t wake_ms,
                             struct ss_error *err);
+    /* All states of some groups, from one on, atomically with the checkpoint; SS_GIVE_UP as load.
+     * *next is the group behind them, *groups how many there are: *next == *groups is the end. As
+     * long as *groups stays the same every user stays in its group, whoever comes and goes. */
+    enum ss_status (*walk)(struct ss_store *store, int32_t partition,
+                           const struct ss_checkpoint *expect, uint32_t from, uint32_t *next,
+                           uint32_t *groups, ss_store_scan_sink *sink, void *arg,
+                           struct ss_error *err);
     /* All states of a partition, in no order; not atomic. */
     enum ss_status (*scan)(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
                            void *arg, struct ss_error *err);

@@ -231,6 +231,7 @@ static void get_published(struct unpacker *u, struct ss_published *p)
     p->as_of_ms = get_time(u, 4);
     p->business = has(u, 5);
     p->horizon_ms = ss_pack_minus(p->as_of_ms, (int64_t)get_u(u, 8, UINT64_MAX));
+    p->epoch = (int32_t)get_u(u, 9, UINT32_MAX);
 }
 
 /* Reads the part's mask, of which only `known` bits may be set; false: the part is absent. */
@@ -277,7 +278,7 @@ enum ss_status ss_state_unpack(struct ss_bytes packed, struct ss_user_state *sta
         get_consents(&u, &state->consents);
     if (begin_part(&u, parts, SS_BLACKLIST, 0x03))
         get_blacklist(&u, &state->blacklist);
-    if (begin_part(&u, parts, SS_PACK_PUBLISHED, 0x1ff))
+    if (begin_part(&u, parts, SS_PACK_PUBLISHED, 0x3ff))
         get_published(&u, &state->published);
 
     if (!u.in.bad && u.in.at == u.in.end)

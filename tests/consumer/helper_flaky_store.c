@@ -35,7 +35,8 @@ static bool fails(struct flaky_store *flaky, enum flaky_op op)
 static enum ss_status injected(const struct flaky_store *flaky, enum flaky_op op,
                                struct ss_error *err)
 {
-    static const char *const names[] = {"checkpoint", "load", "save", "wipe", "wakes", "rearm"};
+    static const char *const names[] = {"checkpoint", "load",  "save", "wipe",
+                                        "wakes",      "rearm", "walk"};
     return ss_fail(err, flaky->plans[op].status, "injected failure of the store's %s", names[op]);
 }
 
@@ -134,6 +135,18 @@ static enum ss_status flaky_rearm(struct ss_store *store, int32_t partition,
     return failing ? injected(flaky, FLAKY_REARM, err) : status;
 }
 
+static enum ss_status flaky_walk(struct ss_store *store, int32_t partition,
+                                 const struct ss_checkpoint *expect, uint32_t from, uint32_t *next,
+                                 uint32_t *groups, ss_store_scan_sink *sink, void *arg,
+                                 struct ss_error *err)
+{
+    struct flaky_store *flaky = flaky_of(store);
+    if (fails(flaky, FLAKY_WALK))
+        return injected(flaky, FLAKY_WALK, err);
+    return flaky->inner->ops->walk(flaky->inner, partition, expect, from, next, groups, sink, arg,
+                                   err);
+}
+
 static enum ss_status flaky_scan(struct ss_store *store, int32_t partition,
                                  ss_store_scan_sink *sink, void *arg, struct ss_error *err)
 {
@@ -155,6 +168,7 @@ static const struct ss_store_ops flaky_ops = {
     .wipe = flaky_wipe,
     .wakes = flaky_wakes,
     .rearm = flaky_rearm,
+    .walk = flaky_walk,
     .scan = flaky_scan,
     .close = flaky_close,
 };

@@ -11,6 +11,7 @@ enum flaky_op {
     FLAKY_WIPE,
     FLAKY_WAKES,
     FLAKY_REARM,
+    FLAKY_WALK,
     FLAKY_OP_COUNT
 };
 

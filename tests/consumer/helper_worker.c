@@ -49,7 +49,7 @@ void rig_open(struct rig *rig, int32_t partition_count)
         .bus = memory_bus_handle(rig->memory),
         .store = rig->store,
         .registry = rig->registry,
-        .models = {model, NULL},
+        .models = {.person = model},
         .schema_ids = {[SS_SCORES] = SS_INPUT_COUNT + SS_SCORES + 1,
                        [SS_ENTITLEMENTS] = SS_INPUT_COUNT + SS_ENTITLEMENTS + 1,
                        [SS_RANKS] = SS_INPUT_COUNT + SS_RANKS + 1},

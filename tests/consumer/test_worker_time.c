@@ -321,7 +321,7 @@ Test(worker_time, who_turns_out_to_be_a_business_changes_model_and_benefits)
     *business = *person;
     strcpy(business->version, "business-1");
     strcpy(business->benefits[0].id, "of-businesses");
-    rig.config.models = (struct ss_models){person, business};
+    rig.config.models = (struct ss_models){.person = person, .business = business};
     reopen_worker();
     grant(user(0));
     struct ss_event event = rig_event(&rig, SS_PROFILES, user(0));

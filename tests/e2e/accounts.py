@@ -10,6 +10,7 @@ from waiting import wait_until
 
 MARK_KEY = "\x01"
 OUTCOMES = ("counted", "duplicate", "not_consented", "dead_lettered")
+SWEEP = ("epoch", "swept", "sweep_next", "sweep_groups", "rescored")
 
 
 def committed_total(bus, group):
@@ -76,6 +77,7 @@ def _parse_mark(data):
     for name in INPUTS:
         numbers, at = parse_numbers(data, at, 3 + len(OUTCOMES))  # the last is a day
         inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
+    sweep, at = parse_numbers(data, at, len(SWEEP))
     assert data[at] in (0, 1)  # whether the histogram is to be published
     histogram, score = {}, 350
     at += 1
@@ -91,7 +93,12 @@ def _parse_mark(data):
             histogram[score] = token >> 1
         score += 1 if token & 1 else token >> 1
     assert score == 951
-    return inputs, histogram
+    return inputs, histogram, dict(zip(SWEEP, sweep))
+
+
+def mark_sweep(data):
+    """Which model is in charge, and how far its users have been told, of a mark's value."""
+    return _parse_mark(data)[2]
 
 
 def mark_clock(data):
@@ -162,7 +169,7 @@ def undisturbed(bus, engine, prefix):
         "redis": {"prefix": prefix + "other"},
         "topics": {
             name: f"{prefix}other-{name}"
-            for name in ("scores", "entitlements", "dead_letters", "state")
+            for name in ("scores", "entitlements", "dead_letters", "state", "models")
         },
     }
     engine.run("topics", "create", changes=other)

@@ -63,6 +63,7 @@ def engine(stack, bus, prefix, tmp_path):
             "dead_letters": prefix + "dead-letters",
             "state": prefix + "sesame-state",
             "ranks": prefix + "sesame-ranks",
+            "models": prefix + "sesame-models",
         },
     }
     runner = engine_module.Engine(config, tmp_path)

@@ -41,10 +41,11 @@ def refused(engine, *command, changes=None, code=1):
 def test_topics_create_makes_what_the_contract_says(bus, engine):
     first = engine.run("topics", "create", changes={"topics": {"partitions": 3}}).stdout
     names = engine.config["topics"]
-    assert len(re.findall(r" created$", first, re.MULTILINE)) == len(names) == 12
+    assert len(re.findall(r" created$", first, re.MULTILINE)) == len(names) == 13
     there = bus.topics()
-    assert there[names["ranks"]] == 1
-    assert {there[name] for name in names.values() if name != names["ranks"]} == {3}
+    counts = {key: there[name] for key, name in names.items()}
+    assert counts.pop("models") == counts.pop("ranks") == 1 and set(counts.values()) == {3}
+    assert bus.topic_config(names["models"])["cleanup.policy"] == "compact"
     for name in INPUTS:
         config = bus.topic_config(names[name])
         assert (config["cleanup.policy"], config["retention.ms"]) == ("delete", "-1"), name
@@ -63,16 +64,17 @@ def test_topics_create_makes_what_the_contract_says(bus, engine):
     assert (ranks["cleanup.policy"], ranks["min.compaction.lag.ms"]) == ("compact", str(DAY_MS))
 
     again = engine.run("topics", "create", changes={"topics": {"partitions": 3}}).stdout
-    assert again.count("was there already") == 12 and bus.topics() == there
+    assert again.count("was there already") == 13 and bus.topics() == there
     said = refused(engine, "topics", "create", changes={"topics": {"partitions": 6}})
     assert re.search(r"\b3\b", said) and re.search(r"\b6\b", said) and "partition" in said, said
-    assert {bus.topics()[name] for name in names.values() if name != names["ranks"]} == {3}
+    assert bus.topics() == there
 
 
 def test_schemas_register_sets_backward(bus, engine):
     first = engine.run("schemas", "register").stdout
     names = engine.config["topics"]
-    subjects = [f"{names[name]}-value" for name in (*INPUTS, "scores", "entitlements", "ranks")]
+    subjects = [f"{names[name]}-value" for name in (
+        *INPUTS, "scores", "entitlements", "ranks", "models")]
     assert all(f"{subject} " in first for subject in subjects), first
     for subject in subjects:
         assert compatibility(bus, subject) == "BACKWARD"

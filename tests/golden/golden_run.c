@@ -51,7 +51,8 @@ static const char *apply_line(struct run *run, json_t *line)
     struct ss_effects effects;
     enum ss_refusal refusal;
 
-    const struct ss_models models = {&run->model, run->has_business ? &run->business : NULL};
+    const struct ss_models models = {.person = &run->model,
+                                     .business = run->has_business ? &run->business : NULL};
     const char *wrong = golden_event(line, &event, &context);
     if (wrong)
         return wrong;

@@ -102,6 +102,7 @@ class Group:
         self.topics = {**names, "dead_letters": self.prefix + "dead-letters",
                        "state": self.prefix + "sesame-state",
                        "ranks": self.prefix + "sesame-ranks"}
+                       "models": self.prefix + "sesame-models"}
         config = {
             "group": self.prefix + "engine", "instance": "one", "workers": 1,
             "kafka": {"bootstrap.servers": world.stack.bootstrap},

@@ -197,7 +197,7 @@ enum ss_outcome helper_apply(struct helper_user *user, const struct ss_event *ev
         user->context.clock_ms = event->occurred_at_ms;
     user->context.positions[event->input] = user->context.offset + 1;
     user->context.day = (int32_t)(event->occurred_at_ms / DAY(1));
-    const struct ss_models models = {user->model, user->business};
+    const struct ss_models models = {.person = user->model, .business = user->business};
     return ss_apply(&models, &user->state, event, &user->context, &user->effects, &user->refusal);
 }
 

@@ -46,7 +46,7 @@ static struct ss_models models;
 static void begin(void)
 {
     model = helper_model_copy(); /* 4 ids for 10 days */
-    models = (struct ss_models){model, NULL};
+    models = (struct ss_models){.person = model};
 }
 
 static void end(void)

@@ -16,13 +16,13 @@ static void opted_in(void)
 
 static int64_t wake_at(void)
 {
-    const struct ss_models models = {user.model, user.business};
+    const struct ss_models models = {.person = user.model, .business = user.business};
     return ss_wake_at(&models, &user.state);
 }
 
 static bool wake(int64_t clock_ms)
 {
-    const struct ss_models models = {user.model, user.business};
+    const struct ss_models models = {.person = user.model, .business = user.business};
     user.context.clock_ms = clock_ms;
     return ss_wake(&models, &user.state, helper_text("u"), &user.context, &user.effects);
 }
@@ -77,7 +77,7 @@ Test(wake, as_of_ahead_of_the_clock_raises_no_alarm, .init = opted_in)
     user.context.clock_ms = T0 + DAY(1);
     struct ss_event payment =
         helper_payment(T0 + DAY(9), SS_PAYMENT_SETTLED, SS_CATEGORY_DINING, 100);
-    const struct ss_models models = {user.model, NULL};
+    const struct ss_models models = {.person = user.model};
     user.context.record_time_ms = payment.occurred_at_ms;
     cr_assert_eq(
         ss_apply(&models, &user.state, &payment, &user.context, &user.effects, &user.refusal),

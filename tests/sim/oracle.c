@@ -63,7 +63,7 @@ static void expect_bytes(struct oracle *oracle, const struct sim_record *record,
 static void expect_entitlements(struct oracle *oracle, struct oracle_effect *effect)
 {
     struct sim_world *world = oracle->world;
-    const struct ss_model *model = world->model;
+    const struct ss_model *model = world->epochs[oracle->epoch].person;
     const struct sim_log *log = &world->targets[SS_TO_ENTITLEMENTS][oracle->partition];
     const struct ss_score_record *record = &effect->record;
     struct ss_error err;
@@ -125,7 +125,8 @@ static void check_score(struct oracle *oracle, const struct sim_record *sent)
                    view.cause.topic.size) != 0))
         input++;
     if (view.cause.known ? input == SS_INPUT_COUNT || view.cause.partition != oracle->partition
-                         : view.kind != SS_KIND_OVERDUE && view.kind != SS_KIND_AGED) {
+                         : view.kind != SS_KIND_OVERDUE && view.kind != SS_KIND_AGED &&
+                               view.kind != SS_KIND_RESCORE) {
         sim_differ(world, "partition %d: a score record of another cause", oracle->partition);
         return;
     }
@@ -135,7 +136,9 @@ static void check_score(struct oracle *oracle, const struct sim_record *sent)
     }
     oracle->told = &view;
     advance(oracle, view.positions, view.cause.known ? input : -1, view.cause.offset, &effect);
-    if (!view.cause.known && !world->failed)
+    if (view.kind == SS_KIND_RESCORE && !world->failed)
+        oracle_rescore(oracle, &oracle->users[user], &view);
+    else if (!view.cause.known && !world->failed)
         oracle_step(oracle, &oracle->users[user], &view);
     if (!view.cause.known && !world->failed) {
         oracle_aged(oracle, &oracle->users[user], &effect);
@@ -195,6 +198,31 @@ static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool o
                    oracle->partition, oracle->txn->number);
 }
 
+/* Whoever was scored before this model came into charge is told of it once, and none is forgotten
+ * when the mark says that it is over. */
+static void check_epoch(struct oracle *oracle, const struct ss_mark *mark)
+{
+    struct sim_world *world = oracle->world;
+    if (mark->swept > mark->epoch || mark->swept < oracle->swept ||
+        strcmp(mark->model_version, world->epochs[mark->epoch].person->version) != 0 ||
+        mark->rescored != oracle->rescored)
+        sim_differ(world,
+                   "partition %d: the mark of txn %d is at epoch %d (%s), swept %d after %d, with "
+                   "%lld rescored of %lld",
+                   oracle->partition, oracle->txn->number, mark->epoch, mark->model_version,
+                   mark->swept, oracle->swept, (long long)mark->rescored,
+                   (long long)oracle->rescored);
+    oracle->swept = mark->swept;
+    for (int i = 0; i < world->user_count; i++) {
+        const struct ss_user_state *state = &oracle->users[i].state;
+        if (!state->consents.scoring || state->published.epoch == mark->epoch)
+            continue;
+        if (mark->swept == mark->epoch || oracle->users[i].counted)
+            sim_differ(world, "partition %d, user %d: not told of epoch %d in txn %d",
+                       oracle->partition, i, mark->epoch, oracle->txn->number);
+    }
+}
+
 /* A changelog record of this transaction, once everything in it has been applied. */
 static void check_state(struct oracle *oracle, const struct sim_record *sent)
 {
@@ -241,6 +269,14 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
         sim_differ(world, "partition %d: an unreadable mark", oracle->partition);
         return;
     }
+    if (mark.epoch < oracle->epoch || mark.epoch >= world->epoch_count) {
+        sim_differ(world, "partition %d: the mark of txn %d is at epoch %d after %d",
+                   oracle->partition, oracle->txn->number, mark.epoch, oracle->epoch);
+        return;
+    }
+    if (mark.epoch > oracle->epoch)
+        oracle->rescored = 0;
+    oracle->epoch = mark.epoch;
     oracle->now_ms = mark_record->timestamp_ms + SIM_SKEW_MS;
     oracle->behind = oracle->txn->behind[oracle->partition];
     oracle->has_records = false;
@@ -264,6 +300,8 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
         others |= oracle->positions[i] > before[i];
     if (!world->failed)
         check_mark(oracle, &mark, others);
+    if (!world->failed)
+        check_epoch(oracle, &mark);
     oracle_clock(oracle, mark.clock_ms, "the mark");
     if (mark.clock_ms < oracle->clock_ms)
         sim_differ(world, "partition %d: the clock goes back from %lld to %lld in txn %d",
@@ -425,29 +463,33 @@ static bool nobody_is_due(const struct sim_world *world, char why[160])
         for (size_t i = 0; i < world->redis.live[p].count; i++) {
             const struct sim_pair *pair = &world->redis.live[p].pairs[i];
             if (sim_keys_read(pair->key, pair->value, &state) &&
-                sim_wake_at(world->model, &state) <= world->now_ms - SIM_LOOK_MS)
+                sim_wake_at(sim_model_of(world, &state), &state) <= world->now_ms - SIM_LOOK_MS)
                 return not_yet(why, "user %d of partition %d was to be woken at %lld",
                                user_of(world, pair->key), p,
-                               (long long)sim_wake_at(world->model, &state));
+                               (long long)sim_wake_at(sim_model_of(world, &state), &state));
         }
     return true;
 }
 
 bool sim_caught_up(const struct sim_world *world, char why[160])
 {
-    if (!sim_upstream_done(world) || world->marker_count > 0)
+    if (!sim_upstream_done(world) || world->marker_count > 0 || world->epochs_to_come > 0)
         return not_yet(why, "upstream or markers are under way");
     for (int32_t p = 0; p < world->partition_count; p++) {
         int64_t newest = -1, at = 0;
         const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][p];
-        const struct sim_record *record;
-        struct ss_mark mark;
-        struct ss_error err;
+        const struct sim_record *record, *newest_mark = NULL;
         while ((record = sim_log_next(log, &at, log->end, true)))
-            if (ss_bytes_equal(record->key, ss_mark_key))
+            if (ss_bytes_equal(record->key, ss_mark_key)) {
                 newest = at - 1;
-        if (newest >= 0 && ss_mark_unpack(log->records[newest].value, &mark, &err) == SS_OK &&
-            mark.ranks_due)
+                newest_mark = record;
+            }
+        struct ss_mark mark;
+        if (newest_mark && (ss_mark_unpack(newest_mark->value, &mark, NULL) != SS_OK ||
+                            mark.swept < world->epoch_count - 1))
+            return not_yet(why, "partition %d has not told all of epoch %d", p,
+                           world->epoch_count - 1);
+        if (newest_mark && mark.ranks_due)
             return not_yet(why, "the histogram of %d is not published", p);
         for (int i = 0; i < SS_INPUT_COUNT; i++) {
             int64_t next = world->group.committed[i][p] < 0 ? 0 : world->group.committed[i][p];

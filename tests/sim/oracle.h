@@ -46,6 +46,9 @@ struct oracle {
     int32_t days[SS_INPUT_COUNT];        /* that each input has come to */
     int32_t days_before[SS_INPUT_COUNT]; /* with the mark before the one in hand */
     struct ss_counts counts[SS_INPUT_COUNT];
+    /* Models: which is in charge in this transaction, how far its users have been told. */
+    int32_t epoch, swept;
+    int64_t rescored;
     struct oracle_user users[SIM_USERS_MAX];
     const struct sim_txn *txn;          /* whose effects are being checked */
     int64_t scores_at, entitlements_at; /* next offsets */
@@ -86,6 +89,9 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
 void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect);
 /* What a transaction has left in the windows of somebody whom it has stored. */
 void oracle_forget(const struct oracle *oracle, struct ss_user_state *state);
+/* A record of kind RESCORE: of somebody who was not told yet. */
+void oracle_rescore(struct oracle *oracle, struct oracle_user *user,
+                    const struct ss_score_view *told);
 /* Whoever was touched and published nothing must stand where he stood. */
 void oracle_cut(struct oracle *oracle);
 

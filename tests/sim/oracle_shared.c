@@ -69,7 +69,7 @@ static struct ss_score_record as_it_stands(const struct oracle *oracle,
                                            const struct ss_user_state *state,
                                            const struct ss_event *event, int64_t offset)
 {
-    const struct ss_model *model = oracle->world->model;
+    const struct ss_model *model = sim_model_of(oracle->world, state);
     struct ss_score_record record = {
         .user_id = event->user_id,
         .kind = SS_KIND_SHARED,

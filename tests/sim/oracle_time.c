@@ -77,7 +77,8 @@ static bool stands(const struct oracle *oracle, const struct ss_user_state *stat
 {
     const struct ss_published *published = &state->published;
     struct ss_score score;
-    ss_score_compute(oracle->world->model, state, span->as_of_ms, span->horizon_ms, &score);
+    ss_score_compute(sim_model_of(oracle->world, state), state, span->as_of_ms, span->horizon_ms,
+                     &score);
     return score.score == published->score && score.tier == published->tier;
 }
 
@@ -106,7 +107,7 @@ static bool silent_steps(const struct oracle *oracle, const struct oracle_user *
 {
     enum ss_score_kind kind;
     while (user->state.consents.scoring &&
-           step(oracle->world->model, &user->state, clock_ms, span, &kind))
+           step(sim_model_of(oracle->world, &user->state), &user->state, clock_ms, span, &kind))
         if (!stands(oracle, &user->state, span))
             return false;
     return true;
@@ -148,7 +149,8 @@ void oracle_step(struct oracle *oracle, struct oracle_user *user, const struct s
     int count = spans_before(user, told->clock_ms, spans);
     for (int i = 0; i < count && user->state.consents.scoring; i++) {
         span = spans[i];
-        while (step(oracle->world->model, &user->state, told->clock_ms, &span, &kind)) {
+        while (step(sim_model_of(oracle->world, &user->state), &user->state, told->clock_ms, &span,
+                    &kind)) {
             if (stands(oracle, &user->state, &span))
                 continue;
             if (kind != told->kind || span.as_of_ms != told->as_of_ms ||
@@ -225,7 +227,7 @@ void oracle_left(struct oracle *oracle, struct oracle_user *user, const struct s
 bool oracle_stands(const struct oracle *oracle, const struct oracle_user *user)
 {
     const struct ss_published *published = &user->state.published;
-    const struct ss_model *model = oracle->world->model;
+    const struct ss_model *model = sim_model_of(oracle->world, &user->state);
     int32_t days =
         model->aged_days < model->aged_overdue_days ? model->aged_days : model->aged_overdue_days;
     struct span span = {published->as_of_ms, published->horizon_ms};
@@ -292,7 +294,7 @@ void sim_judge_wakes(struct sim_world *world, int32_t partition)
         uint32_t group = sim_redis_group(space->pairs[i].key);
         if (!sim_keys_read(space->pairs[i].key, space->pairs[i].value, &state))
             continue;
-        int64_t wake_ms = sim_wake_at(world->model, &state);
+        int64_t wake_ms = sim_wake_at(sim_model_of(world, &state), &state);
         if (wake_ms != SS_WAKE_NEVER && (space->wakes[group] == 0 || space->wakes[group] > wake_ms))
             sim_differ(world,
                        "partition %d: redis wakes group %u at %lld, one of it is to be woken at "

@@ -109,7 +109,7 @@ static void begin_record(struct oracle *oracle, struct ss_user_state *state,
         .sequence = ++state->published.sequence,
         .as_of_ms = state->published.as_of_ms,
         .clock_ms = state->published.horizon_ms,
-        .model_version = oracle->world->model->version,
+        .model_version = oracle->world->epochs[oracle->epoch].person->version,
     };
     if (event) {
         effect->record.user_id = event->user_id;
@@ -128,17 +128,35 @@ static void move_benefits(struct ss_published *published, uint32_t wanted,
     published->benefits = wanted;
 }
 
+/* Both models know the same benefits, in another order. */
+static uint32_t under_other_names(const struct ss_model *from, const struct ss_model *to,
+                                  uint32_t held)
+{
+    uint32_t now = 0;
+    for (int f = 0; f < from->benefit_count; f++)
+        for (int t = 0; t < to->benefit_count; t++)
+            if ((held >> f & 1) && strcmp(from->benefits[f].id, to->benefits[t].id) == 0)
+                now |= UINT32_C(1) << t;
+    return now;
+}
+
 static void publish(struct oracle *oracle, struct ss_user_state *state,
                     const struct ss_event *event, int64_t offset,
                     const int64_t positions[SS_INPUT_COUNT], struct oracle_effect *effect)
 {
-    const struct ss_model *model = oracle->world->model;
+    const struct ss_model *model = oracle->world->epochs[oracle->epoch].person;
     struct ss_published *published = &state->published;
     struct ss_score score;
     ss_score_compute(model, state, published->as_of_ms, published->horizon_ms, &score);
     enum ss_standing standing = standing_of(state), before = published->standing;
-    if (standing == before && score.score == published->score && score.tier == published->tier)
+    const bool told = published->epoch == oracle->epoch;
+    if (standing == before && score.score == published->score && score.tier == published->tier &&
+        told)
         return;
+    if (before != SS_STANDING_NONE && !told && (event || oracle->told->kind != SS_KIND_RESCORE))
+        sim_differ(oracle->world,
+                   "partition %d: a record of epoch %d in txn %d of somebody who is at %d",
+                   oracle->partition, oracle->epoch, oracle->txn->number, published->epoch);
     begin_record(oracle, state, event, offset, positions, effect);
     struct ss_score_record *record = &effect->record;
     record->kind = before == SS_STANDING_NONE       ? SS_KIND_OPT_IN
@@ -157,6 +175,10 @@ static void publish(struct oracle *oracle, struct ss_user_state *state,
     published->standing = (uint8_t)standing;
     published->score = (int16_t)score.score;
     published->tier = (uint8_t)score.tier;
+    if (!told && before != SS_STANDING_NONE)
+        published->benefits =
+            under_other_names(sim_model_of(oracle->world, state), model, published->benefits);
+    published->epoch = oracle->epoch;
     move_benefits(published, benefits_of(model, &score, published->benefits), effect);
 }
 
@@ -285,6 +307,22 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         forget(state);
         user->known_as_of_ms = user->silent_count = 0;
     }
+}
+
+void oracle_rescore(struct oracle *oracle, struct oracle_user *user,
+                    const struct ss_score_view *told)
+{
+    const struct ss_published *published = &user->state.published;
+    const char *why = !user->state.consents.scoring             ? "is not scored"
+                      : published->epoch == oracle->epoch       ? "was told already"
+                      : user->silent_count > 0                  ? "had an event before it"
+                      : told->as_of_ms != published->as_of_ms   ? "stands at another as_of"
+                      : told->clock_ms != published->horizon_ms ? "stands at another horizon"
+                                                                : NULL;
+    if (why)
+        sim_differ(oracle->world, "partition %d, user %d: a RESCORE in txn %d of somebody who %s",
+                   oracle->partition, (int)(user - oracle->users), oracle->txn->number, why);
+    oracle->rescored++;
 }
 
 void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect)

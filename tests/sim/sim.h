@@ -32,6 +32,7 @@ enum {
     SIM_MARKERS_MAX = 256,
     SIM_SNAPSHOTS = 3,
     SIM_WAKE_GROUPS = 4,
+    SIM_EPOCHS_MAX = 4, /* of models */
     SIM_STACK_SIZE = 256 * 1024,
     SIM_PLANS_MAX = 256,
 
@@ -219,6 +220,7 @@ struct sim_session {
     int64_t reassign_at_ms;
     int32_t event_partitions[SIM_PARTITIONS_MAX];
     struct ss_record records[SIM_BATCH_MAX];
+    int32_t epoch_seen;                 /* how far the topic of models is known here */
     int64_t restores;                   /* how many were asked for */
     int64_t looked[SIM_PARTITIONS_MAX]; /* redis.writes, when it last read the checkpoint */
     int64_t epoch;                      /* of the producer; -1: to be made anew */
@@ -250,7 +252,14 @@ struct sim_world {
     int32_t partition_count;
     int slot_count;
     bool static_members;
-    const struct ss_model *model;
+    const struct ss_model *model; /* what is structural is the same in all */
+    struct ss_model *other;
+    /* The topic of models: those up to epoch_count - 1 are in it, of the two models in turn. In
+     * most seeds the first stays; the others draw from randomness of their own. */
+    struct ss_models epochs[SIM_EPOCHS_MAX];
+    int32_t epoch_count, epochs_to_come;
+    int to_epoch; /* counts down */
+    struct sim_random epoch_random;
     struct ss_registry *registry;
     uint32_t input_ids[SS_INPUT_COUNT], output_ids[SS_OUTPUT_COUNT];
     int64_t registry_away_until_ms;
@@ -323,6 +332,16 @@ enum sim_fate sim_point(struct sim_session *session, const char *op);
 /* An op waits for the others: false once the session is dead. */
 bool sim_wait(struct sim_session *session);
 enum ss_status sim_dead(struct ss_error *err);
+
+/* sim_models.c: the live model changes, and each session hears of it some time later. */
+void sim_models_init(struct sim_world *world);
+void sim_models_tick(struct sim_world *world);
+void sim_models_session(struct sim_session *session);
+const struct ss_models *sim_models_live(void *session);
+size_t sim_models_slice(struct sim_world *world); /* users told in one transaction */
+/* Of which the user was told last. */
+const struct ss_model *sim_model_of(const struct sim_world *world,
+                                    const struct ss_user_state *state);
 
 /* sim_bus.c and sim_commit.c */
 void sim_bus_init(struct sim_session *session);

@@ -87,6 +87,9 @@ struct sim_world *sim_world_new(const struct ss_model *model, struct ss_registry
         abort();
     world->arena = sim_arena_new();
     world->model = model;
+    world->other = malloc(sizeof *world->other);
+    if (!world->other)
+        abort();
     world->registry = registry;
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         if (ss_registry_find(registry, "", ss_schema_of_input((enum ss_input)i),
@@ -115,6 +118,7 @@ void sim_world_free(struct sim_world *world)
     for (int i = 0; i < SIM_SESSIONS_MAX; i++)
         free(world->stacks[i]);
     sim_arena_free(world->arena);
+    free(world->other);
     free(world);
 }
 
@@ -126,6 +130,7 @@ static void reset(struct sim_world *world, const struct sim_options *options)
     memset(world, 0, sizeof *world);
     world->arena = kept.arena;
     world->model = kept.model;
+    world->other = kept.other;
     world->registry = kept.registry;
     memcpy(world->stacks, kept.stacks, sizeof world->stacks);
     memcpy(world->input_ids, kept.input_ids, sizeof world->input_ids);
@@ -142,6 +147,7 @@ static void reset(struct sim_world *world, const struct sim_options *options)
     memset(world->group.committed, 0xff, sizeof world->group.committed);
     registry_world = world;
     sim_keys_init(world);
+    sim_models_init(world);
     sim_upstream_init(world);
     sim_trace(world, "seed %llu: %d partitions, %d workers%s, %d users",
               (unsigned long long)options->seed, world->partition_count, world->slot_count,
@@ -294,6 +300,7 @@ static bool tick(struct sim_world *world)
     sim_broker_tick(world);
     sim_redis_tick(world);
     sim_upstream_tick(world);
+    sim_models_tick(world);
     if (!world->calm && --world->to_world_fault <= 0)
         world_fault(world);
     return run_one(world);

@@ -43,7 +43,9 @@ static void open_worker(struct sim_session *session)
         .store = &session->store.store,
         .registry = world->registry,
         .ranks = session->ranks,
-        .models = {world->model, NULL},
+        .models = {.person = world->model},
+        .live = sim_models_live,
+        .live_arg = session,
         .keys = &world->keys,
         .clock = {world_now, session},
         .limits = {.batch_records_max = SIM_BATCH_MAX,
@@ -56,6 +58,7 @@ static void open_worker(struct sim_session *session)
                    .wake_interval_ms = (int)sim_below(world, 200),
                    .heartbeat_ms = sim_chance(world, 500) ? SIM_DAY_MS / 4 : 0,
                    .ranks_interval_ms = sim_below(world, 3000),
+                   .sweep_users_max = sim_models_slice(world),
                    .restore_save_records = 1 + sim_below(world, 30)},
         .stats = &session->stats,
         .stop = &session->stop,
@@ -120,6 +123,7 @@ struct sim_session *sim_session_start(struct sim_world *world, int slot)
     sim_bus_init(session);
     sim_store_init(session);
     sim_ranks_init(session);
+    sim_models_session(session);
     open_worker(session);
     void **stack = &world->stacks[session->number];
     if (!*stack && !(*stack = malloc(SIM_STACK_SIZE)))

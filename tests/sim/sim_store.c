@@ -213,6 +213,26 @@ static enum ss_status store_rearm(struct ss_store *store, int32_t partition,
     return done ? SS_OK : other(partition, err);
 }
 
+static enum ss_status store_walk(struct ss_store *store, int32_t partition,
+                                 const struct ss_checkpoint *expect, uint32_t from, uint32_t *next,
+                                 uint32_t *groups, ss_store_scan_sink *sink, void *arg,
+                                 struct ss_error *err)
+{
+    struct sim_session *session = session_of(store);
+    enum sim_fate fate = enter(session, "walk");
+    if (fate != SIM_GOES)
+        return fate == SIM_DEAD ? sim_dead(err) : away(err);
+    const struct sim_keyspace *space = &session->world->redis.live[partition];
+    if (!space->found || !ss_checkpoint_equal(&space->checkpoint, expect))
+        return other(partition, err);
+    *groups = SIM_WAKE_GROUPS;
+    *next = from < SIM_WAKE_GROUPS ? from + 1 : SIM_WAKE_GROUPS;
+    for (size_t i = 0; i < space->count; i++)
+        if (sim_redis_group(space->pairs[i].key) == from)
+            sink(arg, space->pairs[i].key, space->pairs[i].value);
+    return SS_OK;
+}
+
 static enum ss_status store_scan(struct ss_store *store, int32_t partition,
                                  ss_store_scan_sink *sink, void *arg, struct ss_error *err)
 {
@@ -234,6 +254,7 @@ void sim_store_init(struct sim_session *session)
         .wipe = store_wipe,
         .wakes = store_wakes,
         .rearm = store_rearm,
+        .walk = store_walk,
         .scan = store_scan,
     };
     session->store.store.ops = &ops;

@@ -165,6 +165,7 @@ void state_random(struct ss_user_state *state, uint64_t *seed)
         published->as_of_ms = any_time(seed);
         published->business = random_next(seed) & 1;
         published->horizon_ms = random_next(seed) & 1 ? published->as_of_ms : any_time(seed);
+        published->epoch = (int32_t)any(seed);
     }
 }
 

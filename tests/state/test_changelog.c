@@ -26,6 +26,11 @@ static struct ss_mark some_mark(uint64_t seed)
     for (int i = 0; i < SS_SCORE_COUNT; i++) /* gaps of all sizes, at both ends too */
         if (random_next(&seed) % 100 < (uint64_t)mark.positions[0] % 100)
             mark.histogram.users[i] = (uint32_t)(random_next(&seed) >> (32 + seed % 32));
+    mark.epoch = (int32_t)(random_next(&seed) % 300);
+    mark.swept = (int32_t)(random_next(&seed) % 300);
+    mark.sweep_next = (uint32_t)random_next(&seed);
+    mark.sweep_groups = (uint32_t)random_next(&seed);
+    mark.rescored = (int64_t)(random_next(&seed) >> 20);
     return mark;
 }
 
@@ -66,7 +71,8 @@ Test(changelog, the_largest_mark_fits)
     memset(&mark, 0x80, sizeof mark);
     memset(mark.model_version, 'm', sizeof mark.model_version - 1);
     mark.model_version[sizeof mark.model_version - 1] = '\0';
-    mark.partition_count = INT32_MAX;
+    mark.partition_count = mark.epoch = mark.swept = INT32_MAX;
+    mark.sweep_next = mark.sweep_groups = UINT32_MAX;
     mark.ranks_due = true;
     memset(&mark.histogram, 0xff, sizeof mark.histogram);
     size_t size = ss_mark_pack(&mark, bytes);

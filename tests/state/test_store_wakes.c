@@ -319,7 +319,66 @@ STORE_TEST(store_wakes, are_never_late_over_a_long_random_run)
     }
 }
 
+/* --- all of them, a few groups at a time --- */
+
+static uint32_t walk_from(uint32_t from, uint32_t *groups)
+{
+    struct ss_checkpoint expect = checkpoint_at(offset);
+    uint32_t next;
+    cr_assert_eq(store->ops->walk(store, P, &expect, from, &next, groups, on_user, NULL, NULL),
+                 SS_OK);
+    return next;
+}
+
+STORE_TEST(store_wakes, a_walk_meets_each_user_once)
+{
+    uint64_t seed = 7;
+    uint32_t at = 0, groups = 1;
+    begin();
+    fill(&seed);
+    for (int rounds = 0; at < groups; rounds++) {
+        uint32_t next = walk_from(at, &groups);
+        cr_assert(next > at && next <= groups && rounds < 10000);
+        at = next;
+    }
+    for (int i = 0; i < USERS; i++)
+        cr_assert_eq(users[i].delivered, 1, "%s: %d times", users[i].id, users[i].delivered);
+    cr_assert_eq(walk_from(groups, &groups), groups, "behind the last there is nobody");
+    cr_assert_eq(walk_from(groups + 7, &groups), groups);
+    cr_assert_eq(delivered(), USERS);
+}
+
+STORE_TEST(store_wakes, a_walk_is_not_put_off_by_who_comes_and_goes)
+{
+    uint64_t seed = 9;
+    uint32_t at = 0, groups = 1, before = 0;
+    begin();
+    fill(&seed);
+    for (int rounds = 0; at < groups; rounds++) {
+        at = walk_from(at, &groups);
+        cr_assert(before == 0 || groups == before, "the users have changed places");
+        before = groups;
+        int i = (int)(random_next(&seed) % USERS);
+        struct ss_put put = put_of(i, 5, users[i].delivered == 0 || rounds % 2);
+        save(&put, 1);
+    }
+    for (int i = 0; i < USERS; i++)
+        cr_assert_eq(users[i].delivered, 1, "%s: %d times", users[i].id, users[i].delivered);
+}
+
+STORE_TEST(store_wakes, a_walk_at_another_checkpoint_is_given_up)
+{
+    struct ss_checkpoint other = checkpoint_at(99);
+    uint32_t next, groups;
+    struct ss_error err;
+    begin();
+    sleep_until(1, 500);
+    cr_assert_eq(store->ops->walk(store, P, &other, 0, &next, &groups, on_user, NULL, &err),
+                 SS_GIVE_UP);
+    cr_assert_eq(delivered(), 0);
+}
+
 Test(store_wakes, are_the_same_on_a_cluster)
 {
-    cr_assert_eq(stores_check_on_a_cluster(), 11);
+    cr_assert_eq(stores_check_on_a_cluster(), 14);
 }

@@ -1,0 +1,138 @@
+"""The live model is changed while events flow and the engine is killed: every scored user gets exactly
+one RESCORE, and what comes after is scored by the new model."""
+
+import collections
+import re
+
+import pytest
+
+from accounts import MARK_KEY, check_marks, ends_total, mark_sweep, wait_consumed
+from feed import Feed, check_sequences
+from history import History
+from stack import TREE
+from waiting import wait_until
+
+USERS = 3000
+SLOW = {"batch": {"records_max": 100, "rescore_users_max": 20}}  # so that a kill meets one under way
+
+
+@pytest.fixture
+def feed(bus, engine):
+    engine.config["redis"]["buckets"] = 4096  # a sweep takes some of them at a time
+    engine.run("topics", "create")
+    engine.run("schemas", "register")
+    return Feed(bus, engine)
+
+
+def challenger(tmp_path, name="challenger", **changes):
+    """The default model under another name, with texts replaced."""
+    text = (TREE / "config" / "model.yaml").read_text()
+    for old, new in {"name: default": f"name: {name}", **changes}.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+def weights(tmp_path, name="challenger"):
+    """Every score changes, and the folds do not."""
+    text = (TREE / "config" / "model.yaml").read_text()
+    found = re.search(r"^  history:\n    weight: \d+$", text, re.MULTILINE).group()
+    return challenger(tmp_path, name, **{found: "  history:\n    weight: 90"})
+
+
+def sweeps(bus, engine):
+    """partition -> the newest mark's sweep."""
+    return {record.partition: mark_sweep(record.value)
+            for record in bus.read(engine.config["topics"]["state"], decode=False)
+            if record.key == MARK_KEY}
+
+
+def scored_before(users, version):
+    """Who was scored by another model before this one, and has not withdrawn by then."""
+    return {user for user, values in users.items()
+            if any(value["model_version"] != version for value in values)}
+
+
+def test_changed_under_load_and_kills(bus, engine, feed, tmp_path):
+    history = History(USERS, seed=41)
+    feed.send(history.consents())
+    feed.send(history.events(3000))
+    engine.drain()
+    before = check_sequences(bus.read(engine.config["topics"]["scores"]))
+    opted_in = {user for user, values in before.items() if values[-1]["kind"] != "OPT_OUT"}
+    old = next(iter(before.values()))[0]["model_version"]
+
+    feed.send(history.events(2500))  # a backlog that the change has to share the engine with
+    process = engine.start("run", changes=SLOW)
+    wait_consumed(bus, engine, ends_total(bus, engine) - 2200, process)
+    said = engine.run("rescore", "--model", str(weights(tmp_path)), "--no-wait").stdout
+    new = re.search(r"model (challenger-[0-9a-f]{16}) is live from now on \(epoch 1\)", said)[1]
+    unfinished = 0
+    for seen in (rf"partition \d+: model {new} from now on", "partition 1: ready",
+                 r"partition \d+: all \d+ users are told"):
+        process.wait_log(seen)
+        process.kill()
+        unfinished += any(s["swept"] == 0 for s in sweeps(bus, engine).values())
+        feed.send(history.events(300))
+        process = engine.start("run", changes=SLOW)
+    assert unfinished > 0, "no kill has met the change under way"
+    followed = engine.run("rescore", seconds=120)
+    assert re.search(r"^done: \d+ users rescored", followed.stdout, re.MULTILINE), followed.stdout
+    assert process.stop(60) == 0, process.tail()
+    engine.drain()
+
+    users = check_sequences(bus.read(engine.config["topics"]["scores"]))
+    check_marks(bus, engine.config["topics"])
+    told = collections.Counter()
+    for user, values in users.items():
+        position = [i for i, value in enumerate(values) if value["kind"] == "RESCORE"]
+        told[len(position)] += 1
+        assert len(position) <= 1, f"{user} was told {len(position)} times"
+        by_new = [i for i, value in enumerate(values) if value["model_version"] == new]
+        by_old = [i for i, value in enumerate(values) if value["model_version"] == old]
+        assert not by_new or not by_old or max(by_old) < min(by_new), f"{user}: back again"
+        if position:
+            at = position[0]
+            assert at == min(by_new) and by_old, user
+            assert values[at]["as_of"] >= values[at - 1]["as_of"]
+            assert values[at]["cause"] is None
+        elif by_old and values[-1]["model_version"] == new and values[-1]["kind"] != "OPT_OUT":
+            # nothing but an opt-in after a withdrawal leads from one model to the other untold
+            assert values[min(by_new)]["kind"] == "OPT_IN", (user, values)
+    # who was scored and has not withdrawn before the change has been told
+    untold = [user for user in opted_in
+              if not any(value["kind"] == "RESCORE" for value in users[user])]
+    assert all("OPT_OUT" in (value["kind"] for value in users[user]) for user in untold), untold[:3]
+    assert told[1] > 0.9 * len(opted_in), told
+    status = engine.run("rescore", "--status").stdout
+    assert new in status and old in status and "done: 100.0 %" in status, status
+    assert all(s["swept"] == 1 for s in sweeps(bus, engine).values())
+
+    # back again, by the version that the topic has kept; an old config file changes nothing
+    process = engine.start("run")
+    process.wait_log(r"says that model challenger-\w+ is live; the config's default-\w+ is not used")
+    back = engine.run("rescore", "--model", old).stdout
+    assert f"model {old} is live from now on (epoch 2), in place of {new}" in back, back
+    assert process.stop(60) == 0
+    users = check_sequences(bus.read(engine.config["topics"]["scores"]))
+    last = [values[-1] for values in users.values() if values[-1]["kind"] != "OPT_OUT"]
+    assert {value["model_version"] for value in last} == {old}
+    assert engine.run("rescore", "--model", old).stdout.startswith(f"model {old} is live already")
+
+
+def test_refused_with_what_to_do(bus, engine, feed, tmp_path):
+    feed.send(History(20, seed=42).consents())
+    engine.drain()
+    text = (TREE / "config" / "model.yaml").read_text()
+    half_life = re.search(r"{payments: \d+,", text).group()
+    other = challenger(tmp_path, "folds", **{half_life: "{payments: 77,"})
+    said = engine.run("rescore", "--model", str(other), check=False)
+    assert said.returncode == 1 and "structural" in said.stderr and "replay" in said.stderr, said
+    missing = engine.run("rescore", "--model", str(tmp_path / "none.yaml"), check=False)
+    assert missing.returncode == 1 and "none.yaml" in missing.stderr
+    wrong = engine.run("rescore", "--status", "--model", "x", check=False)
+    assert wrong.returncode == 2
+    status = engine.run("rescore", "--status").stdout
+    assert "epoch 0" in status and "folds" not in status, status
