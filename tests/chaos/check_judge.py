@@ -227,6 +227,8 @@ class World:
             self._tick(False)
         self._steps(event.user_id, event)
         self.positions[topic] = offset + 1
+        if not second_scorer.refusal(event, self.scorer.model, self.scorer.tolerance):
+            self.scorer.move_day(event)
         step = self.settler._apply(event)
         outcome = OUTCOME_NAMES[step.outcome]
         self.counts[topic][outcome] += 1
@@ -247,9 +249,10 @@ class World:
 
     def mark(self):
         numbers = [n for name in INPUTS for n in (
-            self.positions[name], *(self.counts[name][o] for o in OUTCOMES), self.positions[name])]
+            self.positions[name], *(self.counts[name][o] for o in OUTCOMES), self.positions[name],
+            0)]
         body = (b"\2" + bytes(16) + varints((1, self.clock)) + b"\0"
-                + bytes((len(INPUTS), len(OUTCOMES))) + varints(numbers)
+                + bytes((len(INPUTS), len(OUTCOMES))) + varints(numbers) + varints((0,) * 5)
                 + b"\0" + histogram(self.scores.values()))
         log = self.logs["sesame-state"]
         log.append(Message(len(log), MARK_KEY.encode(), body, self.now))

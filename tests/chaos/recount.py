@@ -228,6 +228,7 @@ class Recount:
             self.counts[name]["dead_lettered"] += 1
             self.dead[name, offset] = refused.args[0]
             return None
+        self.scorer.move_day(event)  # in the order of its log
         return event
 
     def _settle(self, user_id, groups, cause, published, low):

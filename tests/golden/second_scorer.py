@@ -405,9 +405,7 @@ class Window:
         return any(name == one and stamp >= today - self.days for one, stamp in self.ids)
 
     def add(self, name, today):
-        self.ids.append((name, today))
-        while len(self.ids) > self.size:
-            self.ids.popleft()
+        self.ids = deque([*self.ids, (name, today)], maxlen=self.size)
 
 
 class User:
@@ -885,6 +883,8 @@ class Scorer:
         user = self.users.get(event.user_id)
         if refusal(event, self.model, self.tolerance):  # [7.12] a record that takes no steps
             user = None
+        else:
+            self.move_day(event)
         while user is not None and user.consents.holds and self.wake_at(user)[0] <= clock:
             record, entitlements = self.wake(event, user, clock)
             if record is not None:
@@ -920,22 +920,22 @@ class Scorer:
         return self.publish_change(event, None, user, kind)
 
     def move_day(self, event):
-        """[3.3] The day of the input."""
+        """[3.3] The day of the event's input, which every event that is not refused moves."""
         where, day = (event.partition, event.topic), day_of(max(946684800000, min(event.occurred_at, event.record_time)))
         today = self.today.setdefault(where, day)
         if day > today:
-            self.today[where] = today + 1
+            today = self.today[where] = today + 1
+        event.today = today
 
     def outcome(self, event):
         """[3] Outcome, refusal, record and entitlements of one record."""
         why = refusal(event, self.model, self.tolerance)
         if why:
             return "dead-lettered", why, None, []
-        self.move_day(event)
         user = self.users.get(event.user_id) or User(self.model)
         if not is_consented(event, user.consents):
             return "not-consented", None, None, []
-        if user.window[event.topic].holds(h32(event.event_id), self.today[event.partition, event.topic]):
+        if user.window[event.topic].holds(h32(event.event_id), event.today):
             return "duplicate", None, None, []
         if is_too_many(event, user):
             return "dead-lettered", "TOO_MANY", None, []
@@ -946,7 +946,7 @@ class Scorer:
         """[3.5], [7.1] to [7.4]: folds a counted event; what is published."""
         grant_before = user.consents.position
         fold(event, user, self.model)
-        user.window[event.topic].add(h32(event.event_id), self.today[event.partition, event.topic])
+        user.window[event.topic].add(h32(event.event_id), event.today)
         published = user.published
         if grant_before is not None or user.consents.holds:
             published.move(event.occurred_at, self.clock[event.partition])  # [7.3]

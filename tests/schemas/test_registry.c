@@ -383,7 +383,8 @@ Test(registry, embedded)
     }
     cr_expect_eq(ss_registry_plan(registry, SS_BILLS, 1, &plan, &err), SS_DROP);
     cr_expect_eq(ss_registry_schema(registry, 0, &json, &err), SS_DROP);
-    cr_expect_eq(ss_registry_schema(registry, 11, &json, &err), SS_DROP);
+    cr_expect_eq(ss_registry_schema(registry, SS_INPUT_COUNT + SS_OUTPUT_COUNT + 1, &json, &err),
+                 SS_DROP);
     cr_expect_eq(
         ss_registry_register(registry, "scores-value", ss_schema_of_output(SS_SCORES), &id, &err),
         SS_OK);
