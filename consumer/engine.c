@@ -35,7 +35,7 @@ struct ss_engine {
     bool mock;
     struct ss_models models;
     struct ss_registry *registry;
-    uint32_t schema_ids[SS_OUTPUT_COUNT];
+    uint32_t schema_ids[SS_OUTPUT_COUNT], neighbours_schema_id;
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     struct ss_kafka_property *properties;
     struct ss_kafka_access access;
@@ -107,6 +107,9 @@ static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *er
         if (json)
             status = find_schema(engine, topics[output], json, &engine->schema_ids[output], err);
     }
+    if (status == SS_OK)
+        status = find_schema(engine, config->input_topics[SS_NEIGHBOURS],
+                             ss_schema_of_input(SS_NEIGHBOURS), &engine->neighbours_schema_id, err);
     for (int i = 0; status == SS_OK && i < config->subscriber_count; i++) {
         const struct ss_subscriber *subscriber = &config->subscribers[i];
         struct ss_worker_subscriber *out = &engine->subscribers[i];
@@ -241,7 +244,8 @@ static enum ss_status open_bus(struct worker_thread *self, struct ss_bus **bus,
         .targets = {[SS_TO_SCORES] = config->scores_topic,
                     [SS_TO_ENTITLEMENTS] = config->entitlements_topic,
                     [SS_TO_DEAD_LETTERS] = config->dead_letters_topic,
-                    [SS_TO_CHANGELOG] = config->state_topic},
+                    [SS_TO_CHANGELOG] = config->state_topic,
+                    [SS_TO_NEIGHBOURS] = config->input_topics[SS_NEIGHBOURS]},
         .restore_timeout_ms = (int)config->restore_timeout_ms,
         .open_timeout_ms = 5000, /* it is tried again; between two tries SIGTERM is heard */
         .fetch_bytes = (size_t)config->memory_fetch_bytes_max,
@@ -306,6 +310,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .stop = &engine->stop,
     };
     memcpy(worker_config.schema_ids, engine->schema_ids, sizeof engine->schema_ids);
+    worker_config.neighbours_schema_id = engine->neighbours_schema_id;
     memcpy(worker_config.subscribers, engine->subscribers, sizeof engine->subscribers);
     worker_config.subscriber_count = config->subscriber_count;
     for (int input = 0; input < SS_INPUT_COUNT; input++)
@@ -411,6 +416,7 @@ void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
         out->score_records += stats->score_records;
         out->entitlements += stats->entitlements;
         out->shared_records += stats->shared_records;
+        out->neighbour_records += stats->neighbour_records;
         out->transactions += stats->transactions;
         out->restored_records += stats->restored_records;
         out->restoring += stats->restoring;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "state/pack.h"
+#include "state/pack_friends.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,11 +190,35 @@ static enum ss_status on_mark(struct restore *restore, int64_t offset, int64_t b
     return save_gathered(restore, offset, broker_time_ms, err);
 }
 
+static enum ss_status gather(struct restore *restore, int64_t offset, int64_t broker_time_ms,
+                             struct ss_bytes key, struct ss_bytes value, int64_t wake_ms,
+                             struct ss_error *err)
+{
+    struct ss_cache *cache = restore->partition->cache;
+    if (!ss_cache_put(cache, key, value, wake_ms))
+        return ss_fail(err, SS_STOP, "out of memory while restoring");
+    if (ss_cache_pinned_count(cache) < save_records(restore))
+        return SS_OK;
+    return save_gathered(restore, offset, broker_time_ms, err);
+}
+
+static enum ss_status on_friends(struct restore *restore, int64_t offset, int64_t broker_time_ms,
+                                 struct ss_bytes key, struct ss_bytes value, struct ss_error *err)
+{
+    struct ss_friends list;
+    struct ss_error unreadable;
+    if (ss_friends_unpack(value, &list, &unreadable) != SS_OK)
+        return ss_fail(err, SS_STOP,
+                       "changelog partition %d offset %lld holds no friends record that this "
+                       "version can read; was it written by a newer one?",
+                       restore->partition->number, (long long)offset);
+    return gather(restore, offset, broker_time_ms, key, value, SS_WAKE_NEVER, err);
+}
+
 static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_ms,
                                 struct ss_bytes key, struct ss_bytes value, struct ss_error *err)
 {
     struct restore *restore = arg;
-    struct ss_cache *cache = restore->partition->cache;
     if (restore->probing && offset != restore->from) {
         restore->foreign = true;
         return SS_GIVE_UP;
@@ -205,6 +230,8 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
     }
     if (ss_bytes_equal(key, ss_mark_key))
         return on_mark(restore, offset, broker_time_ms, value, err);
+    if (ss_is_friends_key(key))
+        return on_friends(restore, offset, broker_time_ms, key, value, err);
     /* Checked here once: a state that this version cannot read would else be fetched, found bad and
      * restored again for ever. */
     struct ss_user_state state;
@@ -214,11 +241,8 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
                        "changelog partition %d offset %lld holds no state that this version can "
                        "read; was it written by a newer one?",
                        restore->partition->number, (long long)offset);
-    if (!ss_cache_put(cache, key, value, ss_wake_at(&restore->config->models, &state)))
-        return ss_fail(err, SS_STOP, "out of memory while restoring");
-    if (ss_cache_pinned_count(cache) < save_records(restore))
-        return SS_OK;
-    return save_gathered(restore, offset, broker_time_ms, err);
+    return gather(restore, offset, broker_time_ms, key, value,
+                  ss_wake_at(&restore->config->models, &state), err);
 }
 
 static enum ss_status fresh_cache(const struct ss_worker_config *config,
@@ -439,6 +463,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         partition->marked_at_ms = partition->saved.broker_time_ms;
     memset(partition->reached_ms, 0, sizeof partition->reached_ms);
     memset(partition->behind, true, sizeof partition->behind);
+    partition->behind[SS_NEIGHBOURS] = false;
     for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
         if (input != SS_CONSENTS && input != SS_BLACKLIST)
             status = bus->ops->hold(bus, (enum ss_input)input, partition->number, true, err);

@@ -51,7 +51,8 @@ struct ss_worker_stats {
     pthread_mutex_t lock;
     struct ss_counts counts[SS_INPUT_COUNT];
     int64_t score_records, entitlements, transactions;
-    int64_t shared_records;   /* to subscribers, tombstones included */
+    int64_t shared_records; /* to subscribers, tombstones included */
+    int64_t neighbour_records;
     int64_t restored_records; /* changelog records read by restores */
     int32_t restoring;        /* partitions now being restored */
     int64_t restore_done;     /* changelog offsets behind these restores, */
@@ -76,6 +77,7 @@ struct ss_worker_config {
     struct ss_registry *registry;
     struct ss_models models;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
+    uint32_t neighbours_schema_id;
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;
     const char *topics[SS_INPUT_COUNT]; /* names, for dead letters' headers */

@@ -38,15 +38,21 @@ struct ss_context {
     int64_t future_tolerance_ms; /* not negative */
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
     int64_t clock_ms;                  /* the partition's, after this event (promise 10) */
+    struct ss_friends *friends;        /* where ss_event_reads_friends: his record, in and out */
 };
 
 /* Checks what needs no state. SS_REFUSAL_NONE if the event can be applied. */
 enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_event *event,
                                const struct ss_context *context);
 
+/* Whether applying it may read and change the user's friends record. Then *context->friends is
+ * that, empty where there is none; otherwise nobody looks at it. */
+bool ss_event_reads_friends(const struct ss_models *models, const struct ss_event *event);
+
 /* Checks and applies. On SS_COUNTED *state has changed and *effects says what to publish
  * (has_record false, nobody told where nothing is); on any other outcome *state
- * is as it was and *effects is empty; on SS_REFUSED *refusal says why. *effects borrows from event
+ * is as it was and *effects is empty (but for the answer to a message of SS_NEIGHBOURS that is
+ * SS_NOT_CONSENTED); on SS_REFUSED *refusal says why. *effects borrows from event
  * and model. */
 enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *state,
                          const struct ss_event *event, const struct ss_context *context,
@@ -64,13 +70,16 @@ void ss_score_compute(const struct ss_model *model, const struct ss_user_state *
                       int64_t as_of_ms, int64_t clock_ms, struct ss_score *score);
 
 #define SS_WAKE_NEVER INT64_MAX
+#define SS_WAKE_NOW   (-1)
 
 /* When time alone will next have something to do for this user: a bill falls due, or the interval
- * of AGED is over. On the partition's clock; SS_WAKE_NEVER for who is not scored. */
+ * of AGED is over. On the partition's clock; SS_WAKE_NEVER for who is not scored, SS_WAKE_NOW while
+ * friends are yet to be told of a band (friends.telling), which ss_friends_tell does and no step.
+ */
 int64_t ss_wake_at(const struct ss_models *models, const struct ss_user_state *state);
 
-/* Takes the earliest step that ss_wake_at names, if the clock has reached it: state moves on to
- * that instant, and *effects says what to publish (kind OVERDUE or AGED), which may be nothing.
+/* Takes the earliest step that time has for the user, if the clock has reached it: state moves on
+ * to that instant, and *effects says what to publish (kind OVERDUE or AGED), which may be nothing.
  * False, and nothing has changed, where there is no step to take; call until then, before an event
  * of the user is applied and when the time has come. Of *context: partition, positions, clock. */
 bool ss_wake(const struct ss_models *models, struct ss_user_state *state, struct ss_text user_id,

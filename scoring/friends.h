@@ -135,6 +135,8 @@ void ss_friends_remove(struct ss_friends *list, struct ss_friends_sum *sum, stru
 
 /* ---- messages ---- */
 
+/* An event of SS_NEIGHBOURS as a message that borrows from it; false: not a valid one. */
+bool ss_neighbour_of(const struct ss_event *event, struct ss_neighbour_message *message);
 /* Bounds and consistency of a message from the wire, the ids' text aside. */
 bool ss_neighbour_valid(const struct ss_neighbour_message *message);
 

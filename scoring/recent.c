@@ -1,5 +1,7 @@
 #include "scoring/recent.h"
 
+#include "scoring/require.h"
+
 #include <string.h>
 
 struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input)
@@ -18,10 +20,13 @@ struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input)
     case SS_CONSENTS:
         return &state->consents.recent;
     case SS_BLACKLIST:
+        return &state->blacklist.recent;
+    case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         break;
     }
-    return &state->blacklist.recent;
+    SS_REQUIRE(!"an input without a window");
+    return NULL;
 }
 
 bool ss_recent_has(const struct ss_recent *recent, uint32_t hash)

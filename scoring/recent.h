@@ -4,6 +4,7 @@
 
 #include "scoring/model.h"
 
+/* Not of SS_NEIGHBOURS, which has none. */
 struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input);
 
 bool ss_recent_has(const struct ss_recent *recent, uint32_t hash);

@@ -1,4 +1,4 @@
-/* changelog.c - format 1 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
+/* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
  * outcomes (a byte each); for each input: consumed, then each outcome, then the position, as
  * varints of zig-zag. */
@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 static_assert(1 + SS_INCARNATION_SIZE + 2 * SS_VARINT_MAX + 1 + SS_NAME_MAX + 2 +
                       SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 2) * SS_VARINT_MAX <=
                   SS_MARK_PACKED_MAX,

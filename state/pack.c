@@ -1,6 +1,6 @@
-/* pack.c - format 2 of a packed state, field by field.
+/* pack.c - format 3 of a packed state, field by field.
  *
- *   state   = format (byte, 2) parts (byte) part*
+ *   state   = format (byte, 3) parts (byte) part*
  *   parts     bit i: part i of enum ss_input follows; bit 7: `published` follows. A part whose
  * fields all have their default is absent. part    = mask field*. Mask: 2 bytes little-endian in
  * payments, bills and published, else 1 byte. Bit n: the part's field n (the tables below) differs
@@ -29,16 +29,17 @@
  *   4    amount         u   late_milli[2]    u   cancelled  u   opened  flag   social_position u
  *   5    month     rel d/30 late_milli[3]    u   any     flag   opened_day d   shares          list
  *   6    months_mask    u   late_milli[4]    u   recent         lines   list   recent
- *   7    quarter   rel d/90 defaulted_milli  u                  recent
- *   8    categories[0]  u   billed           u   social         blacklist      published
- *   9    categories[1]  u   paid             u   0 added    u   0 cases list   0 tier          u
- *   10   any         flag   any           flag   1 removed  u   1 recent       1 score         z
- *   11   recent             open          list   2 any   flag                  2 benefits      u
- *   12                      recent               3 recent                      3 sequence      u
- *   d/30 and d/90 are of ref_day, rounded down.                                4 as_of_ms      t
- *                                                                              5 business   flag
- *   horizon is varint(as_of_ms - horizon_ms).                                  6-7 standing itself
- *                                                                              8 horizon
+ *   7    quarter   rel d/90 defaulted_milli  u                  recent         social_at_ms    t
+ *   8    categories[0]  u   billed           u   social, friends
+ *   9    categories[1]  u   paid             u   0 open  flag   blacklist      published
+ *   10   any         flag   any           flag   1 told_band u  0 cases list   0 tier          u
+ *   11   recent             open          list   2 telling flag 1 recent       1 score         z
+ *   12                      recent               3 tell_from                   2 benefits      u
+ *                                                4 confirmed u                 3 sequence      u
+ *   d/30 and d/90 are of ref_day,                5 bands     u                 4 as_of_ms      t
+ *   rounded down.                                6 unlinked  u                 5 business   flag
+ *   horizon is varint(as_of_ms - horizon_ms),    7 recent                      6-7 standing itself
+ *   tell_from 8 bytes little-endian.                                           8 horizon
  *
  * Entries: open bills: due t (the first; each other one against the one before), id_hash in 4
  * bytes; credit lines: id_hash in 4 bytes, limit u, balance z; shares: hash in 4 bytes, position u;
@@ -61,10 +62,10 @@ enum {
     BILLS_MAX =
         2 + 10 * SS_VARINT_MAX + 1 + SS_OPEN_BILLS_MAX * (SS_VARINT_MAX + 1 + 4) + RECENT_MAX,
     BOOKINGS_MAX = 1 + 5 * SS_VARINT_MAX + RECENT_MAX,
-    SOCIAL_MAX = 1 + 2 * SS_VARINT_MAX + RECENT_MAX,
+    SOCIAL_MAX = 1 + 4 * SS_VARINT_MAX + 8 + RECENT_MAX,
     PROFILES_MAX =
         1 + 4 * SS_VARINT_MAX + 1 + SS_CREDIT_LINES_MAX * (4 + 2 * SS_VARINT_MAX) + RECENT_MAX,
-    CONSENTS_MAX = 1 + 3 * SS_VARINT_MAX + 1 + SS_SHARES_MAX * (4 + SS_VARINT_MAX) + RECENT_MAX,
+    CONSENTS_MAX = 1 + 4 * SS_VARINT_MAX + 1 + 1 + SS_SHARES_MAX * (4 + SS_VARINT_MAX) + RECENT_MAX,
     BLACKLIST_MAX = 1 + 1 + SS_CASES_MAX * 8 + RECENT_MAX,
     PUBLISHED_MAX = 2 + 6 * SS_VARINT_MAX,
 };
@@ -208,12 +209,20 @@ static void put_bookings(struct writer *w, const struct ss_bookings_part *p)
     put_recent(w, 6, &p->recent);
 }
 
-static void put_social(struct writer *w, const struct ss_social_part *p)
+static void put_social(struct writer *w, const struct ss_social_part *p,
+                       const struct ss_friends_sum *friends)
 {
-    put_u(w, 0, p->added);
-    put_u(w, 1, p->removed);
-    put_flag(w, 2, p->any);
-    put_recent(w, 3, &p->recent);
+    put_flag(w, 0, friends->open);
+    put_u(w, 1, friends->told_band);
+    put_flag(w, 2, friends->telling);
+    if (friends->tell_from) {
+        w->mask |= 1u << 3;
+        w->at = ss_put_u64(w->at, friends->tell_from);
+    }
+    put_u(w, 4, friends->confirmed);
+    put_u(w, 5, friends->bands);
+    put_u(w, 6, friends->unlinked);
+    put_recent(w, 7, &p->recent);
 }
 
 static void put_profiles(struct writer *w, const struct ss_profiles_part *p)
@@ -248,6 +257,7 @@ static void put_consents(struct writer *w, const struct ss_consents_part *p)
             w->at = ss_put_varint(w->at, (uint64_t)p->shares[i].position);
         }
     put_recent(w, 6, &p->recent);
+    put_time(w, 7, p->social_at_ms);
 }
 
 static void put_blacklist(struct writer *w, const struct ss_blacklist_part *p)
@@ -311,7 +321,7 @@ size_t ss_state_pack(const struct ss_user_state *state, uint8_t *out)
     put_bookings(&w, &state->bookings);
     end_part(&w, start, 1, &out[1], SS_BOOKINGS);
     start = begin_part(&w, 1);
-    put_social(&w, &state->social);
+    put_social(&w, &state->social, &state->friends);
     end_part(&w, start, 1, &out[1], SS_SOCIAL);
     start = begin_part(&w, 1);
     put_profiles(&w, &state->profiles);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum {
-    SS_PACK_FORMAT = 2,
+    SS_PACK_FORMAT = 3,
     SS_PACK_EPOCH_DAY = 18262, /* 2020-01-01 */
     SS_PACK_PUBLISHED = 7,     /* its bit among the parts, behind those of enum ss_input */
 };

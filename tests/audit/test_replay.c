@@ -16,7 +16,8 @@
 
 static char directory[] = "/tmp/test-replay-XXXXXX";
 static const char *const topics[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
-                                                   "profiles", "consents", "blacklist"};
+                                                   "profiles", "consents", "blacklist",
+                                                   "sesame-neighbours"};
 
 static const char *path_of(const char *name)
 {

@@ -39,7 +39,8 @@ Test(config, defaults_are_those_of_the_design)
     cr_assert_str_eq(config.redis_prefix, "sesame");
     cr_assert_eq(config.redis_buckets, 16384);
     static const char *const inputs[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
-                                                       "profiles", "consents", "blacklist"};
+                                                       "profiles", "consents", "blacklist",
+                                                       "sesame-neighbours"};
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         cr_expect_str_eq(config.input_topics[i], inputs[i]);
     cr_assert_str_eq(config.scores_topic, "scores");

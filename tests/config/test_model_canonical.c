@@ -39,7 +39,7 @@ static void expect_same(const char *what, const char *text, const struct version
 /* To the byte, as docs/model-canonical.md says. */
 Test(model_canonical, the_form_is_pinned)
 {
-    static const char expected[] = "sesame-model 2\n"
+    static const char expected[] = "sesame-model 3\n"
                                    "factor.history.weight 35\n"
                                    "factor.behaviour.weight 25\n"
                                    "factor.fulfilment.weight 20\n"
@@ -75,6 +75,7 @@ Test(model_canonical, the_form_is_pinned)
                               "half_life_days.bookings 366\n"
                               "recent_window 16\n"
                               "recent_days 14\n"
+                              "friends_max 500\n"
                               "base_currency CNY\n"
                               "currency.CNY 1/1\n"
                               "currency.JPY 24/5\n"
@@ -332,7 +333,10 @@ Test(model_canonical, every_field_of_the_struct_changes_the_version)
     fields[count++] = &model->bookings_decay.half_life_days;
     fields[count++] = &model->recent_window;
     fields[count++] = &model->recent_days;
+    model->friends_max--; /* there is no greater one */
+    fields[count++] = &model->friends_max;
     char before[SS_NAME_MAX], after[SS_NAME_MAX];
+    cr_assert_eq(ss_model_version(model, model->version, &err), SS_OK);
     cr_assert_eq(ss_model_structural_version(model, before, &err), SS_OK);
     for (size_t i = 0; i < count; i++) {
         ++*fields[i];

@@ -339,7 +339,8 @@ static bool tell(struct memory_bus *memory, struct ss_poll *out)
 
 /* Of delivery. */
 static const enum ss_input order[SS_INPUT_COUNT] = {
-    SS_PAYMENTS, SS_BILLS, SS_BOOKINGS, SS_SOCIAL, SS_PROFILES, SS_BLACKLIST, SS_CONSENTS};
+    SS_PAYMENTS, SS_BILLS,      SS_BOOKINGS, SS_SOCIAL,
+    SS_PROFILES, SS_NEIGHBOURS, SS_BLACKLIST, SS_CONSENTS};
 
 /* As a consumer learns of the end of a log, by polling it. */
 static void find_ends(struct memory_bus *memory)
@@ -511,7 +512,7 @@ static enum ss_status memory_produce(struct ss_bus *bus, enum ss_target target, 
     size_t size = key.size + value.size;
     FAIL_EARLY(MEMORY_PRODUCE);
     cr_assert(memory->in_transaction);
-    cr_assert(memory->parts[partition].owned, "produced to partition %d, which is not owned",
+    cr_assert(target == SS_TO_NEIGHBOURS || memory->parts[partition].owned, "produced to partition %d, which is not owned",
               partition);
     for (size_t i = 0; i < header_count; i++)
         size += strlen(headers[i].name) + headers[i].value.size;
@@ -521,7 +522,9 @@ static enum ss_status memory_produce(struct ss_bus *bus, enum ss_target target, 
     record->aborted = true;
     record->mark = mark;
     record->timestamp_ms = memory->now_ms;
-    log_append(&memory->parts[partition].targets[target], record);
+    log_append(target == SS_TO_NEIGHBOURS ? &memory->parts[partition].inputs[SS_NEIGHBOURS]
+                                          : &memory->parts[partition].targets[target],
+               record);
     return FAIL_LATE(MEMORY_PRODUCE);
 }
 
@@ -550,6 +553,7 @@ static void end_transaction(struct memory_bus *memory, bool commit)
         struct part *part = &memory->parts[p];
         for (int target = 0; target < SS_TARGET_MAX; target++)
             end_log(&part->targets[target], commit, part);
+        end_log(&part->inputs[SS_NEIGHBOURS], commit, part);
         for (int input = 0; commit && input < SS_INPUT_COUNT; input++)
             if (part->pending[input] >= 0)
                 part->committed[input] = part->pending[input];

@@ -49,6 +49,7 @@ void rig_open(struct rig *rig, int32_t partition_count)
         .models = {model, NULL},
         .schema_ids = {[SS_SCORES] = SS_INPUT_COUNT + SS_SCORES + 1,
                        [SS_ENTITLEMENTS] = SS_INPUT_COUNT + SS_ENTITLEMENTS + 1},
+        .neighbours_schema_id = SS_NEIGHBOURS + 1,
         .clock = {rig_now, rig},
         .limits = {.batch_records_max = 1000,
                    .cache_bytes_max = 1 << 20,

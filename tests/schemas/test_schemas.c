@@ -51,7 +51,7 @@ Test(schemas, names_are_those_of_the_topics)
 {
     static const char *const names[] = {"payments",  "bills",    "bookings",
                                         "social",    "profiles", "consents",
-                                        "blacklist", "scores",   "entitlements"};
+                                        "blacklist", "neighbours", "scores", "entitlements"};
     for (int i = 0; i < SS_SCHEMA_TEXT_COUNT; i++)
         cr_expect_str_eq(ss_schema_texts[i].name, names[i]);
     cr_expect_str_eq(ss_output_name(SS_SCORES), "scores");
