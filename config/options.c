@@ -35,7 +35,7 @@
 /* All of enum ss_score_field; a test compares. */
 #define SUBSCRIBER_FIELDS                                                                          \
     "any of sequence,\n  kind, standing, score, previous_score, tier, factors, reasons, case_id, " \
-    "cause, positions,\n  consent_positions, as_of, clock, model_version"
+    "cause, positions,\n  consent_positions, as_of, clock, friends, model_version"
 
 #define DAY INT64_C(86400000)
 #define MIB INT64_C(1048576)

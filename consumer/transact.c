@@ -139,9 +139,10 @@ enum ss_status ss_transact_steps(struct ss_worker *worker, struct ss_partition *
     bool stepped;
     memcpy(context.positions, partition->mark.positions, sizeof context.positions);
     enum ss_status status = ss_transact_state(worker, partition, user_id, &state, err);
+    bool telling = state.friends.telling; /* else the friends record has not been fetched */
     if (status == SS_OK)
         status = take_steps(worker, user_id, &state, &context, &stepped, err);
-    if (status == SS_OK && state.friends.telling) {
+    if (status == SS_OK && telling) {
         stepped = true;
         status = ss_neighbours_tell(worker, partition, user_id, &state, &context, err);
     }

@@ -215,6 +215,7 @@ Test(apply, opting_in_publishes_a_first_record, .init = newcomer)
 /* A friend in band 1 is there, and an event that changes nothing else finds it out. */
 static void befriend(void)
 {
+    user.state.consents.social = user.state.friends.open = true;
     user.state.friends.confirmed = user.state.friends.bands = 1;
     helper_grant(&user, T0);
 }
@@ -416,6 +417,7 @@ static struct ss_model *of_friends(void)
 
 static void move_to(int32_t score)
 {
+    user.state.consents.social = user.state.friends.open = true;
     user.state.friends.confirmed = 1000;
     user.state.friends.bands = (uint16_t)(((score - 350) * 100 + 5) / 6);
     helper_grant(&user, T0);

@@ -217,6 +217,8 @@ struct sim_session {
     int64_t reassign_at_ms;
     int32_t event_partitions[SIM_PARTITIONS_MAX];
     struct ss_record records[SIM_BATCH_MAX];
+    struct sim_delivery order[SIM_BATCH_MAX]; /* of the newest poll's */
+    int order_count;
     int64_t restores;                   /* how many were asked for */
     int64_t looked[SIM_PARTITIONS_MAX]; /* redis.writes, when it last read the checkpoint */
     int64_t epoch;                      /* of the producer; -1: to be made anew */
@@ -260,7 +262,7 @@ struct sim_world {
 
     struct sim_user users[SIM_USERS_MAX];
     int user_count;
-    int events_left, event_count, bill_count, granted_count;
+    int events_left, event_count, bill_count, granted_count, social_count;
     int64_t story_ms;     /* how far what upstream tells has come */
     uint32_t idle_inputs; /* bit i: nobody writes to input i */
     int slow_input;       /* read far behind the others */

@@ -68,7 +68,7 @@ Test(pack, bytes_of_a_grant)
      * published: mask with standing, score, sequence, -1 day, horizon 300 ms before it */
     state.consents.recent.day[0] = 18262 - 1;
     state.published.horizon_ms = state.published.as_of_ms - 300;
-    assert_bytes(&state, "02a0"
+    assert_bytes(&state, "03a0"
                          "4d"
                          "29"
                          "ac02"
@@ -118,7 +118,7 @@ Test(pack, bytes_of_every_part)
     state.consents.shares[0] = (struct ss_share){7, 8};
     state.blacklist.case_count = 1;
     state.blacklist.cases[0] = 0xff;
-    assert_bytes(&state, "027f"
+    assert_bytes(&state, "037f"
                          "d304"
                          "9e22"
                          "d00f"
@@ -137,8 +137,11 @@ Test(pack, bytes_of_every_part)
                          "23"
                          "02"
                          "01"
+                         "7f"
                          "07"
+                         "8877665544332211"
                          "c801"
+                         "e807"
                          "01"
                          "7d"
                          "02"
@@ -148,11 +151,12 @@ Test(pack, bytes_of_every_part)
                          "efbeadde"
                          "a08d06"
                          "09"
-                         "33"
+                         "b3"
                          "09"
                          "01"
                          "07000000"
                          "08"
+                         "af03"
                          "01"
                          "01"
                          "ff00000000000000");
