@@ -144,7 +144,7 @@ Test(score, reasons_rank_by_what_the_best_value_would_add, .init = reset)
     extreme(helper_model(), true);
     variables.value[SS_VAR_DEFAULTS] = 2000; /* lacks 2000 of 10000: 5250 in all */
     variables.value[SS_VAR_TENURE] = 500;    /* lacks 5000: 3000 in all */
-    variables.value[SS_VAR_FRIENDS] = 9;     /* lacks 1000 */
+    variables.value[SS_VAR_FRIENDS] = 9000;  /* lacks 1000 */
     compute(helper_model(), false);
     expect_reason(0, "SHORT_TENURE", SS_FACTOR_CHARACTERISTICS, 1500);
     expect_reason(1, "DEFAULTED_BILLS", SS_FACTOR_HISTORY, 1050);

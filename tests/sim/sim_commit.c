@@ -69,6 +69,8 @@ static enum outcome append(struct sim_session *session, struct sim_buffered *buf
                               : &world->targets[buffered->target][buffered->partition];
     buffered->record.txn = producer->txn;
     buffered->record.timestamp_ms = world->now_ms;
+    if (buffered->target == SS_TO_NEIGHBOURS && world->options.mutant == SIM_TOLD_OUTSIDE)
+        buffered->record.txn = NULL;
     int64_t offset = sim_log_append(log, &buffered->record);
     if (buffered->mark) {
         struct sim_owned *owned = &session->owned[buffered->partition];

@@ -330,20 +330,20 @@ Test(pack, refuses_other_forms_of_the_same_state)
         uint8_t bytes[16];
         size_t size;
     } cases[] = {
-        {"the plain form", {2, 0x20, 0x09, 5}, 4},
+        {"the plain form", {3, 0x20, 0x09, 5}, 4},
         {"an older format", {1, 0x20, 0x09, 5}, 4},
-        {"an unknown format", {3, 0x20, 0x09, 5}, 4},
-        {"no parts", {2, 0}, 2},
-        {"a part without fields", {2, 0x21, 0, 0, 0x09, 5}, 6},
-        {"a field at its default", {2, 0x20, 0x09, 0}, 4},
-        {"a varint with a needless byte", {2, 0x20, 0x09, 0x85, 0}, 5},
+        {"an unknown format", {4, 0x20, 0x09, 5}, 4},
+        {"no parts", {3, 0}, 2},
+        {"a part without fields", {3, 0x21, 0, 0, 0x09, 5}, 6},
+        {"a field at its default", {3, 0x20, 0x09, 0}, 4},
+        {"a varint with a needless byte", {3, 0x20, 0x09, 0x85, 0}, 5},
         {"a varint over 64 bits",
-         {2, 0x20, 0x09, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2},
+         {3, 0x20, 0x09, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2},
          13},
-        {"an unknown field", {2, 0x20, 0x89, 5}, 4},
-        {"a count over its bound", {2, 0x20, 0x41, 33}, 4},
-        {"an empty list", {2, 0x20, 0x41, 0}, 4},
-        {"a time in too small a unit", {2, 0x20, 0x05, 0x80, 0x7d}, 5},
+        {"an unknown field", {3, 0x60, 0x09, 5, 0x04, 1}, 6},
+        {"a count over its bound", {3, 0x20, 0x41, 33}, 4},
+        {"an empty list", {3, 0x20, 0x41, 0}, 4},
+        {"a time in too small a unit", {3, 0x20, 0x05, 0x80, 0x7d}, 5},
     };
     cr_assert_eq(unpack_exact(cases[0].bytes, cases[0].size), SS_OK);
     for (size_t i = 1; i < sizeof cases / sizeof cases[0]; i++)
