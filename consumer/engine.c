@@ -500,7 +500,7 @@ const struct ss_model *ss_engine_model(const struct ss_engine *engine)
 int64_t ss_engine_consumed(const struct ss_worker_stats *stats)
 {
     int64_t sum = 0;
-    for (int input = 0; input < SS_INPUT_COUNT; input++)
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++)
         sum += stats->counts[input].consumed;
     return sum;
 }
@@ -508,7 +508,7 @@ int64_t ss_engine_consumed(const struct ss_worker_stats *stats)
 void ss_engine_accounted(const struct ss_worker_stats *stats, char *out, size_t size)
 {
     struct ss_counts sum = {0};
-    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++) {
         sum.consumed += stats->counts[input].consumed;
         for (int outcome = 0; outcome < SS_OUTCOME_COUNT; outcome++)
             sum.outcomes[outcome] += stats->counts[input].outcomes[outcome];

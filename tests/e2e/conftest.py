@@ -62,6 +62,7 @@ def engine(stack, bus, prefix, tmp_path):
             "entitlements": prefix + "entitlements",
             "dead_letters": prefix + "dead-letters",
             "state": prefix + "sesame-state",
+            "neighbours": prefix + "sesame-neighbours",
         },
     }
     runner = engine_module.Engine(config, tmp_path)

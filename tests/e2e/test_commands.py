@@ -41,7 +41,7 @@ def refused(engine, *command, changes=None, code=1):
 def test_topics_create_makes_what_the_contract_says(bus, engine):
     first = engine.run("topics", "create", changes={"topics": {"partitions": 3}}).stdout
     names = engine.config["topics"]
-    assert len(re.findall(r" created$", first, re.MULTILINE)) == len(names) == 11
+    assert len(re.findall(r" created$", first, re.MULTILINE)) == len(names) == 12
     there = bus.topics()
     assert {there[name] for name in names.values()} == {3}
     for name in INPUTS:
@@ -53,6 +53,8 @@ def test_topics_create_makes_what_the_contract_says(bus, engine):
         assert config["retention.ms"] == str(365 * DAY_MS), name
     dead_letters = bus.topic_config(names["dead_letters"])
     assert int(dead_letters["max.message.bytes"]) > 16 * 1024 * 1024
+    neighbours = bus.topic_config(names["neighbours"])
+    assert (neighbours["cleanup.policy"], neighbours["retention.ms"]) == ("delete", str(30 * DAY_MS))
     state = bus.topic_config(names["state"])
     assert state["cleanup.policy"] == "compact"
     assert state["message.timestamp.type"] == "LogAppendTime"
@@ -60,7 +62,7 @@ def test_topics_create_makes_what_the_contract_says(bus, engine):
     assert state["delete.retention.ms"] == str(7 * DAY_MS)
 
     again = engine.run("topics", "create", changes={"topics": {"partitions": 3}}).stdout
-    assert again.count("was there already") == 11 and bus.topics() == there
+    assert again.count("was there already") == 12 and bus.topics() == there
     said = refused(engine, "topics", "create", changes={"topics": {"partitions": 6}})
     assert re.search(r"\b3\b", said) and re.search(r"\b6\b", said) and "partition" in said, said
     assert {bus.topics()[name] for name in names.values()} == {3}
@@ -69,7 +71,7 @@ def test_topics_create_makes_what_the_contract_says(bus, engine):
 def test_schemas_register_sets_backward(bus, engine):
     first = engine.run("schemas", "register").stdout
     names = engine.config["topics"]
-    subjects = [f"{names[name]}-value" for name in (*INPUTS, "scores", "entitlements")]
+    subjects = [f"{names[name]}-value" for name in (*INPUTS, "neighbours", "scores", "entitlements")]
     assert all(f"{subject} " in first for subject in subjects), first
     for subject in subjects:
         assert compatibility(bus, subject) == "BACKWARD"

@@ -202,8 +202,10 @@ class Model:
         self.base_currency = structural["base_currency"]
         self.rates = exact_rates(structural["currencies"], self.base_currency)
         self.decay_tables = {k: decay_table(n) for k, n in self.half_life_days.items()}
-        self.version = "%s-%s" % (
-            self.name, hashlib.sha256(self.canonical().encode()).hexdigest()[:16])
+        self.version = self.computed_version()
+
+    def computed_version(self):
+        return "%s-%s" % (self.name, hashlib.sha256(self.canonical().encode()).hexdigest()[:16])
 
     def convert(self, amount, currency):
         """[1.6]"""

@@ -100,7 +100,8 @@ class Group:
         self.lanes = {p: each for each in scenarios for p in self.casts[each].lanes}
         names = {name: self.prefix + name for name in (*TOPICS, *OUTPUTS)}
         self.topics = {**names, "dead_letters": self.prefix + "dead-letters",
-                       "state": self.prefix + "sesame-state"}
+                       "state": self.prefix + "sesame-state",
+                       "neighbours": self.prefix + "sesame-neighbours"}
         config = {
             "group": self.prefix + "engine", "instance": "one", "workers": 1,
             "kafka": {"bootstrap.servers": world.stack.bootstrap},
