@@ -110,8 +110,8 @@ const struct ss_option ss_options[] = {
         "history: what subscribers and auditors can look back on."),
 
     INTEGER("topics.neighbours_retention_ms", neighbours_retention_ms, 60000, 365 * DAY, "2592000000",
-        "How long `sesame-neighbours` is kept (30 days), for `sesame topics create`. Longer than any outage: what "
-        "has expired unread is never told. It also bounds how long the name of somebody who has withdrawn can "
+        "How long `sesame-neighbours` is kept (30 days), for `sesame topics create`. Longer than any outage: an "
+        "engine whose unread messages have expired stops, as with any input. It also bounds how long the name of somebody who has withdrawn can "
         "still be read there."),
 
     INTEGER("state.segment_ms", state_segment_ms, 1000, 365 * DAY, "86400000",

@@ -5,9 +5,10 @@
  * the order consents, blacklist, then the rest as enum ss_input lists them: a fixed interleaving,
  * so the same files give the same output bytes. An offset is the record's index in its file.
  * What friends tell each other is not read from an archive, but comes back as the worker produces
- * it, before the next batch of events; so it needs no file, and one is not looked at. Records carry
- * the embedded schema ids ("embedded:" in schemas/registry.h). What the worker produces goes to a
- * sink; nothing is restored and nothing is kept.
+ * it, before the next batch of events (so where, depends on the batches' size); it needs no file,
+ * and one is not looked at. Records carry the embedded schema ids ("embedded:" in
+ * schemas/registry.h). What the worker produces goes to a sink; nothing is restored and nothing is
+ * kept.
  */
 #ifndef SS_CONSUMER_FILES_BUS_H
 #define SS_CONSUMER_FILES_BUS_H

@@ -22,7 +22,7 @@
  * does not list answers GONE. Nothing answers GONE, so every exchange ends: after an event of
  *    `social`, with at most four messages.
  *
- * docs/decisions/0010-friends.md has the proofs and how to build this in. Pure: caller's memory, no
+ * docs/decisions/0010-friends.md has the proofs. Pure: caller's memory, no
  * allocation; any thread. All-zero is the empty list and the closed sum. Consent is the caller's to
  * judge: the sum is open exactly while SCORING and SOCIAL hold, and only then do events of `social`
  * come here. Messages borrow: `from` and `to` point into the arguments or into the list, and live
