@@ -80,6 +80,7 @@ static enum ss_status open_parts(struct replay *replay, struct ss_error *err)
         worker.topics[input] = options->topics[input];
     for (int output = 0; output < SS_OUTPUT_COUNT; output++)
         worker.schema_ids[output] = (uint32_t)(SS_INPUT_COUNT + output + 1);
+    worker.neighbours_schema_id = SS_NEIGHBOURS + 1;
     return ss_worker_open(&worker, &replay->worker, err);
 }
 

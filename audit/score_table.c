@@ -2,6 +2,7 @@
 
 #include "scoring/apply.h"
 #include "state/pack.h"
+#include "state/pack_friends.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,6 +61,8 @@ static void on_state(void *arg, struct ss_bytes user_id, struct ss_bytes packed)
 {
     struct table *table = arg;
     struct ss_user_state state;
+    if (ss_is_friends_key(user_id))
+        return;
     struct ss_score score;
     if (table->status == SS_OK)
         table->status = ss_state_unpack(packed, &state, table->err);

@@ -1,7 +1,7 @@
 #include "audit/verify_fold.h"
 
-#include "scoring/event.h"
 #include "state/changelog.h"
+#include "state/pack_friends.h"
 
 #include <time.h>
 
@@ -98,7 +98,7 @@ static bool on_record(void *arg, const struct ss_kafka_record *record)
     }
     if (reading->to && record->offset > reading->to->offset)
         return true; /* only the next mark is of interest */
-    if (record->key.size < 1 || record->key.size > SS_USER_ID_MAX) {
+    if (record->key.size < 1 || record->key.size > SS_FRIENDS_KEY_MAX) {
         reading->status =
             ss_fail(reading->err, SS_STOP, "changelog partition %d offset %lld is no user's record",
                     record->partition, (long long)record->offset);

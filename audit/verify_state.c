@@ -1,7 +1,7 @@
 #include "audit/verify_state.h"
 
 #include "audit/verify_fold.h"
-#include "scoring/event.h"
+#include "state/pack_friends.h"
 
 #include <stdlib.h>
 
@@ -70,7 +70,7 @@ static void on_scanned(void *arg, struct ss_bytes id, struct ss_bytes packed)
     if (!ss_fold_wants(fold, hash) || pass->full)
         return;
     fold->states++;
-    if (id.size < 1 || id.size > SS_USER_ID_MAX) { /* nobody's */
+    if (id.size < 1 || id.size > SS_FRIENDS_KEY_MAX) { /* nobody's */
         fold->result->states++;
         fold->result->extra++;
         return;

@@ -121,7 +121,10 @@ static void apply(struct ss_user_state *state, const struct life *life, int i)
     const struct ss_event *event = &life->events[i];
     struct ss_effects effects;
     enum ss_refusal refusal;
+    static struct ss_friends friends; /* records apart: here only what the state has of them */
+    friends.count = 0;
     struct ss_context context = {
+        .friends = &friends,
         .offset = life->positions[i],
         .record_time_ms = event->occurred_at_ms,
         .clock_ms = event->occurred_at_ms,

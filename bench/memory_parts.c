@@ -63,7 +63,7 @@ static struct {
 };
 enum { PART_COUNT = sizeof parts / sizeof parts[0] };
 
-static size_t remembered[SS_INPUT_COUNT];
+static size_t remembered[SS_UPSTREAM_COUNT];
 
 void memory_parts_add(const struct ss_user_state *state)
 {
@@ -72,7 +72,7 @@ void memory_parts_add(const struct ss_user_state *state)
                                          &state->bookings.recent, &state->social.recent,
                                          &state->profiles.recent, &state->consents.recent,
                                          &state->blacklist.recent};
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
+    for (int i = 0; i < SS_UPSTREAM_COUNT; i++)
         remembered[i] += windows[i]->count;
     peeled = *state;
     size_t size = ss_state_pack(state, packed);
@@ -100,7 +100,7 @@ void memory_parts_print(int users)
         printf("| %s | %.1f |\n", parts[i].name, (double)parts[i].bytes / users);
     }
     printf("| (all windows) | %.1f |\n\nEvents remembered:", (double)windows / users);
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
+    for (int i = 0; i < SS_UPSTREAM_COUNT; i++)
         printf(" %s %.2f", ss_input_name((enum ss_input)i), (double)remembered[i] / users);
     printf("\n\n");
 }

@@ -68,7 +68,10 @@ static void make_states(const struct ss_model *model)
     struct ss_error err;
     must(ss_population_open(&options, &population, &err), &err);
     for (int64_t i = 0; ss_population_next(population, &next); i++) {
+        static struct ss_friends friends; /* records of their own are left out here */
+        friends.count = 0;
         struct ss_context context = {.offset = i,
+                                     .friends = &friends,
                                      .record_time_ms = next.event.occurred_at_ms,
                                      .future_tolerance_ms = SS_DAY_MS};
         for (int input = 0; input < SS_INPUT_COUNT; input++)

@@ -206,7 +206,8 @@ static bool all_seen(const struct demo *demo, const struct ss_worker_stats *stat
     int64_t dead = 0;
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         dead += stats->counts[input].outcomes[SS_REFUSED];
-    return ss_engine_consumed(stats) >= ss_sender_sent(&demo->sender) &&
+    return stats->counts[SS_NEIGHBOURS].consumed >= stats->neighbour_records &&
+           ss_engine_consumed(stats) >= ss_sender_sent(&demo->sender) &&
            ss_demo_watch_received(&demo->watch) >= stats->score_records &&
            demo->watch.entitlements >= stats->entitlements && demo->watch.dead_letters >= dead;
 }

@@ -76,7 +76,7 @@ static void print_counts(const struct generate *g, const struct ss_sender_counts
 {
     double elapsed = ss_seconds() - g->started;
     int64_t sum = 0;
-    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++) {
         printf("%-24s %12" PRId64 "\n", topics[input], counts->sent[input]);
         sum += counts->sent[input];
     }
@@ -102,7 +102,7 @@ static enum ss_status create_files(struct files *files, const char *directory, s
     if (mkdir(directory, 0777) != 0 && errno != EEXIST)
         return ss_fail(err, SS_STOP, "cannot make the folder %.300s: %s", directory,
                        strerror(errno));
-    for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++) {
+    for (int input = 0; status == SS_OK && input < SS_UPSTREAM_COUNT; input++) {
         char path[4096];
         if (snprintf(path, sizeof path, "%s/%s.avro", directory,
                      ss_input_name((enum ss_input)input)) >= (int)sizeof path)
@@ -135,7 +135,7 @@ static enum ss_status append(struct files *files, const struct ss_population_eve
 static enum ss_status finish_files(struct files *files, enum ss_status status, struct ss_error *err)
 {
     struct ss_error late;
-    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++) {
         if (!files->writers[input])
             continue;
         enum ss_status finished = ss_container_finish(files->writers[input], &late);
@@ -155,7 +155,7 @@ static int to_files(struct generate *g, struct ss_population *population)
     struct ss_error err;
     const char *topics[SS_INPUT_COUNT];
 
-    for (int input = 0; input < SS_INPUT_COUNT; input++)
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++)
         topics[input] = ss_input_name((enum ss_input)input);
     ss_buffer_init(&files.buffer, 4096);
     enum ss_status status = create_files(&files, g->directory, &err);

@@ -12,7 +12,7 @@ enum { REST_COUNT = 6, TOPICS_MAX = SS_INPUT_COUNT + REST_COUNT + SS_SUBSCRIBERS
 enum { TIMEOUT_MS = 60000, HEADERS_BYTES = 65536 };
 
 struct numbers {
-    char scores_retention[24], dead_letter_bytes[24];
+    char scores_retention[24], neighbours_retention[24], dead_letter_bytes[24];
     char segment[24], compaction_lag[24], delete_retention[24];
     char ranks_segment[24], ranks_history[24];
 };
@@ -24,6 +24,7 @@ static void format_numbers(const struct ss_config *config, struct numbers *numbe
         int64_t value;
     } list[] = {
         {numbers->scores_retention, config->scores_retention_ms},
+        {numbers->neighbours_retention, config->neighbours_retention_ms},
         {numbers->dead_letter_bytes, config->dead_letters_value_bytes_max + HEADERS_BYTES},
         {numbers->segment, config->state_segment_ms},
         {numbers->compaction_lag, config->state_max_compaction_lag_ms},
@@ -45,6 +46,10 @@ static int create(const struct ss_config *config)
     const struct ss_kafka_property inputs[] = {{"cleanup.policy", "delete"},
                                                {"retention.ms", "-1"},
                                                {"message.timestamp.type", "LogAppendTime"}};
+    const struct ss_kafka_property neighbours[] = {{"cleanup.policy", "delete"},
+                                                   {"retention.ms", numbers.neighbours_retention},
+                                                   {"segment.ms", numbers.segment},
+                                                   {"message.timestamp.type", "LogAppendTime"}};
     const struct ss_kafka_property outputs[] = {{"cleanup.policy", "delete"},
                                                 {"retention.ms", numbers.scores_retention}};
     const struct ss_kafka_property dead_letters[] = {
@@ -85,6 +90,8 @@ static int create(const struct ss_config *config)
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         topics[count++] = (struct ss_kafka_topic){
             .name = config->input_topics[i], .config = {inputs, sizeof inputs / sizeof inputs[0]}};
+    topics[SS_NEIGHBOURS].config =
+        (struct ss_kafka_properties){neighbours, sizeof neighbours / sizeof neighbours[0]};
     for (int i = 0; i < REST_COUNT; i++)
         topics[count++] =
             (struct ss_kafka_topic){.name = rest[i].name, .config = rest[i].properties};

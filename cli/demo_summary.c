@@ -35,14 +35,16 @@ static bool account_for_events(const struct ss_demo_books *books)
         const struct ss_counts *counts = &books->engine->counts[input];
         const char *name = ss_input_name((enum ss_input)input);
         int64_t outcomes = 0;
-        print_row(name, books->produced->sent[input], counts);
-        produced += books->produced->sent[input];
+        int64_t sent = input == SS_NEIGHBOURS ? books->engine->neighbour_records
+                                              : books->produced->sent[input];
+        print_row(name, sent, counts);
+        produced += sent;
         sum.consumed += counts->consumed;
         for (int outcome = 0; outcome < SS_OUTCOME_COUNT; outcome++) {
             sum.outcomes[outcome] += counts->outcomes[outcome];
             outcomes += counts->outcomes[outcome];
         }
-        fine &= same(name, books->produced->sent[input], counts->consumed);
+        fine &= same(name, sent, counts->consumed);
         fine &= same(name, counts->consumed, outcomes);
     }
     print_row("all", produced, &sum);

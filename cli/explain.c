@@ -45,7 +45,7 @@ struct ss_text ss_explain_reason(struct ss_text code)
         {"NO_DEGREE", "no degree verified"},
         {"SHORT_TENURE", "a young account"},
         {"NO_ACCOUNT_AGE", "the account's age is not known"},
-        {"FEW_FRIENDS", "few friends who take part"},
+        {"LOW_FRIENDS_BANDS", "friends whose own scores are not high"},
         {"NO_SOCIAL_TIES", "no friends who take part"},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)

@@ -57,7 +57,7 @@ static enum ss_status open_for(struct ss_sender *sender, const struct ss_config 
 enum ss_status ss_sender_open(struct ss_sender *sender, const struct ss_config *config,
                               struct ss_error *err)
 {
-    return open_for(sender, config, 0, SS_INPUT_COUNT, err);
+    return open_for(sender, config, 0, SS_UPSTREAM_COUNT, err);
 }
 
 enum ss_status ss_sender_open_for(struct ss_sender *sender, const struct ss_config *config,

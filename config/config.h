@@ -66,7 +66,7 @@ struct ss_config {
     char *scores_topic, *entitlements_topic, *dead_letters_topic, *state_topic, *ranks_topic;
     char *models_topic;
     int64_t topic_partitions, topic_replication; /* for `topics create` */
-    int64_t scores_retention_ms;
+    int64_t scores_retention_ms, neighbours_retention_ms;
     int64_t state_segment_ms, state_max_compaction_lag_ms, state_delete_retention_ms;
     int64_t state_heartbeat_ms;
     int64_t ranks_interval_ms, ranks_history_ms;

@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-enum { FORMAT = 2, DIGEST_HEX = 16 };
+enum { FORMAT = 3, DIGEST_HEX = 16 };
 
 static void print_curve(struct ss_printer *out, const struct ss_curve *curve)
 {
@@ -52,7 +52,8 @@ static void print_scoring(struct ss_printer *out, const struct ss_model *model)
                  model->benefits[i].threshold);
 }
 
-static void print_structural(struct ss_printer *out, const struct ss_model *model)
+static void print_structural(struct ss_printer *out, const struct ss_model *model,
+                             int32_t friends_max)
 {
     ss_print(out, "half_life_days.payments %" PRId32 "\n", model->payments_decay.half_life_days);
     ss_print(out, "half_life_days.bills %" PRId32 "\n", model->bills_decay.half_life_days);
@@ -60,6 +61,7 @@ static void print_structural(struct ss_printer *out, const struct ss_model *mode
     ss_print(out, "half_life_days.bookings %" PRId32 "\n", model->bookings_decay.half_life_days);
     ss_print(out, "recent_window %" PRId32 "\n", model->recent_window);
     ss_print(out, "recent_days %" PRId32 "\n", model->recent_days);
+    ss_print(out, "friends_max %" PRId32 "\n", friends_max);
     ss_print(out, "base_currency %s\n", model->base_currency);
     for (int i = 0; i < model->currency_count; i++)
         ss_print(out, "currency.%s %" PRId64 "/%" PRId64 "\n", model->currencies[i].code,
@@ -72,7 +74,7 @@ enum ss_status ss_model_canonical(const struct ss_model *model, struct ss_buffer
     struct ss_printer printer = {.out = out};
     ss_print(&printer, "sesame-model %d\n", FORMAT);
     print_scoring(&printer, model);
-    print_structural(&printer, model);
+    print_structural(&printer, model, model->friends_max);
     if (printer.failed)
         return ss_fail(err, SS_STOP, "out of memory for the model's canonical form");
     return SS_OK;
@@ -112,7 +114,8 @@ enum ss_status ss_model_structural_version(const struct ss_model *model, char ou
     ss_buffer_init(&text, SS_MODEL_CANONICAL_MAX);
     struct ss_printer printer = {.out = &text};
     ss_print(&printer, "sesame-model-structural %d\n", FORMAT);
-    print_structural(&printer, model);
+    /* where friends cannot matter none are kept */
+    print_structural(&printer, model, ss_friends_matter(model) ? model->friends_max : 0);
     enum ss_status status =
         printer.failed ? ss_fail(err, SS_STOP, "out of memory for the model's structural version")
                        : digest(&text, hex, err);

@@ -320,7 +320,7 @@ static enum ss_status read_structural(const struct ss_model_reader *reader,
                                       const struct ss_yaml_node *node, struct ss_model *model)
 {
     static const char *const keys[] = {"half_life_days", "recent_window", "recent_days",
-                                       "base_currency", "currencies"};
+                                       "friends_max",    "base_currency", "currencies"};
     enum ss_status status = ss_model_read_map(reader, node, "structural", keys, COUNT(keys));
     if (status == SS_OK)
         status = read_half_lives(reader, ss_yaml_find(node, "half_life_days"), model);
@@ -332,6 +332,10 @@ static enum ss_status read_structural(const struct ss_model_reader *reader,
         status =
             ss_model_read_int32(reader, ss_yaml_find(node, "recent_days"), "structural.recent_days",
                                 1, SS_DECAY_DAYS_MAX, &model->recent_days);
+    if (status == SS_OK)
+        status =
+            ss_model_read_int32(reader, ss_yaml_find(node, "friends_max"), "structural.friends_max",
+                                0, SS_FRIENDS_MAX, &model->friends_max);
     if (status != SS_OK)
         return status;
     const struct ss_yaml_node *base = ss_yaml_find(node, "base_currency");

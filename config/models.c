@@ -24,10 +24,12 @@ static enum ss_status compare(const struct ss_models *models, const char *busine
         status = ss_model_structural_version(models->business, business, err);
     if (status != SS_OK || strcmp(person, business) == 0)
         return status;
-    return ss_fail(err, SS_STOP,
-                   "%s: what is under structural is not that of the persons' model (%s here, %s "
-                   "there): businesses and persons must share it, copy it from there",
-                   business_file, business, person);
+    return ss_fail(
+        err, SS_STOP,
+        "%s: what is under structural is not that of the persons' model (%s here, %s "
+        "there): businesses and persons must share it, copy it from there; and the factor "
+        "relationships must have a weight in both or in none",
+        business_file, business, person);
 }
 
 enum ss_status ss_models_load(const char *person_file, const char *business_file,

@@ -35,7 +35,8 @@
 /* All of enum ss_score_field; a test compares. */
 #define SUBSCRIBER_FIELDS                                                                          \
     "any of sequence,\n  kind, standing, score, previous_score, tier, factors, reasons, case_id, " \
-    "cause, positions,\n  consent_positions, as_of, clock, model_version, percentile, ranks"
+    "cause, positions,\n  consent_positions, as_of, clock, friends, model_version, percentile, "   \
+    "ranks"
 
 #define DAY INT64_C(86400000)
 #define MIB INT64_C(1048576)
@@ -91,6 +92,9 @@ const struct ss_option ss_options[] = {
         "Input, read to its end before the others are."),
     TOPIC("topics.blacklist", input_topics[SS_BLACKLIST], "blacklist",
         "Input; its records overtake those of the others."),
+    TOPIC("topics.neighbours", input_topics[SS_NEIGHBOURS], "sesame-neighbours",
+        "Internal: what friends tell each other of their scores' bands. Written by engines, and an input to "
+        "them like the others."),
     TOPIC("topics.scores", scores_topic, "scores", "Output: every change of a score, with its reasons."),
     TOPIC("topics.entitlements", entitlements_topic, "entitlements",
         "Output: benefits granted and revoked."),
@@ -112,6 +116,11 @@ const struct ss_option ss_options[] = {
     INTEGER("topics.scores_retention_ms", scores_retention_ms, 3600000, 36500 * DAY, "31536000000",
         "How long `scores` and `entitlements` are kept (365 days), for `sesame topics create`. This is the published "
         "history: what subscribers and auditors can look back on."),
+
+    INTEGER("topics.neighbours_retention_ms", neighbours_retention_ms, 60000, 365 * DAY, "2592000000",
+        "How long `sesame-neighbours` is kept (30 days), for `sesame topics create`. Longer than any outage: an "
+        "engine whose unread messages have expired stops, as with any input. It also bounds how long the name of somebody who has withdrawn can "
+        "still be read there."),
 
     INTEGER("state.segment_ms", state_segment_ms, 1000, 365 * DAY, "86400000",
         "`segment.ms` of the changelog (1 day). Kafka never compacts the active segment, so this plus "

@@ -6,6 +6,7 @@
 
 #include "consumer/dead_letter.h"
 #include "consumer/partition.h"
+#include "state/pack_friends.h"
 
 /* One record of the batch in hand. */
 struct ss_item {
@@ -33,13 +34,22 @@ struct ss_sleepers {
     uint32_t sweep_next, sweep_groups; /* where a sweep goes on, of how many groups */
     struct ss_cache *cache;            /* scratch */
     bool out_of_memory;
+    bool telling; /* somebody is: the friends records are needed too */
+};
+
+/* Scratch of neighbours.c and of who fetches for it. */
+struct ss_neighbours {
+    struct ss_friends *list;             /* the record in hand */
+    uint8_t *packed, *sealed;            /* its forms */
+    uint8_t (*keys)[SS_FRIENDS_KEY_MAX]; /* as many as records in a batch */
 };
 
 struct ss_worker {
     struct ss_worker_config config;
     struct ss_partition **partitions; /* by number; NULL: not ours */
     struct ss_item *items;
-    struct ss_bytes *missing; /* scratch of fetch */
+    struct ss_bytes *missing; /* scratch of fetch: two for each record */
+    struct ss_neighbours neighbours;
     struct ss_buffer encoded;
     struct ss_sleepers sleepers;
     struct ss_ranks_view ranks;   /* of the transaction in hand */
@@ -96,6 +106,30 @@ SS_MUST_USE enum ss_status ss_rank_effects(const struct ss_worker *worker,
 bool ss_rank_due(const struct ss_worker *worker, const struct ss_partition *partition);
 SS_MUST_USE enum ss_status ss_rank_send(struct ss_worker *worker, struct ss_partition *partition,
                                         struct ss_error *err);
+/* What the store holds cannot be what was written there. Wiped, it is restored from the changelog
+ * when the aborted transaction's partitions come back. */
+void ss_transact_distrust(struct ss_worker *worker, struct ss_partition *partition);
+
+/* neighbours.c; false: out of memory. */
+SS_MUST_USE bool ss_neighbours_open(struct ss_neighbours *neighbours, size_t records_max);
+void ss_neighbours_close(struct ss_neighbours *neighbours);
+/* The friends record of a user into neighbours.list: empty if the sum is closed. */
+SS_MUST_USE enum ss_status ss_neighbours_read(struct ss_worker *worker,
+                                              struct ss_partition *partition,
+                                              struct ss_bytes user_id,
+                                              const struct ss_user_state *state,
+                                              struct ss_error *err);
+/* What an event that read it leads to: messages, and the record as it is by now. */
+SS_MUST_USE enum ss_status
+ss_neighbours_effects(struct ss_worker *worker, struct ss_partition *partition,
+                      const struct ss_event *event, const struct ss_context *context,
+                      const struct ss_effects *effects, struct ss_error *err);
+/* A piece of a telling: *state has moved on by it. */
+SS_MUST_USE enum ss_status ss_neighbours_tell(struct ss_worker *worker,
+                                              struct ss_partition *partition,
+                                              struct ss_bytes user_id, struct ss_user_state *state,
+                                              const struct ss_context *context,
+                                              struct ss_error *err);
 
 /* Brings the groups that are due into sleepers and their states into the partition's cache; updates
  * partition->wake_ms. None due: group_count is 0. SS_GIVE_UP: the store shows another checkpoint.
@@ -105,6 +139,10 @@ SS_MUST_USE enum ss_status ss_sleepers_gather(struct ss_worker *worker,
 /* Whether a step is to be taken with any of them. */
 SS_MUST_USE enum ss_status ss_sleepers_due(struct ss_worker *worker, struct ss_partition *partition,
                                            bool *due, struct ss_error *err);
+/* Brings the friends records of those who are telling into the partition's cache. */
+SS_MUST_USE enum ss_status ss_sleepers_fetch_friends(struct ss_worker *worker,
+                                                     struct ss_partition *partition,
+                                                     struct ss_error *err);
 /* Takes the steps, and commits them in one transaction. As ss_batch_transact. */
 SS_MUST_USE enum ss_status ss_sleepers_transact(struct ss_worker *worker,
                                                 struct ss_partition *partition,

@@ -1,7 +1,7 @@
 /* bus.h - the edge to the logs: Kafka, archived files, or memory for tests and simulation.
  *
  * One bus belongs to one worker thread; every call is made from it. A bus delivers records of the
- * seven inputs for the partitions that it is assigned, all of them or none (co-partitioned:
+ * inputs for the partitions that it is assigned, all of them or none (co-partitioned:
  * partition p of every input), and commits transactions of outputs, changelog and consumed offsets.
  *
  *   poll ──> SS_BUS_ASSIGNED p ──> restore p ──> open p ──> SS_BUS_RECORDS … ──> SS_BUS_REVOKED p
@@ -42,8 +42,9 @@ enum ss_target {
     SS_TO_ENTITLEMENTS,
     SS_TO_DEAD_LETTERS,
     SS_TO_CHANGELOG,
-    SS_TO_RANKS,     /* has one partition, whatever the others have */
-    SS_TARGET_COUNT, /* those that are always there */
+    SS_TO_RANKS,      /* has one partition, whatever the others have */
+    SS_TO_NEIGHBOURS, /* the topic of the input SS_NEIGHBOURS, to whichever partition */
+    SS_TARGET_COUNT,  /* those that are always there */
     SS_TO_SUBSCRIBERS = SS_TARGET_COUNT,
     SS_TARGET_MAX = SS_TO_SUBSCRIBERS + SS_SUBSCRIBERS_MAX
 };

@@ -46,7 +46,7 @@ struct ss_engine {
     enum ss_status models_status;
     struct ss_error models_error;
     struct ss_registry *registry;
-    uint32_t schema_ids[SS_OUTPUT_COUNT], models_schema_id;
+    uint32_t schema_ids[SS_OUTPUT_COUNT], neighbours_schema_id, models_schema_id;
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     struct ss_kafka_property *properties;
     struct ss_kafka_access access;
@@ -124,6 +124,9 @@ static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *er
     if (status == SS_OK)
         status = find_schema(engine, config->models_topic, ss_schema_of_models(),
                              &engine->models_schema_id, err);
+    if (status == SS_OK)
+        status = find_schema(engine, config->input_topics[SS_NEIGHBOURS],
+                             ss_schema_of_input(SS_NEIGHBOURS), &engine->neighbours_schema_id, err);
     for (int i = 0; status == SS_OK && i < config->subscriber_count; i++) {
         const struct ss_subscriber *subscriber = &config->subscribers[i];
         struct ss_worker_subscriber *out = &engine->subscribers[i];
@@ -389,7 +392,8 @@ static enum ss_status open_bus(struct worker_thread *self, struct ss_bus **bus,
                     [SS_TO_ENTITLEMENTS] = config->entitlements_topic,
                     [SS_TO_DEAD_LETTERS] = config->dead_letters_topic,
                     [SS_TO_CHANGELOG] = config->state_topic,
-                    [SS_TO_RANKS] = config->ranks_topic},
+                    [SS_TO_RANKS] = config->ranks_topic,
+                    [SS_TO_NEIGHBOURS] = config->input_topics[SS_NEIGHBOURS]},
         .restore_timeout_ms = (int)config->restore_timeout_ms,
         .open_timeout_ms = 5000, /* it is tried again; between two tries SIGTERM is heard */
         .fetch_bytes = (size_t)config->memory_fetch_bytes_max,
@@ -461,6 +465,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .stop = &engine->stop,
     };
     memcpy(worker_config.schema_ids, engine->schema_ids, sizeof engine->schema_ids);
+    worker_config.neighbours_schema_id = engine->neighbours_schema_id;
     memcpy(worker_config.subscribers, engine->subscribers, sizeof engine->subscribers);
     worker_config.subscriber_count = config->subscriber_count;
     for (int input = 0; input < SS_INPUT_COUNT; input++)
@@ -591,6 +596,7 @@ void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
         out->shared_records += stats->shared_records;
         out->rescored += stats->rescored;
         out->sweeping += stats->sweeping;
+        out->neighbour_records += stats->neighbour_records;
         out->transactions += stats->transactions;
         out->restored_records += stats->restored_records;
         out->restoring += stats->restoring;
@@ -674,7 +680,7 @@ const struct ss_model *ss_engine_model(const struct ss_engine *engine)
 int64_t ss_engine_consumed(const struct ss_worker_stats *stats)
 {
     int64_t sum = 0;
-    for (int input = 0; input < SS_INPUT_COUNT; input++)
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++)
         sum += stats->counts[input].consumed;
     return sum;
 }
@@ -682,7 +688,7 @@ int64_t ss_engine_consumed(const struct ss_worker_stats *stats)
 void ss_engine_accounted(const struct ss_worker_stats *stats, char *out, size_t size)
 {
     struct ss_counts sum = {0};
-    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++) {
         sum.consumed += stats->counts[input].consumed;
         for (int outcome = 0; outcome < SS_OUTCOME_COUNT; outcome++)
             sum.outcomes[outcome] += stats->counts[input].outcomes[outcome];

@@ -68,9 +68,10 @@ const struct ss_model *ss_engine_model(const struct ss_engine *engine);
 struct ss_kafka_access ss_engine_access(const struct ss_config *config,
                                         struct ss_kafka_property *properties);
 
-/* Events consumed, over all inputs. */
+/* Events consumed, over all inputs that others write to. */
 int64_t ss_engine_consumed(const struct ss_worker_stats *stats);
-/* "accounted: consumed N = counted A + duplicate B + not-consented C + dead-lettered D" */
+/* Of these events: "accounted: consumed N = counted A + duplicate B + not-consented C +
+ * dead-lettered D" */
 void ss_engine_accounted(const struct ss_worker_stats *stats, char *out, size_t size);
 
 #endif

@@ -28,14 +28,19 @@ struct files_bus {
     struct ss_record *records;
     struct slot *slots;
     size_t capacity;
-    struct ss_cache *known; /* assume_consent: users who need no grant of ours (any more) */
+    struct ss_cache *known;  /* assume_consent: users who need no grant of ours (any more) */
+    struct ss_cache *social; /* and no second one, of SOCIAL */
+    /* What friends tell comes back before anything else. `told` grows while a batch of `telling`,
+     * which is delivered from telling_next on, is in the worker's hands. */
+    struct ss_buffer told, telling;
+    size_t telling_next;
     bool assigned, end;
     int32_t partition;
     int64_t marks;
 };
 
 /* The order of ties. */
-static const enum ss_input merge_order[SS_INPUT_COUNT] = {
+static const enum ss_input merge_order[SS_UPSTREAM_COUNT] = {
     SS_CONSENTS, SS_BLACKLIST, SS_PAYMENTS, SS_BILLS, SS_BOOKINGS, SS_SOCIAL, SS_PROFILES};
 
 static struct files_bus *self_of(struct ss_bus *bus)
@@ -75,7 +80,7 @@ static enum ss_status advance(struct source *source, struct ss_error *err)
 static struct source *earliest(struct files_bus *self, enum ss_input *input)
 {
     struct source *best = NULL;
-    for (int i = 0; i < SS_INPUT_COUNT; i++) {
+    for (int i = 0; i < SS_UPSTREAM_COUNT; i++) {
         struct source *source = &self->sources[merge_order[i]];
         if (source->held && (!best || source->event.occurred_at_ms < best->event.occurred_at_ms)) {
             best = source;
@@ -113,21 +118,28 @@ static void add_unreadable(struct files_bus *self, size_t i, enum ss_input input
 static bool needs_consent(struct files_bus *self, const struct ss_event *event)
 {
     struct ss_bytes nothing;
-    return self->known && event->input != SS_CONSENTS && event->input != SS_BLACKLIST &&
-           !ss_cache_get(self->known, user_key(event), &nothing);
+    if (!self->known || event->input == SS_CONSENTS || event->input == SS_BLACKLIST)
+        return false;
+    return !ss_cache_get(self->known, user_key(event), &nothing) ||
+           (event->input == SS_SOCIAL && !ss_cache_get(self->social, user_key(event), &nothing));
 }
 
+/* SCORING first, then, before the first friend, SOCIAL. */
 static enum ss_status add_consent(struct files_bus *self, size_t i, const struct ss_event *first,
                                   struct ss_error *err)
 {
+    struct ss_bytes nothing;
+    bool scored = ss_cache_get(self->known, user_key(first), &nothing);
     struct ss_event grant = {
         .input = SS_CONSENTS,
         .user_id = first->user_id,
-        .event_id = {"assumed", 7},
+        .event_id = {scored ? "assumed-social" : "assumed", scored ? 14 : 7},
         .occurred_at_ms = first->occurred_at_ms,
-        .consent = {.action = SS_CONSENT_GRANTED, .purpose = SS_PURPOSE_SCORING},
+        .consent = {.action = SS_CONSENT_GRANTED,
+                    .purpose = scored ? SS_PURPOSE_SOCIAL : SS_PURPOSE_SCORING},
     };
-    if (!ss_cache_fill(self->known, user_key(first), (struct ss_bytes){NULL, 0}))
+    if (!ss_cache_fill(scored ? self->social : self->known, user_key(first),
+                       (struct ss_bytes){NULL, 0}))
         return ss_fail(err, SS_STOP, "out of memory for the users without consent records");
     return add_record(self, i, &grant, err);
 }
@@ -158,6 +170,51 @@ static enum ss_status next_record(struct files_bus *self, size_t i, bool *more,
     return status == SS_OK ? advance(source, err) : status;
 }
 
+struct told { /* in front of key and value */
+    uint32_t key_size, value_size;
+};
+
+static enum ss_status tell(struct files_bus *self, struct ss_bytes key, struct ss_bytes value,
+                           struct ss_error *err)
+{
+    const struct told told = {(uint32_t)key.size, (uint32_t)value.size};
+    if (!ss_buffer_append(&self->told, &told, sizeof told) ||
+        !ss_buffer_append(&self->told, key.data, key.size) ||
+        !ss_buffer_append(&self->told, value.data, value.size))
+        return ss_fail(err, SS_STOP, "out of memory for what friends tell");
+    return SS_OK;
+}
+
+static bool told_all(const struct files_bus *self)
+{
+    return self->told.size == 0 && self->telling_next == self->telling.size;
+}
+
+static size_t told_records(struct files_bus *self, size_t records_max)
+{
+    size_t count = 0;
+    if (self->telling_next == self->telling.size) {
+        const struct ss_buffer done = self->telling;
+        self->telling = self->told;
+        self->told = done;
+        self->told.size = self->telling_next = 0;
+    }
+    for (; count < records_max && self->telling_next < self->telling.size; count++) {
+        const uint8_t *at = self->telling.data + self->telling_next;
+        struct told told;
+        memcpy(&told, at, sizeof told);
+        at += sizeof told;
+        self->records[count] =
+            (struct ss_record){.input = SS_NEIGHBOURS,
+                               .offset = self->sources[SS_NEIGHBOURS].next_offset++,
+                               .timestamp_ms = -1,
+                               .key = {at, told.key_size},
+                               .value = {at + told.key_size, told.value_size}};
+        self->telling_next += sizeof told + told.key_size + told.value_size;
+    }
+    return count;
+}
+
 static enum ss_status files_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
                                  struct ss_poll *out, struct ss_error *err)
 {
@@ -179,8 +236,13 @@ static enum ss_status files_poll(struct ss_bus *bus, size_t records_max, int tim
             return ss_fail(err, SS_STOP, "out of memory for a batch of records");
         self->capacity = records_max;
     }
-    size_t count = 0;
+    size_t count = told_records(self, records_max);
     bool more = true;
+    if (count > 0) {
+        *out = (struct ss_poll){
+            .event = SS_BUS_RECORDS, .records = self->records, .record_count = count};
+        return SS_OK;
+    }
     self->bytes.size = 0;
     while (count < records_max) {
         enum ss_status status = next_record(self, count, &more, err);
@@ -271,6 +333,8 @@ static enum ss_status files_produce(struct ss_bus *bus, enum ss_target target, i
     (void)partition, (void)headers, (void)header_count;
     if (mark)
         self->marks++;
+    if (target == SS_TO_NEIGHBOURS)
+        return tell(self, key, value, err);
     if (target == SS_TO_CHANGELOG || !self->config.sink)
         return SS_OK;
     return self->config.sink(self->config.sink_arg, target, key, value, err);
@@ -306,7 +370,10 @@ static void files_close(struct ss_bus *bus)
         if (self->sources[input].reader)
             ss_container_close(self->sources[input].reader);
     ss_buffer_reset(&self->bytes);
+    ss_buffer_reset(&self->told);
+    ss_buffer_reset(&self->telling);
     ss_cache_close(self->known);
+    ss_cache_close(self->social);
     free(self->records);
     free(self->slots);
     free(self);
@@ -352,14 +419,16 @@ static enum ss_status list_known(struct files_bus *self, struct ss_error *err)
 {
     struct source source = {0};
     self->known = ss_cache_open(SIZE_MAX);
-    if (!self->known)
+    self->social = ss_cache_open(SIZE_MAX);
+    if (!self->known || !self->social)
         return ss_fail(err, SS_STOP, "out of memory");
     enum ss_status status = open_source(&self->config, SS_CONSENTS, &source.reader, err);
     if (status == SS_OK)
         status = advance(&source, err);
     while (status == SS_OK && source.held) {
         if (!source.unreadable &&
-            !ss_cache_fill(self->known, user_key(&source.event), (struct ss_bytes){NULL, 0}))
+            (!ss_cache_fill(self->known, user_key(&source.event), (struct ss_bytes){NULL, 0}) ||
+             !ss_cache_fill(self->social, user_key(&source.event), (struct ss_bytes){NULL, 0})))
             status = ss_fail(err, SS_STOP, "out of memory");
         if (status == SS_OK)
             status = advance(&source, err);
@@ -385,9 +454,11 @@ enum ss_status ss_files_open(const struct ss_files_config *config, struct ss_bus
     snprintf(self->bus.cluster_id, sizeof self->bus.cluster_id, "files");
     self->config = *config;
     ss_buffer_init(&self->bytes, SIZE_MAX / 2);
+    ss_buffer_init(&self->told, SIZE_MAX / 2);
+    ss_buffer_init(&self->telling, SIZE_MAX / 2);
     if (config->assume_consent)
         status = list_known(self, err);
-    for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++) {
+    for (int input = 0; status == SS_OK && input < SS_UPSTREAM_COUNT; input++) {
         struct source *source = &self->sources[input];
         status = open_source(config, (enum ss_input)input, &source->reader, err);
         found += source->reader != NULL;
@@ -407,5 +478,6 @@ enum ss_status ss_files_open(const struct ss_files_config *config, struct ss_bus
 
 bool ss_files_end(const struct ss_bus *bus)
 {
-    return ((const struct files_bus *)bus)->end;
+    const struct files_bus *self = (const struct files_bus *)bus;
+    return self->end && told_all(self);
 }

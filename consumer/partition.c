@@ -1,6 +1,7 @@
 #include "consumer/partition.h"
 
 #include "base/log.h"
+#include "state/pack_friends.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -188,11 +189,40 @@ static enum ss_status on_mark(struct restore *restore, int64_t offset, int64_t b
     return save_gathered(restore, offset, broker_time_ms, err);
 }
 
+static enum ss_status gather(struct restore *restore, int64_t offset, int64_t broker_time_ms,
+                             struct ss_bytes key, struct ss_bytes value, int64_t wake_ms,
+                             struct ss_error *err)
+{
+    struct ss_cache *cache = restore->partition->cache;
+    if (!ss_cache_put(cache, key, value, wake_ms))
+        return ss_fail(err, SS_STOP, "out of memory while restoring");
+    if (ss_cache_pinned_count(cache) < save_records(restore))
+        return SS_OK;
+    return save_gathered(restore, offset, broker_time_ms, err);
+}
+
+static enum ss_status on_friends(struct restore *restore, int64_t offset, int64_t broker_time_ms,
+                                 struct ss_bytes key, struct ss_bytes value, struct ss_error *err)
+{
+    struct ss_friends list;
+    struct ss_error why;
+    uint8_t opened[SS_FRIENDS_PACKED_MAX];
+    struct ss_bytes packed;
+    enum ss_status status =
+        ss_stored_open(restore->config->keys, key, value, opened, sizeof opened, &packed, &why);
+    if (status == SS_OK)
+        status = ss_friends_unpack(packed, &list, &why);
+    if (status != SS_OK)
+        return ss_fail(err, SS_STOP, "changelog partition %d offset %lld: %s%s",
+                       restore->partition->number, (long long)offset, why.detail,
+                       status == SS_STOP ? "" : " (or was it written by a newer version?)");
+    return gather(restore, offset, broker_time_ms, key, value, SS_WAKE_NEVER, err);
+}
+
 static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_ms,
                                 struct ss_bytes key, struct ss_bytes value, struct ss_error *err)
 {
     struct restore *restore = arg;
-    struct ss_cache *cache = restore->partition->cache;
     if (restore->probing && offset != restore->from) {
         restore->foreign = true;
         return SS_GIVE_UP;
@@ -204,6 +234,8 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
     }
     if (ss_bytes_equal(key, ss_mark_key))
         return on_mark(restore, offset, broker_time_ms, value, err);
+    if (ss_is_friends_key(key))
+        return on_friends(restore, offset, broker_time_ms, key, value, err);
     /* Checked here once: a state that this version cannot read would else be fetched, found bad and
      * restored again for ever. */
     struct ss_user_state state;
@@ -214,11 +246,8 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
                        restore->partition->number, (long long)offset, why.detail,
                        status == SS_STOP ? "" : " (or was it written by a newer version?)");
     /* Of whatever epoch the states turn out to be: one of another wakes at once. */
-    if (!ss_cache_put(cache, key, value, ss_wake_at(ss_worker_models(restore->config), &state)))
-        return ss_fail(err, SS_STOP, "out of memory while restoring");
-    if (ss_cache_pinned_count(cache) < save_records(restore))
-        return SS_OK;
-    return save_gathered(restore, offset, broker_time_ms, err);
+    return gather(restore, offset, broker_time_ms, key, value,
+                  ss_wake_at(ss_worker_models(restore->config), &state), err);
 }
 
 static enum ss_status fresh_cache(const struct ss_worker_config *config,
@@ -492,6 +521,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         partition->marked_at_ms = partition->saved.broker_time_ms;
     memset(partition->reached_ms, 0, sizeof partition->reached_ms);
     memset(partition->behind, true, sizeof partition->behind);
+    partition->behind[SS_NEIGHBOURS] = false;
     for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
         if (input != SS_CONSENTS && input != SS_BLACKLIST)
             status = bus->ops->hold(bus, (enum ss_input)input, partition->number, true, err);

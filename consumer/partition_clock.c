@@ -2,7 +2,8 @@
  *
  * The least event time reached among the inputs that are not read to their end: whatever is still
  * to come is hardly older. Once all are, the system's time. It never goes back, for it is in the
- * changelog's mark.
+ * changelog's mark. What friends tell is a consequence of other events and no report: its times
+ * count for nothing here.
  */
 #include "consumer/partition.h"
 
@@ -28,6 +29,7 @@ void ss_partition_look(const struct ss_worker_config *config, struct ss_partitio
 {
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         partition->behind[input] =
+            input != SS_NEIGHBOURS &&
             !config->bus->ops->at_end(config->bus, (enum ss_input)input, partition->number);
 }
 
@@ -48,12 +50,14 @@ void ss_partition_tick(const struct ss_worker_config *config, struct ss_partitio
 
 void ss_partition_behind(struct ss_partition *partition, enum ss_input input)
 {
-    partition->behind[input] = true;
+    partition->behind[input] = input != SS_NEIGHBOURS;
 }
 
 void ss_partition_reach(const struct ss_worker_config *config, struct ss_partition *partition,
                         enum ss_input input, int64_t event_ms)
 {
+    if (input == SS_NEIGHBOURS)
+        return;
     if (event_ms > partition->reached_ms[input])
         partition->reached_ms[input] = event_ms;
     int64_t clock_ms = config->limits.in_order ? event_ms - 1 : least_behind(partition);

@@ -133,6 +133,7 @@ enum ss_status ss_sleepers_due(struct ss_worker *worker, struct ss_partition *pa
     struct ss_sleepers *sleepers = &worker->sleepers;
     enum ss_status status = SS_OK;
     *due = false;
+    sleepers->telling = false;
     for (int g = 0; g < sleepers->group_count; g++)
         sleepers->wake_ms[g] = SS_WAKE_NEVER;
     for (size_t i = 0; status == SS_OK && i < sleepers->count; i++) {
@@ -143,6 +144,45 @@ enum ss_status ss_sleepers_due(struct ss_worker *worker, struct ss_partition *pa
         if (at_ms < *wake_ms)
             *wake_ms = at_ms;
         *due |= at_ms <= partition->mark.clock_ms;
+        sleepers->telling |= status == SS_OK && state.friends.telling;
+    }
+    return status;
+}
+
+struct friends_fill {
+    struct ss_cache *cache;
+    struct ss_bytes key;
+    bool out_of_memory;
+};
+
+static void on_friends(void *arg, size_t i, struct ss_bytes packed)
+{
+    struct friends_fill *fill = arg;
+    (void)i;
+    fill->out_of_memory |= !ss_cache_fill(fill->cache, fill->key, packed);
+}
+
+/* One by one: few are telling at any time. */
+enum ss_status ss_sleepers_fetch_friends(struct ss_worker *worker, struct ss_partition *partition,
+                                         struct ss_error *err)
+{
+    const struct ss_sleepers *sleepers = &worker->sleepers;
+    struct ss_store *store = worker->config.store;
+    enum ss_status status = SS_OK;
+    for (size_t i = 0; status == SS_OK && i < sleepers->count; i++) {
+        struct friends_fill fill = {.cache = partition->cache};
+        struct ss_user_state state;
+        uint8_t key[SS_FRIENDS_KEY_MAX];
+        struct ss_bytes cached;
+        status = ss_transact_state(worker, partition, id_of(sleepers, i), &state, err);
+        fill.key = ss_friends_key(id_of(sleepers, i), key);
+        if (status != SS_OK || !state.friends.open ||
+            ss_cache_get(partition->cache, fill.key, &cached))
+            continue;
+        status = store->ops->load(store, partition->number, &partition->saved, &fill.key, 1,
+                                  on_friends, &fill, err);
+        if (fill.out_of_memory)
+            status = ss_fail(err, SS_STOP, "out of memory for friends");
     }
     return status;
 }

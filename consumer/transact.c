@@ -79,6 +79,13 @@ static enum ss_status send_effects(struct ss_worker *worker, int32_t partition, 
     return status == SS_OK ? send_to_subscribers(worker, partition, key, effects, err) : status;
 }
 
+void ss_transact_distrust(struct ss_worker *worker, struct ss_partition *partition)
+{
+    struct ss_error ignored;
+    (void)worker->config.store->ops->wipe(worker->config.store, partition->number,
+                                          &partition->saved, &ignored);
+}
+
 enum ss_status ss_transact_state(struct ss_worker *worker, struct ss_partition *partition,
                                  struct ss_bytes user_id, struct ss_user_state *state,
                                  struct ss_error *err)
@@ -152,8 +159,13 @@ enum ss_status ss_transact_steps(struct ss_worker *worker, struct ss_partition *
     bool stepped;
     memcpy(context.positions, partition->mark.positions, sizeof context.positions);
     enum ss_status status = ss_transact_state(worker, partition, user_id, &state, err);
+    bool telling = state.friends.telling; /* else the friends record has not been fetched */
     if (status == SS_OK)
         status = take_steps(worker, partition, user_id, &state, &context, &stepped, err);
+    if (status == SS_OK && telling) {
+        stepped = true;
+        status = ss_neighbours_tell(worker, partition, user_id, &state, &context, err);
+    }
     if (status != SS_OK || !stepped)
         return status;
     partition->touched = true;
@@ -198,17 +210,27 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
         if (status != SS_OK)
             return status;
         context.positions[record->input] = record->offset + 1;
+        if (ss_event_reads_friends(models, &item->event)) {
+            context.friends = worker->neighbours.list;
+            status = ss_neighbours_read(worker, partition, record->key, &state, err);
+            if (status != SS_OK)
+                return status;
+        }
         *outcome = ss_apply(models, &state, &item->event, &context, &effects, &refusal);
     }
     if (*outcome == SS_REFUSED)
         ss_item_reject(item, ss_refusal_name(refusal), "refused by the rules of docs/model.md");
     enum ss_status status = SS_OK;
-    if (stepped || *outcome == SS_COUNTED)
+    bool changed =
+        *outcome == SS_COUNTED && (record->input != SS_NEIGHBOURS || effects.friends_changed);
+    if (stepped || changed)
         status = put_state(worker, partition, record->key, &state, err);
     if (status == SS_OK && *outcome == SS_COUNTED)
         status = ss_rank_effects(worker, partition, &effects, err);
     if (status == SS_OK && *outcome == SS_COUNTED)
         status = send_effects(worker, record->partition, record->key, &effects, err);
+    if (status == SS_OK && context.friends)
+        status = ss_neighbours_effects(worker, partition, &item->event, &context, &effects, err);
     return status;
 }
 

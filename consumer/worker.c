@@ -18,11 +18,12 @@ enum ss_status ss_worker_open(const struct ss_worker_config *config, struct ss_w
         worker->batch_max = records;
         worker->partitions = calloc((size_t)config->bus->partition_count, sizeof(void *));
         worker->items = calloc(records, sizeof *worker->items);
-        worker->missing = calloc(records, sizeof *worker->missing);
+        worker->missing = calloc(2 * records, sizeof *worker->missing);
         ss_buffer_init(&worker->encoded, 64 * 1024);
         ss_buffer_init(&worker->sleepers.ids, SIZE_MAX / 2);
     }
-    if (!worker || !worker->partitions || !worker->items || !worker->missing) {
+    if (!worker || !worker->partitions || !worker->items || !worker->missing ||
+        !ss_neighbours_open(&worker->neighbours, config->limits.batch_records_max)) {
         ss_worker_close(worker);
         return ss_fail(err, SS_STOP, "out of memory for a worker");
     }
@@ -57,6 +58,7 @@ void ss_worker_close(struct ss_worker *worker)
     free(worker->partitions);
     free(worker->items);
     free(worker->missing);
+    ss_neighbours_close(&worker->neighbours);
     ss_buffer_reset(&worker->encoded);
     ss_sleepers_reset(&worker->sleepers);
     free(worker);
@@ -171,6 +173,15 @@ static size_t list_missing(struct ss_worker *worker, const struct ss_partition *
             continue;
         worker->missing[missing++] = item->record->key;
     }
+    for (size_t i = 0; i < count; i++) {
+        const struct ss_item *item = &worker->items[i];
+        if (item->partition != partition || item->letter.reason ||
+            !ss_event_reads_friends(&worker->config.models, &item->event))
+            continue;
+        struct ss_bytes key = ss_friends_key(item->record->key, worker->neighbours.keys[i]);
+        if (!ss_cache_get(partition->cache, key, &packed))
+            worker->missing[missing++] = key;
+    }
     return missing;
 }
 
@@ -259,6 +270,7 @@ static void add_stats(struct ss_worker *worker)
     stats->entitlements += delta->entitlements;
     stats->shared_records += delta->shared_records;
     stats->rescored += delta->rescored;
+    stats->neighbour_records += delta->neighbour_records;
     stats->transactions++;
     pthread_mutex_unlock(&stats->lock);
 }
@@ -354,6 +366,8 @@ static enum ss_status wake_partition(struct ss_worker *worker, struct ss_partiti
     enum ss_status status = ss_sleepers_gather(worker, partition, err);
     if (status == SS_OK)
         status = ss_sleepers_due(worker, partition, &due, err);
+    if (status == SS_OK && worker->sleepers.telling)
+        status = ss_sleepers_fetch_friends(worker, partition, err);
     if (status == SS_GIVE_UP) {
         ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
                 worker->config.index, partition->number, err->detail);
@@ -404,6 +418,8 @@ static enum ss_status sweep_partition(struct ss_worker *worker, struct ss_partit
     enum ss_status status = ss_sleepers_sweep(worker, partition, err);
     if (status == SS_OK)
         status = ss_sleepers_due(worker, partition, &due, err);
+    if (status == SS_OK && worker->sleepers.telling)
+        status = ss_sleepers_fetch_friends(worker, partition, err);
     if (status == SS_GIVE_UP) {
         ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
                 worker->config.index, number, err->detail);

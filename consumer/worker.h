@@ -55,16 +55,17 @@ struct ss_worker_stats {
     pthread_mutex_t lock;
     struct ss_counts counts[SS_INPUT_COUNT];
     int64_t score_records, entitlements, transactions;
-    int64_t shared_records;   /* to subscribers, tombstones included */
-    int64_t rescored;         /* of the score records: of kind RESCORE */
-    int64_t restored_records; /* changelog records read by restores */
-    int32_t restoring;        /* partitions now being restored */
-    int64_t restore_done;     /* changelog offsets behind these restores, */
-    int64_t restore_total;    /* and in their ranges altogether; both 0 when none is in hand */
-    int32_t assigned;         /* partitions owned */
-    int32_t ready;            /* of these, restored and flowing */
-    int32_t caught_up;        /* of these, everything read that was there at assignment */
-    int32_t sweeping;         /* of these, some may not have been told of a new model yet */
+    int64_t shared_records;    /* to subscribers, tombstones included */
+    int64_t rescored;          /* of the score records: of kind RESCORE */
+    int64_t neighbour_records; /* what friends are told */
+    int64_t restored_records;  /* changelog records read by restores */
+    int32_t restoring;         /* partitions now being restored */
+    int64_t restore_done;      /* changelog offsets behind these restores, */
+    int64_t restore_total;     /* and in their ranges altogether; both 0 when none is in hand */
+    int32_t assigned;          /* partitions owned */
+    int32_t ready;             /* of these, restored and flowing */
+    int32_t caught_up;         /* of these, everything read that was there at assignment */
+    int32_t sweeping;          /* of these, some may not have been told of a new model yet */
     int64_t rebalances;
 };
 
@@ -89,6 +90,7 @@ struct ss_worker_config {
     const struct ss_models *(*live)(void *arg);
     void *live_arg;
     uint32_t schema_ids[SS_OUTPUT_COUNT];
+    uint32_t neighbours_schema_id;
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
     int subscriber_count;
     const char *topics[SS_INPUT_COUNT]; /* names, for dead letters' headers */

@@ -93,10 +93,21 @@ static const struct ss_binding blacklist[] = {
     TEXT("currency", listing.currency),   END,
 };
 
+static const struct ss_binding neighbours[] = {
+    ENUM("kind", neighbour.action),
+    TEXT("from", neighbour.from),
+    LONG("band", neighbour.band),
+    TEXT("cause", neighbour.cause),
+    LONG("cause_offset", neighbour.cause_offset),
+    LONG("social", neighbour.social_position),
+    LONG("consents", neighbour.consents_position),
+    END,
+};
+
 static const struct ss_binding *const inputs[SS_INPUT_COUNT] = {
-    [SS_PAYMENTS] = payments,   [SS_BILLS] = bills,       [SS_BOOKINGS] = bookings,
-    [SS_SOCIAL] = social,       [SS_PROFILES] = profiles, [SS_CONSENTS] = consents,
-    [SS_BLACKLIST] = blacklist,
+    [SS_PAYMENTS] = payments,   [SS_BILLS] = bills,           [SS_BOOKINGS] = bookings,
+    [SS_SOCIAL] = social,       [SS_PROFILES] = profiles,     [SS_CONSENTS] = consents,
+    [SS_BLACKLIST] = blacklist, [SS_NEIGHBOURS] = neighbours,
 };
 
 static const struct ss_binding *find_in(const struct ss_binding *list, const char *field)

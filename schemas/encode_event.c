@@ -22,6 +22,8 @@ static size_t text_size(const struct ss_event *e)
     case SS_BLACKLIST:
         return size + e->listing.case_id.size + e->listing.authority.size +
                e->listing.currency.size;
+    case SS_NEIGHBOURS:
+        return size + e->neighbour.from.size + e->neighbour.cause.size;
     case SS_INPUT_COUNT:
         break;
     }
@@ -80,6 +82,14 @@ static uint8_t *put_fields(uint8_t *p, const struct ss_event *e)
         p = ss_put_text(p, e->listing.authority);
         p = ss_varint_write(p, e->listing.amount_owed_minor);
         return ss_put_text(p, e->listing.currency);
+    case SS_NEIGHBOURS:
+        p = ss_varint_write(p, e->neighbour.action);
+        p = ss_put_text(p, e->neighbour.from);
+        p = ss_varint_write(p, e->neighbour.band);
+        p = ss_put_text(p, e->neighbour.cause);
+        p = ss_varint_write(p, e->neighbour.cause_offset);
+        p = ss_varint_write(p, e->neighbour.social_position);
+        return ss_varint_write(p, e->neighbour.consents_position);
     case SS_INPUT_COUNT:
         break;
     }
@@ -93,7 +103,8 @@ enum ss_status ss_encode_event(uint32_t schema_id, const struct ss_event *event,
         ss_encode_begin(out, schema_id, text_size(event) + NUMBERS_MAX * SS_VARINT_MAX, err);
     if (!p)
         return SS_STOP;
-    p = ss_put_text(p, event->event_id);
+    if (event->input != SS_NEIGHBOURS) /* which have none */
+        p = ss_put_text(p, event->event_id);
     p = ss_put_text(p, event->user_id);
     p = ss_varint_write(p, event->occurred_at_ms);
     return ss_encode_end(out, put_fields(p, event));

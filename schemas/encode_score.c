@@ -4,7 +4,7 @@
 
 /* Lengths, enums, branches and numbers of one record, at most: five factors and four reasons take
  * three each, positions one each. */
-enum { NUMBERS_MAX = 28 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX + SS_INPUT_COUNT };
+enum { NUMBERS_MAX = 30 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX + SS_INPUT_COUNT };
 
 static uint8_t *put_string(uint8_t *p, const char *text)
 {
@@ -127,6 +127,10 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
         p = ss_varint_write(p, record->as_of_ms);
     if (sees(fields, SS_FIELD_CLOCK))
         p = ss_varint_write(p, record->clock_ms);
+    if (sees(fields, SS_FIELD_FRIENDS)) {
+        p = ss_varint_write(p, record->friends_confirmed);
+        p = ss_varint_write(p, record->friends_bands);
+    }
     if (sees(fields, SS_FIELD_MODEL_VERSION))
         p = put_string(p, record->model_version);
     if (sees(fields, SS_FIELD_PERCENTILE))

@@ -120,6 +120,8 @@ enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *
     view->consent_position = get_long(r);
     view->as_of_ms = get_long(r);
     view->clock_ms = get_long(r);
+    view->friends_confirmed = get_int(r);
+    view->friends_bands = get_int(r);
     view->model_version = get_text(r);
     view->has_rank = get_has(r);
     if (view->has_rank)

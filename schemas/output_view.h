@@ -41,6 +41,7 @@ struct ss_score_view {
     int64_t positions[SS_INPUT_COUNT];
     int64_t consent_position;
     int64_t as_of_ms, clock_ms;
+    int32_t friends_confirmed, friends_bands;
     struct ss_text model_version;
     bool has_rank; /* of the next two */
     int32_t percentile;

@@ -336,6 +336,7 @@ enum ss_status ss_plan_open_between(enum ss_input input, const char *reader_json
     if (!plan)
         return no_memory(err);
     plan->initial.input = input;
+    plan->initial.event_id.data = ""; /* neighbours have none */
     status = ss_schema_tree_open(reader_json, &c.reader, err);
     if (status == SS_OK)
         status = ss_schema_tree_open(writer_json, &c.writer, err);

@@ -5,11 +5,13 @@
  *   REFUSED   NOT_CONSENTED    DUPLICATE     REFUSED
  *
  * 1. Whatever is not COUNTED leaves the state as it was.
- * 2. What is published of it is publish.c's; what time alone does, wake.c's.
+ * 2. What is published of it is publish.c's; what time alone does, wake.c's; messages of friends
+ *    and all about them apply_friends.c's.
  * 3. Withdrawal leaves nothing but the blacklist part (promise 7).
  */
 #include "scoring/apply.h"
 
+#include "scoring/apply_friends.h"
 #include "scoring/fold.h"
 #include "scoring/hash.h"
 #include "scoring/publish.h"
@@ -24,12 +26,17 @@ static bool consented(const struct ss_user_state *state, const struct ss_event *
         return true;
     if (!state->consents.scoring)
         return false;
+    if (event->input == SS_SOCIAL &&
+        (!state->consents.social || event->occurred_at_ms < state->consents.social_at_ms))
+        return false;
     return event->input == SS_CONSENTS || event->occurred_at_ms >= state->consents.granted_at_ms;
 }
 
-static enum ss_refusal fold(const struct ss_model *model, struct ss_user_state *state,
-                            const struct ss_event *event, const struct ss_context *context)
+static enum ss_refusal fold(const struct ss_models *models, struct ss_user_state *state,
+                            const struct ss_event *event, const struct ss_context *context,
+                            struct ss_effects *effects)
 {
+    const struct ss_model *model = models->person;
     switch (event->input) {
     case SS_PAYMENTS:
         return ss_fold_payment(model, &state->payments, event);
@@ -38,13 +45,15 @@ static enum ss_refusal fold(const struct ss_model *model, struct ss_user_state *
     case SS_BOOKINGS:
         return ss_fold_booking(model, &state->bookings, event);
     case SS_SOCIAL:
-        return ss_fold_social(&state->social, event);
+        ss_friends_fold(models, state, event, context, effects);
+        return SS_REFUSAL_NONE;
     case SS_PROFILES:
         return ss_fold_profile(model, &state->profiles, event);
     case SS_CONSENTS:
         return ss_fold_consent(&state->consents, event, context->offset);
     case SS_BLACKLIST:
         return ss_fold_listing(&state->blacklist, event);
+    case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         break;
     }
@@ -83,6 +92,8 @@ enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *s
     *refusal = ss_event_check(model, event, context);
     if (*refusal != SS_REFUSAL_NONE)
         return SS_REFUSED;
+    if (event->input == SS_NEIGHBOURS)
+        return ss_friends_apply(models, state, event, context, effects);
     if (!consented(state, event))
         return SS_NOT_CONSENTED;
     struct ss_recent *recent = ss_recent_of(state, event->input);
@@ -98,7 +109,7 @@ enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *s
         hash_gone = ss_subscriber_hash(event->consent.subscriber);
         unshared = shares_with(state, hash_gone);
     }
-    *refusal = fold(model, state, event, context);
+    *refusal = fold(models, state, event, context, effects);
     if (*refusal != SS_REFUSAL_NONE)
         return SS_REFUSED;
     ss_recent_add(model, recent, hash, context->day);
@@ -106,8 +117,12 @@ enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *s
     struct ss_occasion occasion = {event->user_id, event, SS_KIND_UPDATE, context};
     if (scored || state->consents.scoring)
         ss_published_move(&state->published, event->occurred_at_ms, context->clock_ms);
+    effects->message_at_ms = state->published.as_of_ms;
+    if (event->input == SS_CONSENTS)
+        ss_friends_close(state, effects);
     if (state->consents.scoring) {
         ss_publish(models, state, &occasion, effects);
+        ss_friends_reopen(models, state);
         if (unshared)
             effects->gone[effects->gone_count++] = hash_gone;
     } else {

@@ -38,7 +38,8 @@ struct ss_context {
     int64_t future_tolerance_ms; /* not negative */
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
     int64_t clock_ms;                  /* the partition's, after this event (promise 10) */
-    int32_t day; /* of this event's input, this event included: ss_input_day */
+    int32_t day;                /* of this event's input, this event included: ss_input_day */
+    struct ss_friends *friends; /* where ss_event_reads_friends: his record, in and out */
 };
 
 /* Checks what needs no state. SS_REFUSAL_NONE if the event can be applied. */
@@ -56,10 +57,14 @@ int32_t ss_input_day(int32_t day, const struct ss_event *event, const struct ss_
  * whether, that is done. */
 void ss_forget(const struct ss_models *models, struct ss_user_state *state,
                const int32_t days[SS_INPUT_COUNT]);
+/* Whether applying it may read and change the user's friends record. Then *context->friends is
+ * that, empty where there is none; otherwise nobody looks at it. */
+bool ss_event_reads_friends(const struct ss_models *models, const struct ss_event *event);
 
 /* Checks and applies. On SS_COUNTED *state has changed and *effects says what to publish
  * (has_record false, nobody told where nothing is); on any other outcome *state
- * is as it was and *effects is empty; on SS_REFUSED *refusal says why. *effects borrows from event
+ * is as it was and *effects is empty (but for the answer to a message of SS_NEIGHBOURS that is
+ * SS_NOT_CONSENTED); on SS_REFUSED *refusal says why. *effects borrows from event
  * and model. */
 enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *state,
                          const struct ss_event *event, const struct ss_context *context,

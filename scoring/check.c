@@ -50,6 +50,12 @@ static bool published_identifier(struct ss_text text)
     return identifier(text) && printable_utf8(text);
 }
 
+/* It becomes a key, of a record or of a message. */
+static bool user_identifier(struct ss_text text)
+{
+    return text.size >= 1 && text.size <= SS_USER_ID_MAX && printable_utf8(text);
+}
+
 /* The record's time comes from the wire, so nothing is added to it. */
 static bool occurred_in_bounds(int64_t occurred_at_ms, const struct ss_context *context)
 {
@@ -108,12 +114,24 @@ static enum ss_refusal check_profile(const struct ss_model *model, const struct 
     return SS_REFUSAL_NONE;
 }
 
+/* Its time is another user's as_of, which may be ahead of any record's time. */
+static enum ss_refusal check_neighbour(const struct ss_event *event)
+{
+    struct ss_neighbour_message message;
+    if (event->occurred_at_ms < SS_OCCURRED_AT_MIN || event->occurred_at_ms > SS_OCCURRED_AT_MAX)
+        return SS_REFUSAL_BAD_TIME;
+    return user_identifier(event->neighbour.from) && ss_neighbour_of(event, &message)
+               ? SS_REFUSAL_NONE
+               : SS_REFUSAL_BAD_FIELD;
+}
+
 enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_event *event,
                                const struct ss_context *context)
 {
-    if (event->user_id.size < 1 || event->user_id.size > SS_USER_ID_MAX ||
-        !printable_utf8(event->user_id))
+    if (!user_identifier(event->user_id))
         return SS_REFUSAL_BAD_USER_ID;
+    if (event->input == SS_NEIGHBOURS)
+        return check_neighbour(event);
     if (!published_identifier(event->event_id))
         return SS_REFUSAL_BAD_EVENT_ID;
     if (!occurred_in_bounds(event->occurred_at_ms, context))
@@ -127,9 +145,7 @@ enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_eve
     case SS_BOOKINGS:
         return identifier(event->booking.booking_id) ? SS_REFUSAL_NONE : SS_REFUSAL_BAD_FIELD;
     case SS_SOCIAL:
-        return event->social.friend_id.size >= 1 && event->social.friend_id.size <= SS_USER_ID_MAX
-                   ? SS_REFUSAL_NONE
-                   : SS_REFUSAL_BAD_FIELD;
+        return user_identifier(event->social.friend_id) ? SS_REFUSAL_NONE : SS_REFUSAL_BAD_FIELD;
     case SS_PROFILES:
         return check_profile(model, event);
     case SS_CONSENTS:
@@ -139,6 +155,7 @@ enum ss_refusal ss_event_check(const struct ss_model *model, const struct ss_eve
     case SS_BLACKLIST:
         return published_identifier(event->listing.case_id) ? SS_REFUSAL_NONE
                                                             : SS_REFUSAL_BAD_FIELD;
+    case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         break;
     }

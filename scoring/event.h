@@ -21,8 +21,11 @@ enum ss_input {
     SS_PROFILES,
     SS_CONSENTS,
     SS_BLACKLIST,
+    SS_NEIGHBOURS, /* internal: written by engines alone */
     SS_INPUT_COUNT
 };
+
+enum { SS_UPSTREAM_COUNT = SS_NEIGHBOURS }; /* inputs that others write to */
 
 enum {
     SS_USER_ID_MAX = 64,  /* bytes, UTF-8, no control characters */
@@ -165,6 +168,22 @@ struct ss_listing {
     struct ss_text currency;
 };
 
+/* What one user's engine tells another's of him: scoring/friends.h. The event's user is who is
+ * told, its time the sender's as_of, its event id empty: an id would tell who befriends whom. */
+enum ss_neighbour_action {
+    SS_NEIGHBOUR_TELLS, /* `from` lists the user, and stands in this band */
+    SS_NEIGHBOUR_ASKS,  /* the same, and wants to know the user's */
+    SS_NEIGHBOUR_LEFT,  /* `from` does not list the user (any more) */
+};
+struct ss_neighbour {
+    enum ss_neighbour_action action;
+    struct ss_text from;
+    int64_t band;
+    /* For the audit: what made `from` send it, and how far his own lists had been read. */
+    struct ss_text cause; /* the input's name; empty: his band is another */
+    int64_t cause_offset, social_position, consents_position;
+};
+
 struct ss_event {
     enum ss_input input;
     struct ss_text user_id;
@@ -178,6 +197,7 @@ struct ss_event {
         struct ss_profile profile;
         struct ss_consent consent;
         struct ss_listing listing;
+        struct ss_neighbour neighbour;
     };
 };
 

@@ -1,8 +1,9 @@
 /* fold.h - how an event changes the part of its input; one file each, fold_<input>.c.
  *
- * A fold gets an event that has passed ss_event_check and the gates of apply.c. It touches nothing
- * but its part, and either applies the event whole or refuses it and leaves the part as it was. The
- * rules are docs/model.md's, section by section. Internal to scoring/.
+ * Friends are apply_friends.c's. A fold gets an event that has passed ss_event_check and the gates
+ * of apply.c. It touches nothing but its part, and either applies the event whole or refuses it and
+ * leaves the part as it was. The rules are docs/model.md's, section by section. Internal to
+ * scoring/.
  */
 #ifndef SS_SCORING_FOLD_H
 #define SS_SCORING_FOLD_H
@@ -23,7 +24,6 @@ enum ss_refusal ss_fold_bill(const struct ss_model *model, struct ss_bills_part 
                              const struct ss_event *event);
 enum ss_refusal ss_fold_booking(const struct ss_model *model, struct ss_bookings_part *part,
                                 const struct ss_event *event);
-enum ss_refusal ss_fold_social(struct ss_social_part *part, const struct ss_event *event);
 enum ss_refusal ss_fold_profile(const struct ss_model *model, struct ss_profiles_part *part,
                                 const struct ss_event *event);
 enum ss_refusal ss_fold_consent(struct ss_consents_part *part, const struct ss_event *event,

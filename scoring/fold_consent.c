@@ -45,8 +45,10 @@ enum ss_refusal ss_fold_consent(struct ss_consents_part *part, const struct ss_e
         }
         break;
     case SS_PURPOSE_SOCIAL:
-        if (granted != part->social)
+        if (granted != part->social) {
             part->social_position = granted ? offset : 0;
+            part->social_at_ms = granted ? event->occurred_at_ms : 0;
+        }
         part->social = granted;
         break;
     case SS_PURPOSE_SHARE:

@@ -51,7 +51,8 @@ static struct range factor_range(const struct ss_model *model)
 bool ss_friends_matter(const struct ss_model *model)
 {
     struct range value = factor_range(model);
-    return model->weights[SS_FACTOR_RELATIONSHIPS] > 0 && value.greatest > value.least;
+    return model->friends_max > 0 && model->weights[SS_FACTOR_RELATIONSHIPS] > 0 &&
+           value.greatest > value.least;
 }
 
 int32_t ss_friends_reach(const struct ss_model *model)
@@ -264,6 +265,21 @@ void ss_friends_remove(struct ss_friends *list, struct ss_friends_sum *sum, stru
 static bool valid_id(struct ss_text id)
 {
     return id.size >= 1 && id.size <= SS_USER_ID_MAX;
+}
+
+bool ss_neighbour_of(const struct ss_event *event, struct ss_neighbour_message *message)
+{
+    const struct ss_neighbour *said = &event->neighbour;
+    *message = (struct ss_neighbour_message){
+        .to = event->user_id,
+        .from = said->from,
+        .kind = said->action == SS_NEIGHBOUR_LEFT ? SS_NEIGHBOUR_GONE : SS_NEIGHBOUR_BAND,
+        .wants_reply = said->action == SS_NEIGHBOUR_ASKS,
+    };
+    if (said->band < 0 || said->band >= SS_BAND_COUNT)
+        return false;
+    message->band = (uint8_t)said->band;
+    return ss_neighbour_valid(message);
 }
 
 bool ss_neighbour_valid(const struct ss_neighbour_message *message)

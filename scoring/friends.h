@@ -22,7 +22,7 @@
  * does not list answers GONE. Nothing answers GONE, so every exchange ends: after an event of
  *    `social`, with at most four messages.
  *
- * docs/decisions/0010-friends.md has the proofs and how to build this in. Pure: caller's memory, no
+ * docs/decisions/0010-friends.md has the proofs. Pure: caller's memory, no
  * allocation; any thread. All-zero is the empty list and the closed sum. Consent is the caller's to
  * judge: the sum is open exactly while SCORING and SOCIAL hold, and only then do events of `social`
  * come here. Messages borrow: `from` and `to` point into the arguments or into the list, and live
@@ -135,6 +135,8 @@ void ss_friends_remove(struct ss_friends *list, struct ss_friends_sum *sum, stru
 
 /* ---- messages ---- */
 
+/* An event of SS_NEIGHBOURS as a message that borrows from it; false: not a valid one. */
+bool ss_neighbour_of(const struct ss_event *event, struct ss_neighbour_message *message);
 /* Bounds and consistency of a message from the wire, the ids' text aside. */
 bool ss_neighbour_valid(const struct ss_neighbour_message *message);
 

@@ -54,7 +54,7 @@ enum ss_variable {
     SS_VAR_EDUCATION, /* enum ss_degree_level */
     SS_VAR_TENURE,    /* days since the account was opened */
     /* relationships */
-    SS_VAR_FRIENDS, /* friends added less removed */
+    SS_VAR_FRIENDS, /* mean band of the friends who confirm it, milli */
     SS_VAR_COUNT
 };
 
@@ -126,6 +126,7 @@ struct ss_model {
     int currency_count;
     struct ss_currency currencies[SS_CURRENCIES_MAX]; /* by code ascending; has the base at 1/1 */
     int32_t recent_window; /* event ids remembered per user and input, 0 to SS_RECENT_MAX */
+    int32_t friends_max;   /* links of a user, 0 to SS_FRIENDS_MAX; 0: none are kept */
     int32_t recent_days;   /* for how many days of that input's events, 1 to SS_DECAY_DAYS_MAX */
 };
 

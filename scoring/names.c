@@ -40,8 +40,9 @@ const char *ss_outcome_name(enum ss_outcome outcome)
 
 const char *ss_input_name(enum ss_input input)
 {
-    static const char *const names[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
-                                                      "profiles", "consents", "blacklist"};
+    static const char *const names[SS_INPUT_COUNT] = {"payments",  "bills",     "bookings",
+                                                      "social",    "profiles",  "consents",
+                                                      "blacklist", "neighbours"};
     SS_REQUIRE(input < SS_INPUT_COUNT);
     return names[input];
 }
@@ -49,9 +50,9 @@ const char *ss_input_name(enum ss_input input)
 const char *ss_score_field_name(enum ss_score_field field)
 {
     static const char *const names[SS_FIELD_COUNT] = {
-        "sequence", "kind",    "standing",      "score",      "previous_score", "tier",
-        "factors",  "reasons", "case_id",       "cause",      "positions",      "consent_positions",
-        "as_of",    "clock",   "model_version", "percentile", "ranks"};
+        "sequence", "kind",    "standing", "score",         "previous_score", "tier",
+        "factors",  "reasons", "case_id",  "cause",         "positions",      "consent_positions",
+        "as_of",    "clock",   "friends",  "model_version", "percentile",     "ranks"};
     SS_REQUIRE(field < SS_FIELD_COUNT);
     return names[field];
 }

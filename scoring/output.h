@@ -71,6 +71,7 @@ struct ss_score_record {
     int64_t consent_position;          /* offset of the SCORING grant that holds, or held */
     int64_t as_of_ms;
     int64_t clock_ms; /* open bills due by then count as overdue; at most as_of */
+    int32_t friends_confirmed, friends_bands; /* how many friends, and the sum of their bands */
     const char *model_version;
     /* Set by whoever publishes, who knows the others' scores (rank.h). */
     bool has_rank;
@@ -106,6 +107,11 @@ struct ss_effects {
     bool has_shared;
     uint32_t shared_with;
     struct ss_score_record shared; /* kind SHARED; its sequence is that of the newest in `scores` */
+    bool friends_changed; /* the friends record is to be written; an empty one, to be deleted */
+    bool friends_left;    /* it is to be deleted, and all told whom ss_friends_leave names */
+    bool has_message;     /* for sesame-neighbours; borrows from the event */
+    struct ss_neighbour_message message;
+    int64_t message_at_ms; /* the time of that and of those */
 };
 
 #endif

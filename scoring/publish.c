@@ -9,6 +9,7 @@
 void ss_effects_clear(struct ss_effects *effects)
 {
     effects->has_record = effects->has_shared = false;
+    effects->friends_changed = effects->friends_left = effects->has_message = false;
     effects->entitlement_count = effects->told_count = effects->gone_count = 0;
 }
 
@@ -161,6 +162,8 @@ static void set_score(const struct ss_model *model, const struct ss_user_state *
     record->score = *score;
     record->tier_name = model->tiers[score->tier].name;
     record->consent_position = state->consents.scoring_position;
+    record->friends_confirmed = state->friends.confirmed;
+    record->friends_bands = state->friends.bands;
 }
 
 /* Also where the grant held already: so a subscriber gets what it has lost, or never had. */
@@ -198,6 +201,7 @@ void ss_publish(const struct ss_models *models, struct ss_user_state *state,
 
     ss_variables_compute(model, state, published->as_of_ms, published->horizon_ms, &variables);
     ss_score_sum(model, &variables, state->blacklist.case_count > 0, &score);
+    ss_friends_scored(model, &state->friends, score.score);
 
     enum ss_standing standing = score.listed ? SS_STANDING_LISTED : SS_STANDING_SCORED;
     bool business = ss_is_business(models, state);

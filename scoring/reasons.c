@@ -25,7 +25,7 @@ enum code {
     NO_DEGREE,
     SHORT_TENURE,
     NO_ACCOUNT_AGE,
-    FEW_FRIENDS,
+    LOW_FRIENDS_BANDS,
     NO_SOCIAL_TIES,
     CODE_COUNT
 };
@@ -36,7 +36,7 @@ static const char *const code_names[CODE_COUNT] = {
     "NARROW_SPENDING",  "REVERSED_PAYMENTS", "NO_PAYMENTS",        "LOW_SPENDING",
     "LOW_REPAYMENT",    "LOW_CREDIT_LIMIT",  "BROKEN_BOOKINGS",    "NO_BOOKINGS",
     "UNVERIFIED_FACTS", "NO_PROFILE",        "LOW_DEGREE",         "NO_DEGREE",
-    "SHORT_TENURE",     "NO_ACCOUNT_AGE",    "FEW_FRIENDS",        "NO_SOCIAL_TIES",
+    "SHORT_TENURE",     "NO_ACCOUNT_AGE",    "LOW_FRIENDS_BANDS",  "NO_SOCIAL_TIES",
 };
 
 /* The code of a variable that is known and falls short, and of one of which nothing is known.
@@ -59,7 +59,7 @@ static const struct {
     [SS_VAR_IDENTITY] = {UNVERIFIED_FACTS, NO_PROFILE},
     [SS_VAR_EDUCATION] = {LOW_DEGREE, NO_DEGREE},
     [SS_VAR_TENURE] = {SHORT_TENURE, NO_ACCOUNT_AGE},
-    [SS_VAR_FRIENDS] = {FEW_FRIENDS, NO_SOCIAL_TIES},
+    [SS_VAR_FRIENDS] = {LOW_FRIENDS_BANDS, NO_SOCIAL_TIES},
 };
 
 static int32_t best_value(const struct ss_component *component)

@@ -2,6 +2,7 @@
 
 #include "scoring/apply.h"
 #include "scoring/decay.h"
+#include "scoring/require.h"
 
 #include <string.h>
 
@@ -21,10 +22,13 @@ struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input)
     case SS_CONSENTS:
         return &state->consents.recent;
     case SS_BLACKLIST:
+        return &state->blacklist.recent;
+    case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         break;
     }
-    return &state->blacklist.recent;
+    SS_REQUIRE(!"an input without a window");
+    return NULL;
 }
 
 /* Those in front that are forgotten on that day; the difference of any two days fits. */

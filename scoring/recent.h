@@ -4,6 +4,7 @@
 
 #include "scoring/model.h"
 
+/* Not of SS_NEIGHBOURS, which has none. */
 struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input);
 
 /* On that day of the input: whether the window holds it, forgotten ids not counted though they may

@@ -1,4 +1,4 @@
-/* user_state.h - what is kept of one user: seven parts, one for each input, and what was published.
+/* user_state.h - what is kept of one user: a part for each input, and what was published.
  *
  * 1. A part changes only by events of its own input (promise 5). It is never aged in place: decayed
  *    sums are as of the part's own ref_day, and readers decay a copy (scoring/decay.h).
@@ -7,7 +7,9 @@
  *    (scoring/apply.h), never dropped silently.
  * 4. `published` says what subscribers were last told; it belongs to the worker that publishes and
  *    depends on the interleaving, the parts do not.
- * 5. A user who has not granted SCORING has nothing but a blacklist part (promise 7).
+ * 5. Friends have told of themselves in an order that no position tells: `friends` depends on the
+ *    interleaving while messages are under way, and records say what of it they were computed from.
+ * 6. A user who has not granted SCORING has nothing but a blacklist part (promise 7).
  *
  * All-zero is the state of somebody unknown. Counts are in thousandths ("milli"), amounts in minor
  * units of the model's base currency, days since 1970. The packed form is state/pack.c's.
@@ -15,7 +17,7 @@
 #ifndef SS_SCORING_USER_STATE_H
 #define SS_SCORING_USER_STATE_H
 
-#include "scoring/event.h"
+#include "scoring/friends.h"
 
 enum {
     SS_OPEN_BILLS_MAX = 64,
@@ -75,9 +77,7 @@ struct ss_bookings_part {
     struct ss_recent recent;
 };
 
-struct ss_social_part {
-    uint32_t added, removed; /* FRIEND_ADDED and FRIEND_REMOVED; saturating */
-    bool any;
+struct ss_social_part { /* whom the user lists is in a record of its own: struct ss_friends */
     struct ss_recent recent;
 };
 
@@ -107,6 +107,7 @@ struct ss_consents_part {
     bool scoring, social;
     int64_t granted_at_ms;    /* occurred_at of the SCORING grant that holds */
     int64_t scoring_position; /* its offset */
+    int64_t social_at_ms;     /* occurred_at of the SOCIAL grant that holds */
     int64_t social_position;
     uint8_t share_count;
     struct ss_share shares[SS_SHARES_MAX]; /* by subscriber_hash ascending */
@@ -143,6 +144,7 @@ struct ss_user_state {
     struct ss_bills_part bills;
     struct ss_bookings_part bookings;
     struct ss_social_part social;
+    struct ss_friends_sum friends; /* of social, and of what friends have told */
     struct ss_profiles_part profiles;
     struct ss_consents_part consents;
     struct ss_blacklist_part blacklist;

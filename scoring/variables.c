@@ -148,14 +148,13 @@ void ss_variables_compute(const struct ss_model *model, const struct ss_user_sta
                           int64_t as_of_ms, int64_t clock_ms, struct ss_variables *out)
 {
     int32_t today = ss_day_of(as_of_ms);
-    const struct ss_social_part *social = &state->social;
+    const struct ss_friends_sum *friends = &state->friends;
 
     memset(out, 0, sizeof *out);
     of_bills(model, &state->bills, today, clock_ms < as_of_ms ? clock_ms : as_of_ms, as_of_ms, out);
     of_payments(model, &state->payments, today, out);
     of_bookings(model, &state->bookings, today, out);
     of_profile(model, &state->profiles, today, out);
-    if (social->any)
-        set(out, SS_VAR_FRIENDS,
-            social->added > social->removed ? (int64_t)social->added - social->removed : 0);
+    if (friends->confirmed > 0)
+        set(out, SS_VAR_FRIENDS, INT64_C(1000) * friends->bands / friends->confirmed);
 }

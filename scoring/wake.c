@@ -32,7 +32,7 @@ static int64_t interval_ms(const struct ss_model *model, const struct ss_user_st
     return (int64_t)(overdue ? model->aged_overdue_days : model->aged_days) * DAY_MS;
 }
 
-int64_t ss_wake_at(const struct ss_models *models, const struct ss_user_state *state)
+static int64_t step_at(const struct ss_models *models, const struct ss_user_state *state)
 {
     if (!state->consents.scoring)
         return SS_WAKE_NEVER;
@@ -50,12 +50,17 @@ bool ss_wake_known(const struct ss_models *models, const struct ss_user_state *s
            ss_models_find(models, published->business, published->epoch) != NULL;
 }
 
+int64_t ss_wake_at(const struct ss_models *models, const struct ss_user_state *state)
+{
+    return state->friends.telling ? SS_WAKE_NOW : step_at(models, state);
+}
+
 bool ss_wake(const struct ss_models *models, struct ss_user_state *state, struct ss_text user_id,
              const struct ss_context *context, struct ss_effects *effects)
 {
     struct ss_published *published = &state->published;
     struct ss_occasion occasion = {.user_id = user_id, .context = context};
-    int64_t at_ms = ss_wake_at(models, state);
+    int64_t at_ms = step_at(models, state);
     if (at_ms > context->clock_ms)
         return false;
     ss_effects_clear(effects);

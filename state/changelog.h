@@ -1,10 +1,11 @@
 /* changelog.h - the records of `sesame-state`, the durable form of all state (promise 2).
  *
- * Two kinds of record, told apart by the key. A user's: key is the user id, value the packed state,
- * null once there is nothing to keep. The partition's own: key is the single byte 0x01 (no user id
- * holds a control character), value a struct ss_mark. Every transaction that touches a partition's
- * changelog writes the mark last, so the offset of the newest mark names a committed state of the
- * partition: that is what a checkpoint holds. docs/decisions/ says why.
+ * Three kinds of record, told apart by the key. A user's: key is the user id, value the packed
+ * state, null once there is nothing to keep. A user's friends record (state/pack_friends.h),
+ * likewise. The partition's own: key is the single byte 0x01 (no user id holds a control
+ * character), value a struct ss_mark. Every transaction that touches a partition's changelog writes
+ * the mark last, so the offset of the newest mark names a committed state of the partition: that is
+ * what a checkpoint holds. docs/decisions/ says why.
  */
 #ifndef SS_STATE_CHANGELOG_H
 #define SS_STATE_CHANGELOG_H

@@ -5,6 +5,7 @@
 #include "state/memory_store.h"
 
 #include "scoring/hash.h"
+#include "state/pack_friends.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -290,6 +291,11 @@ static enum ss_status memory_wipe(struct ss_store *store, int32_t partition,
     return SS_OK;
 }
 
+static bool is_friends(const struct entry *entry)
+{
+    return ss_is_friends_key((struct ss_bytes){entry->bytes, entry->id_size});
+}
+
 /* Linear probing: who is at home in the group stands there or right behind it. */
 static void deliver_group(const struct table *table, size_t group, ss_store_scan_sink *sink,
                           void *arg)
@@ -299,7 +305,7 @@ static void deliver_group(const struct table *table, size_t group, ss_store_scan
         const struct slot *slot = &table->slots[i & table->mask];
         if (!slot->entry && i >= end)
             return;
-        if (slot->entry && group_of(table, slot->hash) == group)
+        if (slot->entry && group_of(table, slot->hash) == group && !is_friends(slot->entry))
             sink(arg, (struct ss_bytes){slot->entry->bytes, slot->entry->id_size},
                  entry_value(slot->entry));
         if (i > table->mask + end)

@@ -64,10 +64,10 @@ enum {
     BILLS_MAX =
         2 + 10 * SS_VARINT_MAX + 1 + SS_OPEN_BILLS_MAX * (SS_VARINT_MAX + 1 + 4) + RECENT_MAX,
     BOOKINGS_MAX = 1 + 5 * SS_VARINT_MAX + RECENT_MAX,
-    SOCIAL_MAX = 1 + 2 * SS_VARINT_MAX + RECENT_MAX,
+    SOCIAL_MAX = 1 + 4 * SS_VARINT_MAX + 8 + RECENT_MAX,
     PROFILES_MAX =
         1 + 4 * SS_VARINT_MAX + 1 + SS_CREDIT_LINES_MAX * (4 + 2 * SS_VARINT_MAX) + RECENT_MAX,
-    CONSENTS_MAX = 1 + 3 * SS_VARINT_MAX + 1 + SS_SHARES_MAX * (4 + SS_VARINT_MAX) + RECENT_MAX,
+    CONSENTS_MAX = 1 + 4 * SS_VARINT_MAX + 1 + 1 + SS_SHARES_MAX * (4 + SS_VARINT_MAX) + RECENT_MAX,
     BLACKLIST_MAX = 1 + 1 + SS_CASES_MAX * 8 + RECENT_MAX,
     PUBLISHED_MAX = 2 + 7 * SS_VARINT_MAX,
 };
@@ -218,12 +218,20 @@ static void put_bookings(struct writer *w, const struct ss_bookings_part *p)
     put_recent(w, 6, &p->recent, p->ref_day);
 }
 
-static void put_social(struct writer *w, const struct ss_social_part *p)
+static void put_social(struct writer *w, const struct ss_social_part *p,
+                       const struct ss_friends_sum *friends)
 {
-    put_u(w, 0, p->added);
-    put_u(w, 1, p->removed);
-    put_flag(w, 2, p->any);
-    put_recent(w, 3, &p->recent, w->reference);
+    put_flag(w, 0, friends->open);
+    put_u(w, 1, friends->told_band);
+    put_flag(w, 2, friends->telling);
+    if (friends->tell_from) {
+        w->mask |= 1u << 3;
+        w->at = ss_put_u64(w->at, friends->tell_from);
+    }
+    put_u(w, 4, friends->confirmed);
+    put_u(w, 5, friends->bands);
+    put_u(w, 6, friends->unlinked);
+    put_recent(w, 7, &p->recent, w->reference);
 }
 
 static void put_profiles(struct writer *w, const struct ss_profiles_part *p)
@@ -258,6 +266,7 @@ static void put_consents(struct writer *w, const struct ss_consents_part *p)
             w->at = ss_put_varint(w->at, (uint64_t)p->shares[i].position);
         }
     put_recent(w, 6, &p->recent, w->reference);
+    put_time(w, 7, p->social_at_ms);
 }
 
 static void put_blacklist(struct writer *w, const struct ss_blacklist_part *p)
@@ -322,7 +331,7 @@ size_t ss_state_pack(const struct ss_user_state *state, uint8_t *out)
     put_bookings(&w, &state->bookings);
     end_part(&w, start, 1, &out[1], SS_BOOKINGS);
     start = begin_part(&w, 1);
-    put_social(&w, &state->social);
+    put_social(&w, &state->social, &state->friends);
     end_part(&w, start, 1, &out[1], SS_SOCIAL);
     start = begin_part(&w, 1);
     put_profiles(&w, &state->profiles);

@@ -14,6 +14,23 @@
 #include "base/bytes.h"
 #include "scoring/friends.h"
 
+/* No user id begins so. */
+enum { SS_FRIENDS_KEY = 0x02, SS_FRIENDS_KEY_MAX = 1 + SS_USER_ID_MAX };
+
+/* Whether a key of the changelog or of a store is a friends record's. */
+static inline bool ss_is_friends_key(struct ss_bytes key)
+{
+    return key.size > 0 && ((const uint8_t *)key.data)[0] == SS_FRIENDS_KEY;
+}
+
+static inline struct ss_bytes ss_friends_key(struct ss_bytes user_id,
+                                             uint8_t out[SS_FRIENDS_KEY_MAX])
+{
+    out[0] = SS_FRIENDS_KEY;
+    memcpy(out + 1, user_id.data, user_id.size);
+    return (struct ss_bytes){out, 1 + user_id.size};
+}
+
 /* No packed list is larger. */
 enum { SS_FRIENDS_PACKED_MAX = 1 + 2 + SS_FRIENDS_MAX * (1 + SS_USER_ID_MAX + 1) };
 

@@ -1,20 +1,23 @@
 #include "state/redis_buckets.h"
 
 #include "scoring/hash.h"
+#include "state/pack_friends.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-uint32_t ss_redis_bucket(struct ss_bytes user_id, uint32_t buckets)
+uint32_t ss_redis_bucket(struct ss_bytes key, uint32_t buckets)
 {
+    uint32_t friends = ss_is_friends_key(key);
+    struct ss_text user_id = {(const char *)key.data + friends, (uint32_t)key.size - friends};
     /* Kafka's murmur2 has chosen the partition; FNV-1a knows nothing of it, so the buckets of one
      * partition fill evenly. Its high bits are weak for short keys: mix them before the modulo. */
-    uint64_t hash = ss_hash64((struct ss_text){user_id.data, (uint32_t)user_id.size});
+    uint64_t hash = ss_hash64(user_id);
     hash ^= hash >> 32;
     hash *= UINT64_C(0x9e3779b97f4a7c15); /* 2^64 over the golden ratio */
     hash ^= hash >> 29;
-    return (uint32_t)(hash % buckets);
+    return (uint32_t)(hash % buckets) + friends * buckets;
 }
 
 void ss_redis_key_init(struct ss_redis_key *key, const char *prefix, int32_t partition)
@@ -24,9 +27,13 @@ void ss_redis_key_init(struct ss_redis_key *key, const char *prefix, int32_t par
     key->size = key->start;
 }
 
-void ss_redis_key_bucket(struct ss_redis_key *key, uint32_t bucket)
+void ss_redis_key_bucket(struct ss_redis_key *key, uint32_t bucket, uint32_t buckets)
 {
     char *at = key->text + key->start;
+    if (bucket >= buckets) {
+        *at++ = 'x'; /* no hex digit */
+        bucket -= buckets;
+    }
     int shift = 28;
     while (shift > 0 && bucket >> shift == 0)
         shift -= 4;
@@ -50,9 +57,9 @@ void ss_redis_key_wakes(struct ss_redis_key *key)
 bool ss_redis_batch_init(struct ss_redis_batch *batch, uint32_t buckets)
 {
     *batch = (struct ss_redis_batch){.buckets = buckets};
-    batch->chain_of = malloc(buckets * sizeof *batch->chain_of);
+    batch->chain_of = malloc(2 * buckets * sizeof *batch->chain_of);
     if (batch->chain_of)
-        memset(batch->chain_of, 0xff, buckets * sizeof *batch->chain_of);
+        memset(batch->chain_of, 0xff, 2 * buckets * sizeof *batch->chain_of);
     return batch->chain_of != NULL;
 }
 

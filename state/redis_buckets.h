@@ -7,8 +7,10 @@
 
 enum { SS_REDIS_PREFIX_MAX = 64, SS_REDIS_KEY_MAX = 112, SS_REDIS_BUCKETS_MAX = 1 << 20 };
 
-/* 0 to buckets - 1. Part of the data's identity, as the number of buckets is. */
-uint32_t ss_redis_bucket(struct ss_bytes user_id, uint32_t buckets);
+/* Of a user: 0 to buckets - 1; of a friends record (state/pack_friends.h), which would spoil the
+ * compact form of the users' hashes: buckets to 2 * buckets - 1. Part of the data's identity, as
+ * the number of buckets is. */
+uint32_t ss_redis_bucket(struct ss_bytes key, uint32_t buckets);
 
 /* A key under construction: everything up to the part that names a bucket or the checkpoint. */
 struct ss_redis_key {
@@ -16,7 +18,7 @@ struct ss_redis_key {
     size_t start, size;
 };
 void ss_redis_key_init(struct ss_redis_key *key, const char *prefix, int32_t partition);
-void ss_redis_key_bucket(struct ss_redis_key *key, uint32_t bucket);
+void ss_redis_key_bucket(struct ss_redis_key *key, uint32_t bucket, uint32_t buckets);
 void ss_redis_key_checkpoint(struct ss_redis_key *key);
 void ss_redis_key_wakes(struct ss_redis_key *key);
 

@@ -10,7 +10,7 @@ static enum ss_status ask_states(struct ss_redis_store *redis, struct ss_redis_k
     enum ss_status status = SS_OK;
     for (size_t c = 0; c < batch->chain_count && status == SS_OK; c++) {
         uint32_t i = batch->chains[c].first;
-        ss_redis_key_bucket(key, batch->chains[c].bucket);
+        ss_redis_key_bucket(key, batch->chains[c].bucket, redis->buckets);
         for (uint32_t left = batch->chains[c].count; left > 0 && status == SS_OK;) {
             uint32_t fields = ss_redis_smaller(left, SS_REDIS_FIELDS_MAX);
             ss_redis_keyed(redis, "HMGET", key, fields + (redis->cluster != NULL));

@@ -87,7 +87,7 @@ static enum ss_status write_states(struct ss_redis_store *redis, struct ss_redis
         uint32_t deletions = 0, i = chain->first;
         for (uint32_t n = 0; n < chain->count; n++, i = batch->next[i])
             deletions += puts[i].packed.size == 0;
-        ss_redis_key_bucket(key, chain->bucket);
+        ss_redis_key_bucket(key, chain->bucket, redis->buckets);
         status = write_chain(redis, key, chain, puts, false, chain->count - deletions, err);
         if (status == SS_OK)
             status = write_chain(redis, key, chain, puts, true, deletions, err);

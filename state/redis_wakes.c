@@ -150,7 +150,7 @@ static enum ss_status deliver_bucket(struct ss_redis_store *redis, int32_t parti
 {
     struct ss_redis_key key = *checkpoint_key;
     redisReply *reply = NULL;
-    ss_redis_key_bucket(&key, bucket);
+    ss_redis_key_bucket(&key, bucket, redis->buckets);
     ss_redis_multi(redis->connection);
     ss_redis_keyed(redis, "GET", checkpoint_key, 0);
     ss_redis_keyed(redis, "HGETALL", &key, 0);

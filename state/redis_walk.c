@@ -15,7 +15,7 @@ static enum ss_status ask_buckets(struct ss_redis_store *redis,
     ss_redis_multi(redis->connection);
     ss_redis_keyed(redis, "GET", checkpoint_key, 0);
     for (uint32_t bucket = from; bucket < end && status == SS_OK; bucket++) {
-        ss_redis_key_bucket(&key, bucket);
+        ss_redis_key_bucket(&key, bucket, redis->buckets);
         ss_redis_keyed(redis, "HGETALL", &key, 0);
         status = ss_redis_flow(redis->connection, err);
     }

@@ -86,15 +86,17 @@ static enum ss_status unlink_buckets(struct ss_redis_store *redis, int32_t parti
         status = ss_redis_unwatch(redis, err);
     } else {
         ss_redis_multi(redis->connection);
-        ss_redis_command(redis->connection, 1 + (to - from));
+        uint32_t buckets = mark->buckets;
+        ss_redis_command(redis->connection, 1 + 2 * (to - from));
         ss_redis_arg(redis->connection, "UNLINK", 6);
-        for (uint32_t bucket = from; bucket < to; bucket++) {
-            ss_redis_key_bucket(&key, bucket);
-            ss_redis_arg(redis->connection, key.text, key.size);
-        }
+        for (uint32_t bucket = from; bucket < to; bucket++)
+            for (uint32_t friends = 0; friends <= 1; friends++) {
+                ss_redis_key_bucket(&key, bucket + friends * buckets, buckets);
+                ss_redis_arg(redis->connection, key.text, key.size);
+            }
         for (uint32_t bucket = from; redis->cluster && bucket < to; bucket++)
-            if (bucket < redis->buckets) {
-                ss_redis_key_bucket(&key, bucket);
+            for (uint32_t friends = 0; friends <= 1 && bucket < redis->buckets; friends++) {
+                ss_redis_key_bucket(&key, bucket + friends * buckets, buckets);
                 put_own_field(redis, &key);
             }
         if (to == mark->buckets) {
@@ -159,7 +161,7 @@ static enum ss_status scan_buckets(struct ss_redis_store *redis, int32_t partiti
         return status;
     ss_redis_key_init(&key, redis->prefix, partition);
     for (uint32_t b = 0; b < count; b++) {
-        ss_redis_key_bucket(&key, from + b);
+        ss_redis_key_bucket(&key, from + b, redis->buckets);
         ss_redis_keyed(redis, "HGETALL", &key, 0);
     }
     for (uint32_t b = 0; b < count && status == SS_OK; b++) {
@@ -175,8 +177,9 @@ enum ss_status ss_redis_scan(struct ss_store *store, int32_t partition, ss_store
 {
     struct ss_redis_store *redis = ss_redis_store_of(store);
     enum ss_status status = SS_OK;
-    for (uint32_t from = 0; from < redis->buckets && status == SS_OK; from += SCAN_BATCH) {
-        uint32_t count = redis->buckets - from < SCAN_BATCH ? redis->buckets - from : SCAN_BATCH;
+    const uint32_t buckets = 2 * redis->buckets;
+    for (uint32_t from = 0; from < buckets && status == SS_OK; from += SCAN_BATCH) {
+        uint32_t count = buckets - from < SCAN_BATCH ? buckets - from : SCAN_BATCH;
         redisReply *replies[SCAN_BATCH];
         do
             status = scan_buckets(redis, partition, from, count, replies, err);

@@ -18,8 +18,8 @@
 struct ss_store; /* each implementation's own */
 
 struct ss_put {
-    struct ss_bytes user_id;
-    struct ss_bytes packed; /* size 0 deletes */
+    struct ss_bytes user_id; /* or the key of a friends record (state/pack_friends.h) */
+    struct ss_bytes packed;  /* size 0 deletes */
     int64_t wake_ms; /* when time alone has to do with this user next; SS_WAKE_NEVER: never */
 };
 
@@ -62,7 +62,7 @@ struct ss_store_ops {
                            const struct ss_checkpoint *shown, struct ss_error *err);
     /* The group that wakes first of all; with nth the one after so many others, for which a store
      * that costs no round trip need not look. If it wakes at until_ms at the latest, sink receives
-     * all states of it, atomically with the checkpoint; SS_GIVE_UP as load. */
+     * all states of it (no friends records), atomically with the checkpoint; SS_GIVE_UP as load. */
     enum ss_status (*wakes)(struct ss_store *store, int32_t partition,
                             const struct ss_checkpoint *expect, int64_t until_ms, uint32_t nth,
                             struct ss_wake_group *out, ss_store_scan_sink *sink, void *arg,

@@ -166,12 +166,20 @@ static void get_bookings(struct unpacker *u, struct ss_bookings_part *p)
     get_recent(u, 6, &p->recent, p->ref_day);
 }
 
-static void get_social(struct unpacker *u, struct ss_social_part *p)
+static void get_social(struct unpacker *u, struct ss_social_part *p, struct ss_friends_sum *friends)
 {
-    p->added = (uint32_t)get_u(u, 0, UINT32_MAX);
-    p->removed = (uint32_t)get_u(u, 1, UINT32_MAX);
-    p->any = has(u, 2);
-    get_recent(u, 3, &p->recent, u->reference);
+    friends->open = has(u, 0);
+    friends->told_band = (uint8_t)get_u(u, 1, UINT8_MAX);
+    friends->telling = has(u, 2);
+    if (has(u, 3)) {
+        friends->tell_from = ss_get_u64(&u->in);
+        if (friends->tell_from == 0)
+            ss_reader_fail(&u->in);
+    }
+    friends->confirmed = (uint16_t)get_u(u, 4, UINT16_MAX);
+    friends->bands = (uint16_t)get_u(u, 5, UINT16_MAX);
+    friends->unlinked = (uint32_t)get_u(u, 6, UINT32_MAX);
+    get_recent(u, 7, &p->recent, u->reference);
 }
 
 static void get_profiles(struct unpacker *u, struct ss_profiles_part *p)
@@ -210,6 +218,7 @@ static void get_consents(struct unpacker *u, struct ss_consents_part *p)
             ss_reader_fail(&u->in);
     }
     get_recent(u, 6, &p->recent, u->reference);
+    p->social_at_ms = get_time(u, 7);
 }
 
 static void get_blacklist(struct unpacker *u, struct ss_blacklist_part *p)
@@ -270,11 +279,11 @@ enum ss_status ss_state_unpack(struct ss_bytes packed, struct ss_user_state *sta
         get_bills(&u, &state->bills);
     if (begin_part(&u, parts, SS_BOOKINGS, 0x7f))
         get_bookings(&u, &state->bookings);
-    if (begin_part(&u, parts, SS_SOCIAL, 0x0f))
-        get_social(&u, &state->social);
+    if (begin_part(&u, parts, SS_SOCIAL, 0xff))
+        get_social(&u, &state->social, &state->friends);
     if (begin_part(&u, parts, SS_PROFILES, 0xff))
         get_profiles(&u, &state->profiles);
-    if (begin_part(&u, parts, SS_CONSENTS, 0x7f))
+    if (begin_part(&u, parts, SS_CONSENTS, 0xff))
         get_consents(&u, &state->consents);
     if (begin_part(&u, parts, SS_BLACKLIST, 0x03))
         get_blacklist(&u, &state->blacklist);

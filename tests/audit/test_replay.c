@@ -15,8 +15,9 @@
 #define DUE   (BEGIN + 20 * DAY)
 
 static char directory[] = "/tmp/test-replay-XXXXXX";
-static const char *const topics[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
-                                                   "profiles", "consents", "blacklist"};
+static const char *const topics[SS_INPUT_COUNT] = {
+    "payments", "bills",    "bookings",  "social",
+    "profiles", "consents", "blacklist", "sesame-neighbours"};
 
 static const char *path_of(const char *name)
 {

@@ -31,6 +31,7 @@ from judge import (  # noqa: E402
 )
 from load import Load  # noqa: E402
 from parts import RedisPair, Toxiproxy, lasting_port  # noqa: E402
+from recount import write_chaos_model  # noqa: E402
 from stack import TREE, Stack  # noqa: E402
 from timely import DUE_MS_MAX, Timely  # noqa: E402
 from waiting import wait_until  # noqa: E402
@@ -151,6 +152,8 @@ class Run:
         engines = config_for(f"127.0.0.1:{kafka_port}", f"http://127.0.0.1:{registry_port}/{path}",
                              f"redis://127.0.0.1:{redis_port}")
         engines["topics"] |= {name: name for name in INPUTS}
+        write_chaos_model(self.directory / "model.yaml")
+        engines["model"] = {"file": str(self.directory / "model.yaml")}
         self.bus = Bus(self.stack)
         # Quiet when the broker goes away.
         self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})

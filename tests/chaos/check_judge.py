@@ -23,7 +23,7 @@ import fastavro  # noqa: E402
 import judge  # noqa: E402
 from accounts import MARK_KEY, OUTCOMES  # noqa: E402
 from bus import INPUTS, schema_text  # noqa: E402
-from recount import MODEL_FILE, OUTCOME_NAMES, TOLERANCE_MS, plain, plain_schema  # noqa: E402
+from recount import OUTCOME_NAMES, TOLERANCE_MS, chaos_model, plain, plain_schema  # noqa: E402
 from settle import Settler, second_scorer  # noqa: E402
 from subscribers import Subscriber  # noqa: E402
 
@@ -111,7 +111,7 @@ class World:
 
     def __init__(self, seed, behind):
         self.rng, self.behind = random.Random(seed), behind
-        self.model = second_scorer.Model(MODEL_FILE)
+        self.model = chaos_model()
         self.scorer = second_scorer.Scorer(self.model, None, TOLERANCE_MS)
         names = {second_scorer.h32(each.name): each for each in SUBSCRIBERS}
         self.names = names
@@ -119,7 +119,7 @@ class World:
         self.schemas = {name: plain_schema(name) for name in (*INPUTS, "scores", "entitlements")}
         self.shared = {hash_: fastavro.parse_schema(plain(json.loads(each.schema)))
                        for hash_, each in names.items()}
-        self.positions = self.scorer.positions[0] = dict.fromkeys(INPUTS, 0)
+        self.positions = self.scorer.positions[0] = dict.fromkeys((*INPUTS, "neighbours"), 0)
         self.counts = {name: dict.fromkeys(OUTCOMES, 0) for name in INPUTS}
         self.logs = {name: [] for name in (
             *INPUTS, "scores", "entitlements", "dead-letters", "sesame-state",
@@ -249,11 +249,10 @@ class World:
 
     def mark(self):
         numbers = [n for name in INPUTS for n in (
-            self.positions[name], *(self.counts[name][o] for o in OUTCOMES), self.positions[name],
-            0)]
+            self.positions[name], *(self.counts[name][o] for o in OUTCOMES), self.positions[name])]
+        numbers += [0] * (2 + len(OUTCOMES))  # neighbours
         body = (b"\2" + bytes(16) + varints((1, self.clock)) + b"\0"
-                + bytes((len(INPUTS), len(OUTCOMES))) + varints(numbers) + varints((0,) * 5)
-                + b"\0" + histogram(self.scores.values()))
+                + bytes((len(INPUTS) + 1, len(OUTCOMES))) + varints(numbers))
         log = self.logs["sesame-state"]
         log.append(Message(len(log), MARK_KEY.encode(), body, self.now))
 

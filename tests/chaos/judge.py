@@ -11,7 +11,7 @@ import confluent_kafka
 
 from accounts import MARK_KEY, OUTCOMES, mark_clock, mark_histogram, parse_mark, parse_numbers
 from bus import INPUTS
-from recount import MODEL_FILE, Recount, decode, plain_schema, published_record
+from recount import Recount, chaos_model, decode, plain_schema, published_record
 from subscribers import Subscriber, Subscribers
 
 SHOWN_MAX = 5  # differences told in full, for each partition
@@ -254,7 +254,7 @@ def _judge_partition(case):
         subscribers.read(name, committed(case, topic.subscriber.topic))
     marks = Marks(case)
     recount = Recount(case.partition, case.partitions, read_inputs(case), case.schema_ids,
-                      MODEL_FILE, subscribers)
+                      chaos_model(), subscribers)
     records, by_time = judge_scores(case, recount, marks)
     recount.differences += subscribers.left()
     entitlements = judge_entitlements(case, recount)

@@ -70,11 +70,11 @@ class Recount:
     `schema_ids`: topic -> the one id that events are written with; `subscribers`: who is told of
     whom, and gets to know what (subscribers.py)."""
 
-    def __init__(self, partition, partitions, inputs, schema_ids, model_file, subscribers):
+    def __init__(self, partition, partitions, inputs, schema_ids, model, subscribers):
         self.partition, self.partitions = partition, partitions
         self.inputs, self.schema_ids = inputs, schema_ids
         self.schemas = {name: plain_schema(name) for name in INPUTS}
-        self.model = second_scorer.Model(model_file)
+        self.model = model
         self.scorer = second_scorer.Scorer(self.model, None, TOLERANCE_MS)
         self.subscribers = subscribers
         self.settler = Settler(
@@ -283,3 +283,20 @@ def published_record(value):
 
 
 MODEL_FILE = pathlib.Path(TREE) / "config" / "model.yaml"
+
+
+def chaos_model():
+    """The default model without friends: in which order what they tell was read among the events of
+    social is in no position, so it cannot be recounted. The simulator's oracle judges them."""
+    model = second_scorer.Model(MODEL_FILE)
+    model.friends_max = 0
+    model.version = model.computed_version()
+    return model
+
+
+def write_chaos_model(path):
+    """The same for the engine."""
+    text = MODEL_FILE.read_text(encoding="utf-8")
+    with_friends = "friends_max: 500"
+    assert text.count(with_friends) == 1
+    path.write_text(text.replace(with_friends, "friends_max: 0"), encoding="utf-8")

@@ -98,7 +98,8 @@ def twin(user, topics):
     other.window = {name: copy.copy(each) if name in topics else each
                     for name, each in user.window.items()}  # whose ids are replaced, not changed
     for name in topics:
-        setattr(other, name, clone(getattr(user, name)))
+        part = "friends" if name == "social" else name
+        setattr(other, part, clone(getattr(user, part)))
     return other
 
 
@@ -159,7 +160,8 @@ class Settler:
         model = self.scorer.model_of(user)
         scored = second_scorer.compute_score(user, model)
         record = self.scorer.record(event, event, user.published, "SHARED", None, scored.factors,
-                                    scored.reasons, user.consents.position, model)
+                                    scored.reasons, user.consents.position, model,
+                                    user.friends)
         return record if exact else {**record, "positions": None}
 
     def _due(self, user, clock):

@@ -99,6 +99,7 @@ static int kind_of(const struct ss_event *event)
                                                             : 3;
     case SS_BLACKLIST:
         return (int)event->listing.action;
+    case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         break;
     }

@@ -50,17 +50,25 @@ def scoring(model):
         yield f"benefit.{benefit['id']} {benefit['threshold']}"
 
 
-def structural(part):
+def structural(part, friends_max):
     for key in ("payments", "bills", "defaults", "bookings"):
         yield f"half_life_days.{key} {part['half_life_days'][key]}"
     yield f"recent_window {part['recent_window']}"
     yield f"recent_days {part['recent_days']}"
+    yield f"friends_max {friends_max}"
     base = part["base_currency"]
     yield f"base_currency {base}"
     base_units = 10 ** int(part["currencies"][base]["decimals"])
     for code, currency in sorted(part["currencies"].items()):
         rate = Fraction(currency["rate"]) * base_units / 10 ** int(currency["decimals"])
         yield f"currency.{code} {rate.numerator}/{rate.denominator}"
+
+
+def friends_matter(model):
+    factor = model["factors"]["relationships"]
+    friends = factor["components"]["friends"]
+    values = {int(friends["neutral"]), *(int(y) for _, y in friends["curve"])}
+    return int(factor["weight"]) > 0 and len(values) > 1
 
 
 def digest(lines):
@@ -71,9 +79,11 @@ def main():
     # Scalars stay text, so that 7.10 is exactly that.
     with open(sys.argv[1], encoding="utf-8") as file:
         model = yaml.load(file, Loader=yaml.BaseLoader)
-    inner = list(structural(model["structural"]))
-    print(f"{model['name']}-{digest(['sesame-model 2', *scoring(model), *inner])}")
-    print(digest(["sesame-model-structural 2", *inner]))
+    part = model["structural"]
+    inner = structural(part, part["friends_max"])
+    print(f"{model['name']}-{digest(['sesame-model 3', *scoring(model), *inner])}")
+    kept = structural(part, part["friends_max"] if friends_matter(model) else 0)
+    print(digest(["sesame-model-structural 3", *kept]))
 
 
 main()

@@ -38,8 +38,9 @@ Test(config, defaults_are_those_of_the_design)
     cr_assert_null(config.model_file);
     cr_assert_str_eq(config.redis_prefix, "sesame");
     cr_assert_eq(config.redis_buckets, 4096);
-    static const char *const inputs[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
-                                                       "profiles", "consents", "blacklist"};
+    static const char *const inputs[SS_INPUT_COUNT] = {
+        "payments", "bills",    "bookings",  "social",
+        "profiles", "consents", "blacklist", "sesame-neighbours"};
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         cr_expect_str_eq(config.input_topics[i], inputs[i]);
     cr_assert_str_eq(config.scores_topic, "scores");

@@ -6,10 +6,10 @@
 
 enum { DEADLINE_MS = 60000 };
 
-static const char *const input_names[] = {"payments", "bills",    "bookings", "social",
-                                          "profiles", "consents", "blacklist"};
-static const char *const target_names[] = {"scores", "entitlements", "dead-letters", "state",
-                                           "ranks"};
+static const char *const input_names[] = {"payments", "bills",    "bookings",  "social",
+                                          "profiles", "consents", "blacklist", "sesame-neighbours"};
+static const char *const target_names[] = {"scores", "entitlements", "dead-letters",
+                                           "state",  "ranks",        "told"};
 
 int64_t helper_now_ms(void)
 {

@@ -63,6 +63,7 @@ static struct memory_record *record_new(struct ss_bytes key, struct ss_bytes val
     cr_assert_leq(header_count, MEMORY_HEADERS_MAX);
     record->key = copy(key);
     record->value = copy(value);
+    record->headers = header_count ? calloc(header_count, sizeof *record->headers) : NULL;
     for (size_t i = 0; i < header_count; i++)
         record->headers[i] = (struct ss_header){strdup(headers[i].name), copy(headers[i].value)};
     record->header_count = header_count;
@@ -77,6 +78,7 @@ static void record_free(struct memory_record *record)
         free((void *)record->headers[i].name);
         free((void *)record->headers[i].value.data);
     }
+    free(record->headers);
     free(record);
 }
 
@@ -338,8 +340,9 @@ static bool tell(struct memory_bus *memory, struct ss_poll *out)
 }
 
 /* Of delivery. */
-static const enum ss_input order[SS_INPUT_COUNT] = {
-    SS_PAYMENTS, SS_BILLS, SS_BOOKINGS, SS_SOCIAL, SS_PROFILES, SS_BLACKLIST, SS_CONSENTS};
+static const enum ss_input order[SS_INPUT_COUNT] = {SS_PAYMENTS,  SS_BILLS,    SS_BOOKINGS,
+                                                    SS_SOCIAL,    SS_PROFILES, SS_NEIGHBOURS,
+                                                    SS_BLACKLIST, SS_CONSENTS};
 
 /* As a consumer learns of the end of a log, by polling it. */
 static void find_ends(struct memory_bus *memory)
@@ -511,8 +514,8 @@ static enum ss_status memory_produce(struct ss_bus *bus, enum ss_target target, 
     size_t size = key.size + value.size;
     FAIL_EARLY(MEMORY_PRODUCE);
     cr_assert(memory->in_transaction);
-    cr_assert(memory->parts[partition].owned, "produced to partition %d, which is not owned",
-              partition);
+    cr_assert(target == SS_TO_NEIGHBOURS || memory->parts[partition].owned,
+              "produced to partition %d, which is not owned", partition);
     for (size_t i = 0; i < header_count; i++)
         size += strlen(headers[i].name) + headers[i].value.size;
     if (size > memory->record_max)
@@ -521,7 +524,9 @@ static enum ss_status memory_produce(struct ss_bus *bus, enum ss_target target, 
     record->aborted = true;
     record->mark = mark;
     record->timestamp_ms = memory->now_ms;
-    log_append(&memory->parts[partition].targets[target], record);
+    log_append(target == SS_TO_NEIGHBOURS ? &memory->parts[partition].inputs[SS_NEIGHBOURS]
+                                          : &memory->parts[partition].targets[target],
+               record);
     return FAIL_LATE(MEMORY_PRODUCE);
 }
 
@@ -550,6 +555,7 @@ static void end_transaction(struct memory_bus *memory, bool commit)
         struct part *part = &memory->parts[p];
         for (int target = 0; target < SS_TARGET_MAX; target++)
             end_log(&part->targets[target], commit, part);
+        end_log(&part->inputs[SS_NEIGHBOURS], commit, part);
         for (int input = 0; commit && input < SS_INPUT_COUNT; input++)
             if (part->pending[input] >= 0)
                 part->committed[input] = part->pending[input];

@@ -35,7 +35,7 @@ struct memory_record {
     bool marker, aborted; /* not delivered */
     int64_t timestamp_ms;
     struct ss_bytes key, value; /* owned copies; data NULL as given */
-    struct ss_header headers[MEMORY_HEADERS_MAX];
+    struct ss_header *headers;
     size_t header_count;
     bool mark;
 };

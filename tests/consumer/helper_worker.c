@@ -53,6 +53,7 @@ void rig_open(struct rig *rig, int32_t partition_count)
         .schema_ids = {[SS_SCORES] = SS_INPUT_COUNT + SS_SCORES + 1,
                        [SS_ENTITLEMENTS] = SS_INPUT_COUNT + SS_ENTITLEMENTS + 1,
                        [SS_RANKS] = SS_INPUT_COUNT + SS_RANKS + 1},
+        .neighbours_schema_id = SS_NEIGHBOURS + 1,
         .clock = {rig_now, rig},
         .limits = {.batch_records_max = 1000,
                    .cache_bytes_max = 1 << 20,
@@ -163,14 +164,14 @@ static struct ss_text text_of(const char *text)
 
 struct ss_event rig_event(struct rig *rig, enum ss_input input, const char *user_id)
 {
-    static char ids[10000][16];
+    static char ids[10000][16]; /* in use until they have been sent */
     int n = rig->events++;
-    cr_assert_lt(n, 10000);
-    snprintf(ids[n], sizeof ids[n], "e%d", n + 1);
+    char *id = ids[n % 10000];
+    snprintf(id, sizeof ids[0], "e%d", n + 1);
     return (struct ss_event){.input = input,
                              .user_id = text_of(user_id),
-                             .event_id = text_of(ids[n]),
-                             .occurred_at_ms = RIG_TIME + n * 1000};
+                             .event_id = text_of(id),
+                             .occurred_at_ms = RIG_TIME + n * INT64_C(1000)};
 }
 
 struct ss_event rig_payment(struct rig *rig, const char *user_id, int64_t amount_minor)

@@ -58,6 +58,9 @@ static struct ss_event event_at(enum ss_input input, const char *user, int secon
     case SS_CONSENTS:
         event.consent = (struct ss_consent){.purpose = SS_PURPOSE_SCORING};
         break;
+    case SS_SOCIAL: /* everybody here has one friend */
+        event.social = (struct ss_social){SS_FRIEND_ADDED, text(*user == 'u' ? "v" : "u")};
+        break;
     case SS_BOOKINGS:
         event.booking = (struct ss_booking){.booking_id = text("b")};
         break;
@@ -289,6 +292,9 @@ static enum ss_status collect(void *arg, enum ss_target target, struct ss_bytes 
     return SS_OK;
 }
 
+static bool assume_consent;
+static struct ss_counts social_counts, neighbour_counts; /* of the newest replay */
+
 /* What a worker publishes of the files, in batches of so many records; *counts of payments. */
 static struct ss_buffer replay(size_t at_once, struct ss_counts *payments)
 {
@@ -299,6 +305,7 @@ static struct ss_buffer replay(size_t at_once, struct ss_counts *payments)
     ss_buffer_init(&out, 1 << 20);
     config.sink = collect;
     config.sink_arg = &out;
+    config.assume_consent = assume_consent;
     rig_open(&rig, 1);
     ss_worker_close(rig.worker);
     rig.config.bus = open_bus(&config);
@@ -311,6 +318,8 @@ static struct ss_buffer replay(size_t at_once, struct ss_counts *payments)
         cr_assert_eq(rig_step(&rig, &idle, &err), SS_OK, "%s", err.detail);
     }
     *payments = rig.stats.counts[SS_PAYMENTS];
+    social_counts = rig.stats.counts[SS_SOCIAL];
+    neighbour_counts = rig.stats.counts[SS_NEIGHBOURS];
     struct ss_bus *bus = rig.config.bus;
     rig_close(&rig); /* the worker first */
     bus->ops->close(bus);
@@ -343,4 +352,24 @@ Test(files_bus, gives_the_same_bytes_in_batches_of_any_size)
         ss_buffer_reset(&again);
     }
     ss_buffer_reset(&first);
+}
+
+Test(files_bus, brings_back_what_friends_tell_each_other)
+{
+    struct ss_counts payments;
+    struct ss_buffer out;
+    WRITE(SS_SOCIAL, event_at(SS_SOCIAL, "u", 1, "s1"), event_at(SS_SOCIAL, "v", 2, "s2"));
+    out = replay(100, &payments);
+    cr_assert_eq(social_counts.outcomes[SS_NOT_CONSENTED], 2);
+    cr_assert_eq(neighbour_counts.consumed, 0);
+    ss_buffer_reset(&out);
+    assume_consent = true;
+    for (size_t at_once = 1; at_once < 6; at_once++) {
+        out = replay(at_once, &payments);
+        cr_assert_eq(social_counts.outcomes[SS_COUNTED], 2);
+        cr_assert_geq(neighbour_counts.outcomes[SS_COUNTED], 4, "in batches of %zu: %lld", at_once,
+                      (long long)neighbour_counts.outcomes[SS_COUNTED]);
+        ss_buffer_reset(&out);
+    }
+    assume_consent = false;
 }

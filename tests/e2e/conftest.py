@@ -64,6 +64,7 @@ def engine(stack, bus, prefix, tmp_path):
             "state": prefix + "sesame-state",
             "ranks": prefix + "sesame-ranks",
             "models": prefix + "sesame-models",
+            "neighbours": prefix + "sesame-neighbours",
         },
     }
     runner = engine_module.Engine(config, tmp_path)

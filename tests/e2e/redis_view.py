@@ -4,7 +4,9 @@ USERS = """
 local users = {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   if redis.call('TYPE', key).ok == 'hash' then
-    for _, field in ipairs(redis.call('HKEYS', key)) do users[#users + 1] = field end
+    for _, field in ipairs(redis.call("HKEYS", key)) do
+      if field:byte(1) ~= 2 then users[#users + 1] = field end -- else whose friends they are
+    end
   end
 end
 return users"""

@@ -41,7 +41,7 @@ def refused(engine, *command, changes=None, code=1):
 def test_topics_create_makes_what_the_contract_says(bus, engine):
     first = engine.run("topics", "create", changes={"topics": {"partitions": 3}}).stdout
     names = engine.config["topics"]
-    assert len(re.findall(r" created$", first, re.MULTILINE)) == len(names) == 13
+    assert len(re.findall(r" created$", first, re.MULTILINE)) == len(names) == 14
     there = bus.topics()
     counts = {key: there[name] for key, name in names.items()}
     assert counts.pop("models") == counts.pop("ranks") == 1 and set(counts.values()) == {3}
@@ -55,6 +55,8 @@ def test_topics_create_makes_what_the_contract_says(bus, engine):
         assert config["retention.ms"] == str(365 * DAY_MS), name
     dead_letters = bus.topic_config(names["dead_letters"])
     assert int(dead_letters["max.message.bytes"]) > 16 * 1024 * 1024
+    neighbours = bus.topic_config(names["neighbours"])
+    assert (neighbours["cleanup.policy"], neighbours["retention.ms"]) == ("delete", str(30 * DAY_MS))
     state = bus.topic_config(names["state"])
     assert state["cleanup.policy"] == "compact"
     assert state["message.timestamp.type"] == "LogAppendTime"
@@ -64,7 +66,7 @@ def test_topics_create_makes_what_the_contract_says(bus, engine):
     assert (ranks["cleanup.policy"], ranks["min.compaction.lag.ms"]) == ("compact", str(DAY_MS))
 
     again = engine.run("topics", "create", changes={"topics": {"partitions": 3}}).stdout
-    assert again.count("was there already") == 13 and bus.topics() == there
+    assert again.count("was there already") == 14 and bus.topics() == there
     said = refused(engine, "topics", "create", changes={"topics": {"partitions": 6}})
     assert re.search(r"\b3\b", said) and re.search(r"\b6\b", said) and "partition" in said, said
     assert bus.topics() == there
@@ -74,7 +76,7 @@ def test_schemas_register_sets_backward(bus, engine):
     first = engine.run("schemas", "register").stdout
     names = engine.config["topics"]
     subjects = [f"{names[name]}-value" for name in (
-        *INPUTS, "scores", "entitlements", "ranks", "models")]
+        *INPUTS, "scores", "neighbours", "entitlements", "ranks", "models")]
     assert all(f"{subject} " in first for subject in subjects), first
     for subject in subjects:
         assert compatibility(bus, subject) == "BACKWARD"

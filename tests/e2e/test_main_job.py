@@ -50,6 +50,7 @@ def verified(user, occurred_at, fact, **fields):
 def good_life(user):
     """A year of somebody who ends well above 650; consent at day 0, everything after it."""
     yield consent(user, at(0))
+    yield consent(user, at(0), purpose="SOCIAL")
     for fact in ("PHONE", "ADDRESS", "IDENTITY"):
         yield verified(user, at(1), fact)
     yield verified(user, at(1), "DEGREE", degree_level="GRADUATE")
@@ -119,9 +120,9 @@ class Play:
         return self.bus.read(self.engine.config["topics"]["entitlements"])
 
     def changelog(self):
-        """user -> value of its last record."""
+        """user -> value of its last record, friends apart."""
         records = self.bus.read(self.engine.config["topics"]["state"], decode=False)
-        return {record.key: record.value for record in records if record.key != "\x01"}
+        return {record.key: record.value for record in records if record.key[0] not in "\x01\x02"}
 
     def in_redis(self):
         return redis_users(self.stack, self.engine.config["redis"]["prefix"])

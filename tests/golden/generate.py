@@ -17,7 +17,7 @@ HOUR = 3_600_000
 PARTITIONS = 2
 
 TOPICS = ["payments", "bills", "bookings", "social", "profiles", "consents", "blacklist"]
-SHARES = [30, 30, 10, 5, 12, 6, 4]
+SHARES = [26, 26, 10, 20, 10, 7, 4]
 CATEGORIES = """OTHER GROCERIES DINING TRANSPORT TRAVEL HOUSING UTILITIES HEALTH EDUCATION CLOTHING
 ELECTRONICS ENTERTAINMENT FINANCIAL CHARITY FAMILY SERVICES""".split()
 CURRENCIES = ["CNY", "CNY", "CNY", "EUR", "JPY", "KWD"]
@@ -33,6 +33,7 @@ class User:
         self.pace = rng.choice([DAY // 2, 3 * DAY, 20 * DAY])
         self.careless = rng.random()
         self.bills = {}
+        self.number, self.all = number, []
         self.recent = {topic: [] for topic in TOPICS}
 
 
@@ -77,8 +78,10 @@ def booking(rng, user, at):
 
 
 def social(rng, user, at):
-    return {"action": rng.choices(["FRIEND_ADDED", "FRIEND_REMOVED"], [3, 1])[0],
-            "friend_id": "f%d" % rng.randrange(50)}
+    """Mostly one of few, so that many add each other; sometimes oneself, or nobody."""
+    near = [user.all[(user.number + i) % len(user.all)].id for i in (1, 1, -1, -1, 2)]
+    return {"action": rng.choices(["FRIEND_ADDED", "FRIEND_REMOVED"], [4, 1])[0],
+            "friend_id": rng.choice(near + [rng.choice(user.all).id, "nobody %d" % rng.randrange(9)])}
 
 
 def profile(rng, user, at):
@@ -98,7 +101,7 @@ def profile(rng, user, at):
 
 
 def consent(rng, user, at):
-    purpose = rng.choices(["SCORING", "SOCIAL", "SHARE"], [5, 2, 3])[0]
+    purpose = rng.choices(["SCORING", "SOCIAL", "SHARE"], [4, 4, 3])[0]
     return {"action": rng.choices(["GRANTED", "WITHDRAWN"], [4, 1])[0], "purpose": purpose,
             "subscriber": "s%d" % rng.randrange(20) if purpose == "SHARE" else ""}
 
@@ -191,6 +194,8 @@ def main():
     args = parser.parse_args()
     rng = random.Random(args.seed)
     users = [User(rng, i) for i in range(args.users)]
+    for user in users:
+        user.all = users
     offsets = {}
 
     def emit(user, topic, value, record_time):
@@ -205,11 +210,12 @@ def main():
         return max(0, user.now + rng.choice([0, 0, -HOUR, -40 * DAY, 3 * DAY]))
 
     def grant(user, number):
-        emit(user, "consents", {"event_id": "g%d" % number, "user_id": user.id,
-                                "occurred_at": user.now, "action": "GRANTED",
-                                "purpose": "SCORING"}, user.now)
+        for purpose in ("SCORING", "SOCIAL"):
+            emit(user, "consents", {"event_id": "%s%d" % (purpose[1], number), "user_id": user.id,
+                                    "occurred_at": user.now, "action": "GRANTED",
+                                    "purpose": purpose}, user.now)
 
-    print(json.dumps({"format": "sesame-golden-2", "future_tolerance_ms": HOUR}))
+    print(json.dumps({"format": "sesame-golden-3", "future_tolerance_ms": HOUR}))
     for number in range(args.events):
         user = rng.choice(users)
         if number == 3 * args.users:  # most opt in after some events, a few never, all may again

@@ -13,6 +13,9 @@ const char *golden_event(json_t *line, struct ss_event *event, struct ss_context
 /* Appends what a step of time has published, if anything. */
 void golden_passed(json_t *passed, const struct ss_effects *effects);
 
+/* Adds what a message says to its result. */
+void golden_message(json_t *result, const struct ss_event *event);
+
 /* One line of results, which takes `passed` over; the caller releases it. */
 json_t *golden_result(const struct ss_event *event, const struct ss_context *context,
                       json_t *passed, enum ss_outcome outcome, enum ss_refusal refusal,

@@ -115,6 +115,7 @@ static void read_value(struct reader *reader, struct ss_event *event)
             .case_id = text(reader, "case_id"),
         };
         break;
+    case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         break;
     }
@@ -127,10 +128,10 @@ const char *golden_event(json_t *line, struct ss_event *event, struct ss_context
     const char *topic = json_string_value(json_object_get(line, "topic"));
     int input = 0;
 
-    while (topic && input < SS_INPUT_COUNT &&
+    while (topic && input < SS_UPSTREAM_COUNT &&
            strcmp(topic, ss_input_name((enum ss_input)input)) != 0)
         input++;
-    if (!topic || input == SS_INPUT_COUNT)
+    if (!topic || input == SS_UPSTREAM_COUNT)
         return "topic";
     if (!json_is_object(inner.value))
         return "value";

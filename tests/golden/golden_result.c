@@ -69,6 +69,10 @@ static json_t *record_of(const struct ss_score_record *record)
     set(out, "consent_position", json_integer(record->consent_position));
     set(out, "as_of", json_integer(record->as_of_ms));
     set(out, "clock", json_integer(record->clock_ms));
+    json_t *friends = json_object();
+    set(friends, "confirmed", json_integer(record->friends_confirmed));
+    set(friends, "bands", json_integer(record->friends_bands));
+    set(out, "friends", friends);
     set(out, "model_version", json_string(record->model_version));
     return out;
 }
@@ -114,4 +118,16 @@ json_t *golden_result(const struct ss_event *event, const struct ss_context *con
     set(out, "record", effects->has_record ? record_of(&effects->record) : json_null());
     set(out, "entitlements", entitlements_of(effects));
     return out;
+}
+
+void golden_message(json_t *result, const struct ss_event *event)
+{
+    static const char *const messages[] = {"BAND", "QUESTION", "GONE"};
+    json_t *message = json_object();
+    set(message, "to", text_or_null(event->user_id));
+    set(message, "from", text_or_null(event->neighbour.from));
+    set(message, "kind", json_string(messages[event->neighbour.action]));
+    set(message, "band", json_integer(event->neighbour.band));
+    set(message, "occurred_at", json_integer(event->occurred_at_ms));
+    set(result, "message", message);
 }

@@ -9,12 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USERS_MAX = 4096, PARTITIONS_MAX = 64 };
+enum { USERS_MAX = 4096, PARTITIONS_MAX = 64, TOLD_MAX = 100000 };
 
 struct user {
     char id[SS_USER_ID_MAX];
     uint32_t id_size;
+    int32_t partition;
     struct ss_user_state state;
+    struct ss_friends friends;
+};
+
+/* What friends have told each other and nobody has read yet. */
+struct told {
+    char to[SS_USER_ID_MAX], from[SS_USER_ID_MAX];
+    struct ss_event event;
 };
 
 struct run {
@@ -26,22 +34,89 @@ struct run {
     int64_t clock_ms[PARTITIONS_MAX];
     int user_count;
     struct user users[USERS_MAX];
-    struct user refused; /* for ids that no user can have */
+    struct user refused;        /* for ids that no user can have */
+    struct told told[TOLD_MAX]; /* by what one line leads to */
+    int told_count;
 };
 
-static struct ss_user_state *state_of(struct run *run, struct ss_text id)
+static struct user *user_of(struct run *run, struct ss_text id)
 {
     if (id.size == 0 || id.size > SS_USER_ID_MAX)
-        return &run->refused.state;
+        return &run->refused;
     for (int i = 0; i < run->user_count; i++)
         if (run->users[i].id_size == id.size && memcmp(run->users[i].id, id.data, id.size) == 0)
-            return &run->users[i].state;
+            return &run->users[i];
     if (run->user_count == USERS_MAX)
         return NULL;
     struct user *user = &run->users[run->user_count++];
     memcpy(user->id, id.data, id.size);
     user->id_size = id.size;
-    return &user->state;
+    return user;
+}
+
+static struct ss_text keep(char *out, struct ss_text text)
+{
+    memcpy(out, text.data, text.size);
+    return (struct ss_text){out, text.size};
+}
+
+static void queue(struct run *run, const struct ss_neighbour_message *message, int64_t at_ms)
+{
+    if (run->told_count == TOLD_MAX)
+        abort();
+    struct told *told = &run->told[run->told_count++];
+    told->event = (struct ss_event){
+        .input = SS_NEIGHBOURS,
+        .user_id = keep(told->to, message->to),
+        .event_id = {"", 0},
+        .occurred_at_ms = at_ms,
+        .neighbour = {.action = message->kind == SS_NEIGHBOUR_GONE ? SS_NEIGHBOUR_LEFT
+                                : message->wants_reply             ? SS_NEIGHBOUR_ASKS
+                                                                   : SS_NEIGHBOUR_TELLS,
+                      .from = keep(told->from, message->from),
+                      .band = message->band}};
+}
+
+/* What one record leads to: the answer, the farewells, and a telling to its end. */
+static void tell(struct run *run, struct user *user, const struct ss_effects *effects)
+{
+    const struct ss_text self = {user->id, user->id_size};
+    struct ss_friends_sum closing = {.open = true};
+    struct ss_neighbour_message message;
+    if (effects->has_message)
+        queue(run, &effects->message, effects->message_at_ms);
+    while (effects->friends_left && ss_friends_leave(&user->friends, &closing, self, &message))
+        queue(run, &message, effects->message_at_ms);
+    while (ss_friends_tell(&user->friends, &user->state.friends, self, &message))
+        queue(run, &message, user->state.published.as_of_ms);
+}
+
+/* A message reaches the user at once, at the clock of the user's partition. */
+static json_t *hear(struct run *run, const struct told *told)
+{
+    const struct ss_models models = {.person = &run->model,
+                                     .business = run->has_business ? &run->business : NULL};
+    struct user *user = user_of(run, told->event.user_id);
+    struct ss_effects effects;
+    enum ss_refusal refusal;
+    if (!user)
+        abort();
+    int64_t *positions = run->positions[user->partition];
+    struct ss_context context = {.partition = user->partition,
+                                 .offset = positions[SS_NEIGHBOURS],
+                                 .clock_ms = run->clock_ms[user->partition],
+                                 .friends = &user->friends};
+    memcpy(context.positions, positions, sizeof context.positions);
+    json_t *passed = json_array();
+    while (ss_wake(&models, &user->state, told->event.user_id, &context, &effects))
+        golden_passed(passed, &effects);
+    positions[SS_NEIGHBOURS] = ++context.positions[SS_NEIGHBOURS];
+    enum ss_outcome outcome =
+        ss_apply(&models, &user->state, &told->event, &context, &effects, &refusal);
+    json_t *result = golden_result(&told->event, &context, passed, outcome, refusal, &effects);
+    golden_message(result, &told->event);
+    tell(run, user, &effects);
+    return result;
 }
 
 static const char *apply_line(struct run *run, json_t *line)
@@ -58,9 +133,12 @@ static const char *apply_line(struct run *run, json_t *line)
         return wrong;
     if (context.partition < 0 || context.partition >= PARTITIONS_MAX)
         return "partition";
-    struct ss_user_state *state = state_of(run, event.user_id);
-    if (!state)
+    struct user *user = user_of(run, event.user_id);
+    if (!user)
         return "user_id (too many users)";
+    struct ss_user_state *state = &user->state;
+    user->partition = context.partition;
+    context.friends = &user->friends;
     int64_t *positions = run->positions[context.partition];
     memcpy(context.positions, positions, sizeof context.positions);
     int64_t *clock_ms = &run->clock_ms[context.partition];
@@ -78,6 +156,12 @@ static const char *apply_line(struct run *run, json_t *line)
     positions[event.input] = context.positions[event.input] = context.offset + 1;
     enum ss_outcome outcome = ss_apply(&models, state, &event, &context, &effects, &refusal);
     json_t *result = golden_result(&event, &context, passed, outcome, refusal, &effects);
+    run->told_count = 0;
+    tell(run, user, &effects);
+    json_t *told = json_array();
+    for (int i = 0; i < run->told_count; i++)
+        json_array_append_new(told, hear(run, &run->told[i]));
+    json_object_set_new(result, "told", told);
     json_dumpf(result, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(result);

@@ -21,6 +21,7 @@ import yaml
 
 DAY_MS = 86_400_000
 INPUTS = ["payments", "bills", "bookings", "social", "profiles", "consents", "blacklist"]
+POSITIONS = INPUTS + ["neighbours"]
 FACTORS = ["history", "behaviour", "fulfilment", "characteristics", "relationships"]
 
 # [6.9] In the order of the table: variable, code when it is known, code when it is not.
@@ -40,14 +41,14 @@ VARIABLES = [
     ("identity", "UNVERIFIED_FACTS", "NO_PROFILE"),
     ("education", "LOW_DEGREE", "NO_DEGREE"),
     ("tenure", "SHORT_TENURE", "NO_ACCOUNT_AGE"),
-    ("friends", "FEW_FRIENDS", "NO_SOCIAL_TIES"),
+    ("friends", "LOW_FRIENDS_BANDS", "NO_SOCIAL_TIES"),
 ]
 
 # [6.10] Of equal sums the code that comes first here goes first.
 REASON_ORDER = """LATE_BILLS DEFAULTED_BILLS SHORT_TRACK_RECORD NO_BILL_HISTORY HIGH_DEBT
 NO_CREDIT_LINE FEW_PAYMENTS IRREGULAR_PAYMENTS NARROW_SPENDING REVERSED_PAYMENTS NO_PAYMENTS
 LOW_SPENDING LOW_REPAYMENT LOW_CREDIT_LIMIT BROKEN_BOOKINGS NO_BOOKINGS UNVERIFIED_FACTS NO_PROFILE
-LOW_DEGREE NO_DEGREE SHORT_TENURE NO_ACCOUNT_AGE FEW_FRIENDS NO_SOCIAL_TIES""".split()
+LOW_DEGREE NO_DEGREE SHORT_TENURE NO_ACCOUNT_AGE LOW_FRIENDS_BANDS NO_SOCIAL_TIES""".split()
 MAX_REASONS = 4
 LISTED_FACTOR = "NONE"  # [6.10] LISTED is of no factor
 
@@ -76,6 +77,11 @@ def h64(text):
     for byte in text.encode():
         value = (value ^ byte) * 1099511628211 % 2**64
     return value
+
+
+def band_of(score):
+    """[4.4.6]"""
+    return min((score - 350) // 50, 11)
 
 
 def h32(text):
@@ -192,11 +198,14 @@ class Model:
         self.half_life_days = {k: int(n) for k, n in structural["half_life_days"].items()}
         self.recent_window = int(structural["recent_window"])
         self.recent_days = int(structural["recent_days"])
+        self.friends_max = int(structural["friends_max"])
         self.base_currency = structural["base_currency"]
         self.rates = exact_rates(structural["currencies"], self.base_currency)
         self.decay_tables = {k: decay_table(n) for k, n in self.half_life_days.items()}
-        self.version = "%s-%s" % (
-            self.name, hashlib.sha256(self.canonical().encode()).hexdigest()[:16])
+        self.version = self.computed_version()
+
+    def computed_version(self):
+        return "%s-%s" % (self.name, hashlib.sha256(self.canonical().encode()).hexdigest()[:16])
 
     def convert(self, amount, currency):
         """[1.6]"""
@@ -211,7 +220,7 @@ class Model:
 
     def canonical(self):
         """model-canonical.md"""
-        lines = ["sesame-model 2"]
+        lines = ["sesame-model 3"]
         lines += ["factor.%s.weight %d" % item for item in self.factor_weight.items()]
         for variable, _, _ in VARIABLES:
             c = self.component(variable)
@@ -234,10 +243,33 @@ class Model:
                   for part in ("payments", "bills", "defaults", "bookings")]
         lines += ["recent_window %d" % self.recent_window,
                   "recent_days %d" % self.recent_days,
+                  "friends_max %d" % self.friends_max,
                   "base_currency %s" % self.base_currency]
         lines += ["currency.%s %d/%d" % (code, rate.numerator, rate.denominator)
                   for code, rate in sorted(self.rates.items())]
         return "".join(line + "\n" for line in lines)
+
+
+    def friends_values(self):
+        """[4.4.1] The least and the greatest value of the factor relationships."""
+        component = self.component("friends")
+        values = [component.neutral] + [y for _, y in component.curve]
+        return min(values), max(values)
+
+    @property
+    def keeps_friends(self):
+        """[4.4.1]"""
+        least, greatest = self.friends_values()
+        return (self.friends_max > 0 and self.factor_weight["relationships"] > 0
+                and greatest > least)
+
+    @property
+    def reach(self):
+        """[4.4.6]"""
+        weight, weights = self.factor_weight["relationships"], sum(self.factor_weight.values())
+        low, high = (60000 * weight * value // (weights * 10000)
+                     for value in self.friends_values())
+        return (high - low + 99) // 100
 
 
 def points(curve):
@@ -284,6 +316,15 @@ class Event:
         self.record_time = self.occurred_at if time is None else time
         self.day = day_of(self.occurred_at)
         self.clock = line.get("clock", 0)
+
+
+class Message:
+    """A message of a friend as a record of neighbours."""
+
+    def __init__(self, message, partition, offset):
+        self.topic, self.partition, self.offset = "neighbours", partition, offset
+        self.user_id, self.event_id = message["to"], ""
+        self.occurred_at = message["occurred_at"]
 
 
 # --------------------------------------------------------------------------------------- The state
@@ -339,10 +380,20 @@ class Bookings:
 
 
 @dataclass
-class Social:
-    added: int = 0
-    removed: int = 0
-    any: bool = False
+class Friends:
+    """[4.4] Whom the user lists, and what they have told."""
+    open: bool = False
+    told: int = 0
+    telling: bool = False
+    unlinked: int = 0
+    links: dict = field(default_factory=dict)  # id: the band, or None while it is pending
+
+    def confirmed(self):
+        return {name: band for name, band in self.links.items() if band is not None}
+
+    def in_order(self):
+        """[4.4.7]"""
+        return sorted(self.confirmed(), key=h64)
 
 
 @dataclass
@@ -360,6 +411,7 @@ class Consents:
     granted_at: int = None  # None: no SCORING grant holds
     position: int = None
     social_position: int = None  # None: no SOCIAL grant
+    social_at: int = None
     subscribers: dict = field(default_factory=dict)  # H32 of the subscriber: position
 
     @property
@@ -424,7 +476,7 @@ class User:
         self.bookings = Bookings(DecayedSums({
             status: (bookings, COUNT_CAP)
             for status in ("MADE", "HONOURED", "NO_SHOW", "CANCELLED")}))
-        self.social = Social()
+        self.friends = Friends()
         self.profiles = Profiles()
         self.consents = Consents()
         self.blacklist = Blacklist()
@@ -507,7 +559,7 @@ def booking_refusal(event, model):
 
 
 def social_refusal(event, model):
-    return None if is_name(event.friend_id) else "BAD_FIELD"
+    return None if is_id(event.friend_id) else "BAD_FIELD"
 
 
 def profile_refusal(event, model):
@@ -539,6 +591,9 @@ def is_consented(event, consents):
     if event.topic == "blacklist" or (event.topic == "consents" and event.purpose == "SCORING"):
         return True
     if not consents.holds:
+        return False
+    if event.topic == "social" and (consents.social_at is None
+                                    or event.occurred_at < consents.social_at):
         return False
     return event.topic == "consents" or event.occurred_at >= consents.granted_at
 
@@ -617,15 +672,6 @@ def fold_booking(event, part, model):
     part.sums.fold(event.day, [(event.status, 1000)])
 
 
-def fold_social(event, part, model):
-    """[4.4]"""
-    part.any = True
-    if event.action == "FRIEND_ADDED":
-        part.added = min(part.added + 1, 4294967295)
-    else:
-        part.removed = min(part.removed + 1, 4294967295)
-
-
 def fold_profile(event, part, model):
     """[4.5]"""
     match event.action:
@@ -664,9 +710,9 @@ def fold_consent(event, part, model):
                 part.granted_at, part.position = event.occurred_at, event.offset
         case "SOCIAL":
             if not granted:
-                part.social_position = None
+                part.social_position = part.social_at = None
             elif part.social_position is None:
-                part.social_position = event.offset
+                part.social_position, part.social_at = event.offset, event.occurred_at
         case "SHARE":
             if granted:
                 part.subscribers.setdefault(h32(event.subscriber), event.offset)
@@ -682,8 +728,8 @@ def fold_listing(event, part, model):
         part.cases.discard(h64(event.case_id))
 
 
-FOLDS = dict(zip(INPUTS, [fold_payment, fold_bill, fold_booking, fold_social, fold_profile,
-                          fold_consent, fold_listing]))
+FOLDS = {"payments": fold_payment, "bills": fold_bill, "bookings": fold_booking,
+         "profiles": fold_profile, "consents": fold_consent, "blacklist": fold_listing}
 
 
 # ----------------------------------------------------------------------------------- 5. Variables
@@ -696,7 +742,7 @@ def variables(user, as_of, horizon, model):
             | payment_variables(user.payments, today, model)
             | booking_variables(user.bookings, today, model)
             | profile_variables(user.profiles, today, model)
-            | social_variables(user.social))
+            | friend_variables(user.friends))
 
 
 def bill_variables(bills, as_of, horizon, today, model):
@@ -775,9 +821,10 @@ def profile_variables(profiles, today, model):
     return known
 
 
-def social_variables(social):
+def friend_variables(friends):
     """[5.9]"""
-    return {"friends": max(social.added - social.removed, 0)} if social.any else {}
+    bands = friends.confirmed().values()
+    return {"friends": 1000 * sum(bands) // len(bands)} if bands else {}
 
 
 # --------------------------------------------------------------------------------------- 6. Score
@@ -868,6 +915,8 @@ class Scorer:
         self.positions = {}  # by partition: the next offset of each input
         self.clock = {}  # by partition
         self.today = {}  # [3.3] by partition and input
+        self.partition = {}  # of each user, as far as known
+        self.queue = deque()
 
     def model_of(self, user):
         return self.business if self.is_business(user) else self.model
@@ -877,7 +926,7 @@ class Scorer:
 
     def apply(self, event):
         """The result of one record, in the format of README.md."""
-        positions = self.positions.setdefault(event.partition, dict.fromkeys(INPUTS, 0))
+        positions = self.positions.setdefault(event.partition, dict.fromkeys(POSITIONS, 0))
         clock = self.clock[event.partition] = max(event.clock, self.clock.get(event.partition, 0))
         passed = []
         user = self.users.get(event.user_id)
@@ -890,10 +939,106 @@ class Scorer:
             if record is not None:
                 passed.append({"record": record, "entitlements": entitlements})
         positions[event.topic] = event.offset + 1  # [7.6] records of every outcome move them
+        self.queue = deque()  # of what friends tell each other because of this record
+        self.partition[event.user_id] = event.partition
         outcome, why, record, entitlements = self.outcome(event)
+        self.tell_all(event.user_id)
+        result = self.result(event, passed, outcome, why, record, entitlements)
+        result["told"] = []
+        while self.queue:
+            result["told"].append(self.hear(self.queue.popleft()))
+        return result
+
+    def result(self, event, passed, outcome, why, record, entitlements):
         return {"topic": event.topic, "partition": event.partition, "offset": event.offset,
                 "passed": passed, "outcome": outcome, "refusal": why, "record": record,
                 "entitlements": entitlements}
+
+    # ------------------------------------------------------------------- friends [4.4]
+
+    def tell(self, sender, to, kind, band, at):
+        self.queue.append({"to": to, "from": sender, "kind": kind, "band": band,
+                           "occurred_at": at})
+
+    def tell_all(self, name):
+        """[4.4.7] At once and to the end: how soon it is over changes nothing here."""
+        user = self.users.get(name)
+        if user is None or not user.friends.telling:
+            return
+        user.friends.telling = False
+        for other in user.friends.in_order():
+            self.tell(name, other, "BAND", user.friends.told, user.published.as_of)
+
+    def hear(self, message):
+        """[4.4.5] A message reaches its user: README.md, Results."""
+        partition = self.partition.get(message["to"], 0)
+        event = Message(message, partition, self.positions.setdefault(
+            partition, dict.fromkeys(POSITIONS, 0))["neighbours"])
+        clock = self.clock.setdefault(partition, 0)
+        user = self.users.get(event.user_id) or User(self.model)
+        passed = []
+        while user.consents.holds and self.wake_at(user)[0] <= clock:
+            record, entitlements = self.wake(event, user, clock)
+            if record is not None:
+                passed.append({"record": record, "entitlements": entitlements})
+        self.positions[partition]["neighbours"] += 1
+        friends, sender = user.friends, message["from"]
+        outcome, record, entitlements = "not-consented", None, []
+        if friends.open:
+            outcome = "counted"
+            before = friends.links.get(sender)
+            answer_at = None
+            if message["kind"] == "GONE":
+                if before is not None:
+                    friends.links[sender] = None
+            elif sender in friends.links:
+                friends.links[sender] = message["band"]
+                if before is None or message["kind"] == "QUESTION":
+                    answer_at = ("BAND", friends.told)
+            else:
+                answer_at = ("GONE", 0)
+            if friends.links.get(sender) != before:
+                user.published.move(event.occurred_at, clock)
+                record, entitlements = self.publish_change(event, event, user, "NEIGHBOUR")
+            if answer_at:
+                self.tell(event.user_id, sender, *answer_at, user.published.as_of)
+        elif message["kind"] != "GONE" and self.model.keeps_friends:
+            self.tell(event.user_id, sender, "GONE", 0, event.occurred_at)
+        self.tell_all(event.user_id)
+        result = self.result(event, passed, outcome, None, record, entitlements)
+        result["message"] = message
+        return result
+
+    def befriend(self, event, user):
+        """[4.4.3], [4.4.4]; the message to send, if any."""
+        friends, name = user.friends, event.friend_id
+        if not friends.open:
+            return None
+        if event.action == "FRIEND_REMOVED":
+            if name not in friends.links:
+                friends.unlinked = max(friends.unlinked - 1, 0)
+            elif friends.links.pop(name) is not None:
+                return "GONE", 0
+            return None
+        if name == event.user_id or friends.links.get(name) is not None:
+            return None
+        if name not in friends.links:
+            if len(friends.links) >= self.model.friends_max:
+                friends.unlinked += 1
+                return None
+            friends.links[name] = None
+        return "QUESTION", friends.told
+
+    def scored(self, user, score):
+        """[4.4.6] A score has been computed."""
+        friends = user.friends
+        if not friends.open:
+            return
+        least = 350 + 50 * friends.told
+        greatest = 950 if friends.told == 11 else least + 49
+        if max(least - score, score - greatest) > self.model_of(user).reach + 10:
+            friends.told = band_of(score)
+            friends.telling = bool(friends.confirmed())
 
     def interval(self, user):
         """[7.11]"""
@@ -945,22 +1090,39 @@ class Scorer:
     def count(self, event, user):
         """[3.5], [7.1] to [7.4]: folds a counted event; what is published."""
         grant_before = user.consents.position
-        fold(event, user, self.model)
+        message = None
+        if event.topic == "social":
+            message = self.befriend(event, user)
+        else:
+            fold(event, user, self.model)
         user.window[event.topic].add(h32(event.event_id), event.today)
         published = user.published
         if grant_before is not None or user.consents.holds:
             published.move(event.occurred_at, self.clock[event.partition])  # [7.3]
+        if event.topic == "consents" and (not user.consents.holds
+                                          or user.consents.social_at is None):  # [4.4.8]
+            for name in reversed(user.friends.in_order()):
+                self.tell(event.user_id, name, "GONE", 0, user.published.as_of)
+            user.friends = Friends()
+            user.window["social"] = Window(self.model)
+        if message:
+            self.tell(event.user_id, event.friend_id, *message, user.published.as_of)
         if not user.consents.holds:  # [7.2]
             self.users[event.user_id] = user.erased(self.model)
             if grant_before is None:
                 return None, []
             return self.opt_out(event, user, grant_before)
-        return self.publish_change(event, event, user, "UPDATE")
+        published = self.publish_change(event, event, user, "UPDATE")
+        if user.consents.social_at is not None and self.model.keeps_friends \
+                and not user.friends.open:  # [4.4.2]
+            user.friends = Friends(open=True, told=band_of(user.published.score))
+        return published
 
     def publish_change(self, event, cause, user, kind):
         """[7.4] to [7.7] What is published, if anything; event says whose and where."""
         last = user.published
         scored = compute_score(user, self.model_of(user))
+        self.scored(user, scored.score)
         if (scored.standing, scored.score, scored.tier, self.is_business(user)) == (
                 last.standing, last.score, last.tier, last.business):  # [7.4]
             return None, []
@@ -975,7 +1137,7 @@ class Scorer:
                         last.sequence + 1, last.as_of, last.horizon, self.is_business(user))
         user.published = now
         record = self.record(event, cause, now, kind, last.score, scored.factors, scored.reasons,
-                             user.consents.position, model)
+                             user.consents.position, model, user.friends)
         if kind.startswith("BLACKLIST"):
             record["case_id"] = event.case_id
         lost = [self.entitlement("REVOKED", name, now) for name, _ in before.benefits
@@ -987,7 +1149,8 @@ class Scorer:
         last, model = user.published, self.model_of(user)
         now = Published("OPTED_OUT", sequence=last.sequence + 1, as_of=last.as_of,
                         horizon=last.horizon)
-        record = self.record(event, event, now, "OPT_OUT", last.score, None, [], position, model)
+        record = self.record(event, event, now, "OPT_OUT", last.score, None, [], position, model,
+                             Friends())
         return record, self.entitlements(model, last.benefits, now)
 
     def benefits(self, model, scored, held):
@@ -1008,13 +1171,15 @@ class Scorer:
                 for name, _ in model.benefits if (name in now.benefits) != (name in held)]
 
     def record(self, event, cause, now, kind, previous_score, factors, reasons, consent_position,
-               model):
+               model, friends):
         return {"user_id": event.user_id, "sequence": now.sequence, "kind": kind,
                 "standing": now.standing, "score": now.score, "previous_score": previous_score,
                 "tier": now.tier, "factors": factors, "reasons": reasons, "case_id": None,
-                "event_id": None if cause is None else cause.event_id,
+                "event_id": None if cause is None else cause.event_id or None,
                 "positions": dict(self.positions[event.partition]),
                 "consent_position": consent_position, "as_of": now.as_of, "clock": now.horizon,
+                "friends": {"confirmed": len(friends.confirmed()),
+                            "bands": sum(friends.confirmed().values())},
                 "model_version": model.version}
 
 
@@ -1025,7 +1190,7 @@ def main():
     sys.stdout.reconfigure(encoding="utf-8")
     with open(sys.argv[1], encoding="utf-8") as log:
         header = json.loads(next(log))
-        if header["format"] != "sesame-golden-2":
+        if header["format"] != "sesame-golden-3":
             sys.exit("%s: not a golden log" % sys.argv[1])
         scorer = Scorer(person, business, header["future_tolerance_ms"])
         for line in log:

@@ -101,8 +101,9 @@ class Group:
         names = {name: self.prefix + name for name in (*TOPICS, *OUTPUTS)}
         self.topics = {**names, "dead_letters": self.prefix + "dead-letters",
                        "state": self.prefix + "sesame-state",
-                       "ranks": self.prefix + "sesame-ranks"}
-                       "models": self.prefix + "sesame-models"}
+                       "ranks": self.prefix + "sesame-ranks",
+                       "models": self.prefix + "sesame-models",
+                       "neighbours": self.prefix + "sesame-neighbours"}
         config = {
             "group": self.prefix + "engine", "instance": "one", "workers": 1,
             "kafka": {"bootstrap.servers": world.stack.bootstrap},

@@ -78,6 +78,16 @@ void random_event(struct rng *rng, enum ss_input input, struct ss_event *e,
     case SS_BLACKLIST:
         e->listing = (struct ss_listing){PICK(SS_DELISTED + 1), t[2], t[3], rng_long(rng), t[4]};
         break;
+    case SS_NEIGHBOURS:
+        e->event_id = (struct ss_text){"", 0}; /* they have none */
+        e->neighbour = (struct ss_neighbour){PICK(SS_NEIGHBOUR_LEFT + 1),
+                                             t[2],
+                                             rng_long(rng),
+                                             t[3],
+                                             rng_long(rng),
+                                             rng_long(rng),
+                                             rng_long(rng)};
+        break;
     case SS_INPUT_COUNT:
         break;
     }
@@ -155,6 +165,15 @@ struct value event_value(const struct ss_event *e, const char *field)
         LONG("amount_owed_minor", listing.amount_owed_minor);
         TEXT("currency", listing.currency);
         break;
+    case SS_NEIGHBOURS:
+        ENUM("kind", neighbour.action);
+        TEXT("from", neighbour.from);
+        LONG("band", neighbour.band);
+        TEXT("cause", neighbour.cause);
+        LONG("cause_offset", neighbour.cause_offset);
+        LONG("social", neighbour.social_position);
+        LONG("consents", neighbour.consents_position);
+        break;
     case SS_INPUT_COUNT:
         break;
     }
@@ -164,11 +183,14 @@ struct value event_value(const struct ss_event *e, const char *field)
 bool events_equal(const struct ss_event *a, const struct ss_event *b)
 {
     static const char *const fields[] = {
-        "event_id",    "user_id",          "occurred_at", "status",  "amount_minor", "currency",
-        "category",    "counterparty",     "kind",        "bill_id", "due_at",       "booking_id",
-        "action",      "friend_id",        "fact",        "holder",  "degree_level", "line_id",
-        "limit_minor", "balance_minor",    "opened_at",   "purpose", "subscriber",   "case_id",
-        "authority",   "amount_owed_minor"};
+        "event_id",     "user_id",           "occurred_at", "status",
+        "amount_minor", "currency",          "category",    "counterparty",
+        "kind",         "bill_id",           "due_at",      "booking_id",
+        "action",       "friend_id",         "fact",        "holder",
+        "degree_level", "line_id",           "limit_minor", "balance_minor",
+        "opened_at",    "purpose",           "subscriber",  "case_id",
+        "authority",    "amount_owed_minor", "from",        "band",
+        "cause",        "cause_offset",      "social",      "consents"};
     if (a->input != b->input)
         return false;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {

@@ -98,12 +98,14 @@ static struct ss_score_record sample_record(void)
         .cause = {SS_BLACKLIST, 3, INT64_C(123456789012), {"e-17", 4}},
         .consent_position = 41,
         .as_of_ms = INT64_C(1700000000123),
+        .friends_confirmed = 7,
+        .friends_bands = 41,
         .model_version = "default-0123456789abcdef",
         .has_rank = true,
         .percentile = 10000,
         .ranks_offset = INT64_C(90000000001),
     };
-    static const char *const codes[] = {"LISTED", "LATE_BILLS", "HIGH_DEBT", "FEW_FRIENDS"};
+    static const char *const codes[] = {"LISTED", "LATE_BILLS", "HIGH_DEBT", "LOW_FRIENDS_BANDS"};
     static const enum ss_factor factors[] = {SS_FACTOR_COUNT, SS_FACTOR_HISTORY,
                                              SS_FACTOR_CHARACTERISTICS, SS_FACTOR_RELATIONSHIPS};
     for (int i = 0; i < SS_FACTOR_COUNT; i++)
@@ -138,8 +140,8 @@ static void check_record(const struct ss_score_record *r, const char *kind, cons
 {
     static const char *const names[] = {"history", "behaviour", "fulfilment", "characteristics",
                                         "relationships"};
-    static const char *const inputs[] = {"payments", "bills",    "bookings", "social",
-                                         "profiles", "consents", "blacklist"};
+    static const char *const inputs[] = {"payments", "bills",    "bookings",  "social",
+                                         "profiles", "consents", "blacklist", "neighbours"};
     avro_schema_t schema = ref_parse(ss_schema_of_output(SS_SCORES));
     avro_value_t value = ref_new(schema);
     struct ss_buffer out;
@@ -189,6 +191,8 @@ static void check_record(const struct ss_score_record *r, const char *kind, cons
     }
     expect_long(&value, "consent_positions.scoring", r->consent_position);
     expect_long(&value, "as_of", r->as_of_ms);
+    expect_long(&value, "friends.confirmed", r->friends_confirmed);
+    expect_long(&value, "friends.bands", r->friends_bands);
     expect_text(&value, "model_version", r->model_version);
     if (r->has_rank) {
         expect_long(&value, "percentile", r->percentile);

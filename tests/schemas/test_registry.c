@@ -388,11 +388,11 @@ Test(registry, embedded)
     cr_expect_eq(
         ss_registry_register(registry, "scores-value", ss_schema_of_output(SS_SCORES), &id, &err),
         SS_OK);
-    cr_expect_eq(id, 8);
+    cr_expect_eq(id, 9);
     cr_expect_eq(ss_registry_find(registry, "entitlements-value",
                                   ss_schema_of_output(SS_ENTITLEMENTS), &id, &err),
                  SS_OK);
-    cr_expect_eq(id, 9);
+    cr_expect_eq(id, 10);
     cr_expect_eq(ss_registry_find(registry, "x-value", "\"string\"", &id, &err), SS_DROP);
     cr_expect_eq(ss_registry_register(registry, "x-value", "\"string\"", &id, &err), SS_STOP);
     cr_expect_eq(ss_registry_set_compatibility(registry, "scores-value", "BACKWARD", &err), SS_OK);

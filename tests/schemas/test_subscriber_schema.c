@@ -42,6 +42,7 @@ static struct ss_score_record sample_record(void)
         .consent_position = 41,
         .as_of_ms = INT64_C(1700000000123),
         .clock_ms = INT64_C(1700000000122),
+        .friends_confirmed = 77,
         .model_version = "default-0123456789abcdef",
         .has_rank = true,
         .percentile = 9012,
@@ -60,6 +61,7 @@ static const struct {
     const char *path, *text; /* NULL: a number */
     int64_t number;
 } marks[SS_FIELD_COUNT] = {
+    [SS_FIELD_FRIENDS] = {"friends.confirmed", NULL, 77},
     [SS_FIELD_SEQUENCE] = {"sequence", NULL, INT64_C(5000000000)},
     [SS_FIELD_KIND] = {"kind", "SHARED", 0},
     [SS_FIELD_STANDING] = {"standing", "LISTED", 0},

@@ -39,7 +39,7 @@ static void fill(struct ss_model *model)
     curve(model, SS_VAR_IDENTITY, 100, false);
     curve(model, SS_VAR_EDUCATION, 4, false);
     curve(model, SS_VAR_TENURE, 1000, false);
-    curve(model, SS_VAR_FRIENDS, 10, false);
+    curve(model, SS_VAR_FRIENDS, 10000, false);
     model->overdue_severity = (struct ss_curve){.count = 2, .x = {0, 100}, .y = {0, 1000}};
     model->refund_share = 1000;
     model->cancelled_share = 5000;
@@ -64,6 +64,7 @@ static void fill(struct ss_model *model)
     model->currencies[2] = (struct ss_currency){"MIL", 1000000, 1};
     model->recent_window = 4;
     model->recent_days = 10;
+    model->friends_max = SS_FRIENDS_MAX;
     model->aged_days = 30;
     model->aged_overdue_days = 7;
 }
@@ -196,9 +197,14 @@ enum ss_outcome helper_apply(struct helper_user *user, const struct ss_event *ev
     if (event->occurred_at_ms > user->context.clock_ms)
         user->context.clock_ms = event->occurred_at_ms;
     user->context.positions[event->input] = user->context.offset + 1;
+    user->context.friends = &user->friends;
     user->context.day = (int32_t)(event->occurred_at_ms / DAY(1));
     const struct ss_models models = {.person = user->model, .business = user->business};
-    return ss_apply(&models, &user->state, event, &user->context, &user->effects, &user->refusal);
+    enum ss_outcome outcome =
+        ss_apply(&models, &user->state, event, &user->context, &user->effects, &user->refusal);
+    if (user->effects.friends_left)
+        user->friends.count = 0;
+    return outcome;
 }
 
 void helper_count(struct helper_user *user, struct ss_event event)

@@ -41,6 +41,7 @@ struct helper_user {
     const struct ss_model *business; /* NULL: none */
     struct ss_user_state state;
     struct ss_context context; /* of the newest event; offsets count up over all inputs */
+    struct ss_friends friends; /* the user's record */
     struct ss_effects effects;
     enum ss_refusal refusal;
 };

@@ -212,6 +212,14 @@ Test(apply, opting_in_publishes_a_first_record, .init = newcomer)
     cr_assert(!ss_user_state_empty(&user.state));
 }
 
+/* A friend in band 1 is there, and an event that changes nothing else finds it out. */
+static void befriend(void)
+{
+    user.state.consents.social = user.state.friends.open = true;
+    user.state.friends.confirmed = user.state.friends.bands = 1;
+    helper_grant(&user, T0);
+}
+
 Test(apply, a_record_is_written_only_when_something_changed, .init = member)
 {
     helper_count(&user, helper_consent(T0, SS_CONSENT_GRANTED, SS_PURPOSE_SOCIAL, ""));
@@ -219,12 +227,12 @@ Test(apply, a_record_is_written_only_when_something_changed, .init = member)
     helper_grant(&user, T0 + 5);
     expect_silence();
     cr_assert_eq(user.state.consents.scoring_position, 100, "the first grant still holds");
-    helper_count(&user, helper_social(T0, SS_FRIEND_ADDED, "v"));
+    befriend();
     cr_assert_eq(record()->kind, SS_KIND_UPDATE);
     cr_assert_eq(record()->sequence, 2);
     cr_assert(record()->has_previous);
     cr_assert_eq(record()->previous_score, 650);
-    cr_assert_eq(record()->score.score, 638); /* one friend of ten instead of the neutral half */
+    cr_assert_eq(record()->score.score, 638); /* a tenth instead of the neutral half */
     cr_assert_eq(record()->consent_position, 100);
 }
 
@@ -339,7 +347,7 @@ Test(apply, of_somebody_unknown_the_register_is_all_that_is_kept, .init = newcom
 Test(apply, withdrawal_takes_everything_back_and_erases, .init = member)
 {
     helper_count(&user, helper_consent(T0, SS_CONSENT_GRANTED, SS_PURPOSE_SHARE, "bank"));
-    helper_count(&user, helper_social(T0, SS_FRIEND_ADDED, "v"));
+    befriend();
     struct ss_event withdrawn =
         helper_consent(T0 + DAY(1), SS_CONSENT_WITHDRAWN, SS_PURPOSE_SCORING, "");
     helper_count(&user, withdrawn);
@@ -398,20 +406,21 @@ Test(apply, withdrawing_what_was_not_granted_counts_and_says_nothing, .init = ne
 
 /* --- benefits --- */
 
-/* A model whose score is 350 and 6/100 for each friend. */
+/* A model whose score is 350 and 6/100 for each thousandth of the friends' mean band. */
 static struct ss_model *of_friends(void)
 {
     struct ss_model *model = helper_model_copy();
     memcpy(model->weights, (int32_t[SS_FACTOR_COUNT]){0, 0, 0, 0, 1}, sizeof model->weights);
-    model->components[SS_VAR_FRIENDS].curve.x[1] = 10000;
     model->components[SS_VAR_FRIENDS].neutral = 0;
     return model;
 }
 
 static void move_to(int32_t score)
 {
-    user.state.social.added = (uint32_t)((score - 350) * 100 + 5) / 6 - 1;
-    helper_count(&user, helper_social(T0, SS_FRIEND_ADDED, "v"));
+    user.state.consents.social = user.state.friends.open = true;
+    user.state.friends.confirmed = 1000;
+    user.state.friends.bands = (uint16_t)(((score - 350) * 100 + 5) / 6);
+    helper_grant(&user, T0);
     cr_assert_eq(record()->score.score, score);
 }
 

@@ -1,4 +1,4 @@
-/* The small folds: bookings, social, profiles, consents, blacklist. */
+/* The small folds: bookings, profiles, consents, blacklist. */
 #include "helper_model.h"
 #include "scoring/fold.h"
 #include "scoring/hash.h"
@@ -31,21 +31,6 @@ Test(fold_booking, each_status_has_its_count)
     part.made_milli = SS_COUNT_MAX - 1;
     fold_booking(&part, FIRST_DAY + 1, SS_BOOKING_MADE);
     cr_assert_eq(part.made_milli, SS_COUNT_MAX);
-}
-
-/* --- social --- */
-
-Test(fold_social, counts_both_ways_and_saturates)
-{
-    struct ss_social_part part = {.added = UINT32_MAX - 1};
-    struct ss_event added = helper_social(DAY(FIRST_DAY), SS_FRIEND_ADDED, "v");
-    struct ss_event removed = helper_social(DAY(FIRST_DAY), SS_FRIEND_REMOVED, "v");
-    ss_fold_social(&part, &added);
-    ss_fold_social(&part, &added);
-    ss_fold_social(&part, &removed);
-    cr_assert(part.any);
-    cr_assert_eq(part.added, UINT32_MAX);
-    cr_assert_eq(part.removed, 1);
 }
 
 /* --- profiles --- */

@@ -7,7 +7,7 @@
 
 #define T0 DAY(FIRST_DAY)
 
-enum { PER_INPUT = 60, EVENTS = PER_INPUT * SS_INPUT_COUNT, SEEDS = 40, WAYS = 6 };
+enum { PER_INPUT = 60, EVENTS = PER_INPUT * SS_UPSTREAM_COUNT, SEEDS = 40, WAYS = 6 };
 
 static uint64_t random_state;
 
@@ -55,6 +55,8 @@ static struct ss_event some_profile(int64_t at)
     }
 }
 
+static bool social_holds; /* nobody grants or withdraws SOCIAL */
+
 static struct ss_event some_event(enum ss_input input, int step)
 {
     int64_t at = some_time(step);
@@ -73,16 +75,17 @@ static struct ss_event some_event(enum ss_input input, int step)
         return some_profile(at);
     case SS_CONSENTS:
         return helper_consent(at, below(3) ? SS_CONSENT_GRANTED : SS_CONSENT_WITHDRAWN,
-                              below(3) ? SS_PURPOSE_SHARE : SS_PURPOSE_SOCIAL, one_of("s", 30));
+                              below(3) || social_holds ? SS_PURPOSE_SHARE : SS_PURPOSE_SOCIAL,
+                              one_of("s", 30));
     default:
         return helper_listing(at, below(2) ? SS_LISTED : SS_DELISTED, one_of("c", 4));
     }
 }
 
 /* Fills log[input][]: with refusals and, as ids of the same input again, duplicates. */
-static void some_log(struct ss_event log[SS_INPUT_COUNT][PER_INPUT])
+static void some_log(struct ss_event log[SS_UPSTREAM_COUNT][PER_INPUT])
 {
-    for (int input = 0; input < SS_INPUT_COUNT; input++)
+    for (int input = 0; input < SS_UPSTREAM_COUNT; input++)
         for (int i = 0; i < PER_INPUT; i++) {
             struct ss_event *event = &log[input][i];
             *event = some_event((enum ss_input)input, i);
@@ -221,34 +224,45 @@ static void compare(struct ss_user_state *a, struct ss_user_state *b, int seed)
     cr_assert_eq(a->published.tier, b->published.tier, "seed %d", seed);
 }
 
+/* Whom a user lists follows from the user's own events. */
+static void compare_links(const struct ss_friends *a, const struct ss_friends *b, int seed)
+{
+    cr_assert_eq(a->count, b->count, "seed %d", seed);
+    for (int i = 0; i < a->count; i++)
+        cr_assert_eq(a->links[i].hash, b->links[i].hash, "seed %d", seed);
+}
+
 Test(order, between_inputs_does_not_matter)
 {
-    static struct ss_event log[SS_INPUT_COUNT][PER_INPUT];
+    static struct ss_event log[SS_UPSTREAM_COUNT][PER_INPUT];
     struct ss_model *model = realistic();
     model->revoke_margin = 0;
     int outcomes[SS_OUTCOME_COUNT] = {0};
 
     for (int seed = 0; seed < SEEDS; seed++) {
         random_state = (uint64_t)seed;
+        social_holds = true;
         some_log(log);
         struct helper_user first;
         for (int way = 0; way < WAYS; way++) {
             struct helper_user user;
-            int at[SS_INPUT_COUNT] = {0};
+            int at[SS_UPSTREAM_COUNT] = {0};
             uint32_t held;
             helper_user_init(&user, model);
             helper_grant(&user, T0);
+            helper_count(&user, helper_consent(T0, SS_CONSENT_GRANTED, SS_PURPOSE_SOCIAL, ""));
             held = user.state.published.benefits;
             for (int left = EVENTS; left > 0; left--) {
-                int input = (int)below(SS_INPUT_COUNT);
+                int input = (int)below(SS_UPSTREAM_COUNT);
                 while (at[input] == PER_INPUT)
-                    input = (input + 1) % SS_INPUT_COUNT;
+                    input = (input + 1) % SS_UPSTREAM_COUNT;
                 outcomes[step(&user, &log[input][at[input]++], &held)]++;
             }
             if (way == 0)
                 first = user;
             else
                 compare(&first.state, &user.state, seed);
+            compare_links(&first.friends, &user.friends, seed);
             cr_assert_eq(first.state.published.benefits, user.state.published.benefits);
         }
     }
@@ -262,6 +276,7 @@ Test(order, grants_and_withdrawals_at_random_keep_every_invariant)
     struct ss_model *model = realistic();
     static const struct ss_user_state nobody;
     int opted_out = 0;
+    social_holds = false;
 
     for (int seed = 0; seed < SEEDS; seed++) {
         struct helper_user user;
@@ -269,7 +284,7 @@ Test(order, grants_and_withdrawals_at_random_keep_every_invariant)
         random_state = (uint64_t)seed + 1000;
         helper_user_init(&user, model);
         for (int i = 0; i < EVENTS; i++) {
-            struct ss_event event = some_event((enum ss_input)below(SS_INPUT_COUNT), i / 10);
+            struct ss_event event = some_event((enum ss_input)below(SS_UPSTREAM_COUNT), i / 10);
             if (below(12) == 0)
                 event = helper_consent(some_time(i / 10),
                                        below(3) ? SS_CONSENT_GRANTED : SS_CONSENT_WITHDRAWN,

@@ -144,11 +144,11 @@ Test(score, reasons_rank_by_what_the_best_value_would_add, .init = reset)
     extreme(helper_model(), true);
     variables.value[SS_VAR_DEFAULTS] = 2000; /* lacks 2000 of 10000: 5250 in all */
     variables.value[SS_VAR_TENURE] = 500;    /* lacks 5000: 3000 in all */
-    variables.value[SS_VAR_FRIENDS] = 9;     /* lacks 1000 */
+    variables.value[SS_VAR_FRIENDS] = 9000;  /* lacks 1000 */
     compute(helper_model(), false);
     expect_reason(0, "SHORT_TENURE", SS_FACTOR_CHARACTERISTICS, 1500);
     expect_reason(1, "DEFAULTED_BILLS", SS_FACTOR_HISTORY, 1050);
-    expect_reason(2, "FEW_FRIENDS", SS_FACTOR_RELATIONSHIPS, 300);
+    expect_reason(2, "LOW_FRIENDS_BANDS", SS_FACTOR_RELATIONSHIPS, 300);
     cr_assert_eq(score.reason_count, 3);
 }
 
@@ -186,7 +186,7 @@ Test(score, every_variable_has_its_two_codes)
         {SS_VAR_IDENTITY, "UNVERIFIED_FACTS", "NO_PROFILE"},
         {SS_VAR_EDUCATION, "LOW_DEGREE", "NO_DEGREE"},
         {SS_VAR_TENURE, "SHORT_TENURE", "NO_ACCOUNT_AGE"},
-        {SS_VAR_FRIENDS, "FEW_FRIENDS", "NO_SOCIAL_TIES"},
+        {SS_VAR_FRIENDS, "LOW_FRIENDS_BANDS", "NO_SOCIAL_TIES"},
     };
     for (int i = 0; i < SS_VAR_COUNT; i++) {
         enum ss_variable v = codes[i].variable;

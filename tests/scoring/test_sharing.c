@@ -111,7 +111,9 @@ Test(sharing, every_later_record_goes_to_all_who_may_see_it, .init = member)
     cr_assert(told("bank") && told("hotel"));
     cr_assert_eq(user.effects.told_count, 2);
     cr_assert(!user.effects.has_shared);
-    helper_count(&user, helper_social(T0, SS_FRIEND_ADDED, "v"));
+    user.state.consents.social = user.state.friends.open = true;
+    user.state.friends.confirmed = user.state.friends.bands = 1;
+    helper_grant(&user, T0);
     cr_assert(!user.effects.has_record, "a listed score does not move");
     expect_nobody_told();
 }

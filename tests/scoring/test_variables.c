@@ -277,14 +277,17 @@ Test(variables, the_largest_lines_do_not_overflow, .init = reset)
     expect(SS_VAR_DEBT, 10000);
 }
 
-Test(variables, friends_are_added_less_removed, .init = reset)
+Test(variables, friends_are_the_mean_of_their_bands, .init = reset)
 {
-    state.social = (struct ss_social_part){.added = 5, .removed = 2, .any = true};
+    state.friends = (struct ss_friends_sum){.open = true, .unlinked = 7};
     compute(helper_model(), DAY(FIRST_DAY));
-    expect(SS_VAR_FRIENDS, 3);
-    state.social.removed = 9;
+    cr_assert(!variables.known[SS_VAR_FRIENDS], "while nobody confirms it");
+    state.friends.confirmed = 3;
     compute(helper_model(), DAY(FIRST_DAY));
     expect(SS_VAR_FRIENDS, 0);
+    state.friends.bands = 20;
+    compute(helper_model(), DAY(FIRST_DAY));
+    expect(SS_VAR_FRIENDS, 6666);
 }
 
 Test(variables, curves_are_linear_between_points_and_level_beyond)

@@ -51,6 +51,7 @@ static struct sim_world *open_world(void)
     /* Days, so that a seed sees many: the version is another model's, which nobody minds. */
     model.aged_days = 3;
     model.aged_overdue_days = 1;
+    model.friends_max = 6; /* which some come to */
     return sim_world_new(&model, registry);
 }
 

@@ -2,16 +2,41 @@
 #include "oracle.h"
 
 #include "state/pack.h"
+#include "state/pack_friends.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+static void take(struct oracle *oracle, const struct sim_record *record, int input, int64_t offset,
+                 const int64_t to[SS_INPUT_COUNT])
+{
+    struct oracle_effect effect;
+    oracle_apply(oracle, record, (enum ss_input)input, offset, to, false, &effect);
+    oracle->counts[input].outcomes[effect.outcome]++;
+    if (effect.outcome == SS_REFUSED)
+        oracle_letter(oracle, record, (enum ss_input)input, offset, effect.reason);
+}
+
+/* Those that have to do with friends wait for each other. */
+struct waiting {
+    const struct sim_record *record;
+    int input, place;
+    int64_t offset;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    return ((const struct waiting *)a)->place - ((const struct waiting *)b)->place;
+}
 
 /* Everything between the last cut and `to` takes effect; cause (input, offset), if any, last. */
 static void advance(struct oracle *oracle, const int64_t to[SS_INPUT_COUNT], int cause_input,
                     int64_t cause_offset, struct oracle_effect *caused)
 {
     struct sim_world *world = oracle->world;
-    struct oracle_effect effect;
+    struct waiting waiting[SIM_BATCH_MAX];
+    int count = 0;
     const struct sim_record *cause = NULL, *record;
     for (int input = 0; input < SS_INPUT_COUNT; input++) {
         const struct sim_log *log = &world->inputs[input][oracle->partition];
@@ -28,13 +53,24 @@ static void advance(struct oracle *oracle, const int64_t to[SS_INPUT_COUNT], int
                 cause = record;
                 continue;
             }
-            oracle_apply(oracle, record, (enum ss_input)input, at - 1, to, false, &effect);
-            oracle->counts[input].outcomes[effect.outcome]++;
-            if (effect.outcome == SS_REFUSED)
-                oracle_letter(oracle, record, (enum ss_input)input, at - 1, effect.reason);
+            if (input != SS_SOCIAL && input != SS_CONSENTS && input != SS_NEIGHBOURS) {
+                take(oracle, record, input, at - 1, to);
+                continue;
+            }
+            int place = oracle_place(oracle, input, at - 1);
+            if (place < 0 || count == SIM_BATCH_MAX) {
+                sim_differ(world, "%s [%d] %lld: txn %d has read what was not delivered to it",
+                           ss_input_name((enum ss_input)input), oracle->partition,
+                           (long long)at - 1, oracle->txn->number);
+                return;
+            }
+            waiting[count++] = (struct waiting){record, input, place, at - 1};
         }
         oracle->positions[input] = to[input];
     }
+    qsort(waiting, (size_t)count, sizeof waiting[0], by_place);
+    for (int i = 0; i < count; i++)
+        take(oracle, waiting[i].record, waiting[i].input, waiting[i].offset, to);
     oracle_bound(oracle, oracle->told && cause_input < 0);
     oracle_cut(oracle);
     if (cause_input < 0)
@@ -168,6 +204,13 @@ static void check_score(struct oracle *oracle, const struct sim_record *sent)
     expect_entitlements(oracle, &effect);
 }
 
+/* Whose state or friends record it is. */
+static struct ss_bytes owner_of(struct ss_bytes key)
+{
+    size_t skip = ss_is_friends_key(key);
+    return (struct ss_bytes){(const uint8_t *)key.data + skip, key.size - skip};
+}
+
 /* Promise 6, and that the consents that were there came first (promise 7). */
 static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool others)
 {
@@ -228,12 +271,23 @@ static void check_state(struct oracle *oracle, const struct sim_record *sent)
 {
     struct sim_world *world = oracle->world;
     uint8_t stored[SS_SEALED_MAX];
-    int i = user_of(world, sent->key);
+    bool friends = ss_is_friends_key(sent->key);
+    int i = user_of(world, owner_of(sent->key));
     if (i < 0 || world->users[i].partition != oracle->partition) {
         sim_differ(world, "partition %d: the changelog has a state of nobody", oracle->partition);
         return;
     }
     struct oracle_user *user = &oracle->users[i];
+    if (friends) {
+        user->friends_key_id = ss_seal_key_id(sent->value);
+        struct ss_bytes list = oracle_stored_friends(user, sent->key);
+        if ((list.size > 0 && !sim_keys_may(world, user->friends_key_id)) ||
+            !ss_bytes_equal(sent->value, list) || (list.size == 0 && sent->value.data))
+            sim_differ(world, "partition %d, user %d: the friends in txn %d are not the logs'",
+                       oracle->partition, i, oracle->txn->number);
+        user->friends.changed = false;
+        return;
+    }
     struct ss_user_state left;
     user->key_id = ss_seal_key_id(sent->value);
     if ((sent->value.size > 0 && !sim_keys_may(world, user->key_id)) ||
@@ -249,6 +303,19 @@ static void check_state(struct oracle *oracle, const struct sim_record *sent)
         sim_differ(world, "partition %d, user %d: the state in txn %d is not what the logs give",
                    oracle->partition, i, oracle->txn->number);
     user->counted = false;
+}
+
+static void note_stored(struct oracle *oracle, int64_t from, int64_t to)
+{
+    const struct sim_log *log = &oracle->world->targets[SS_TO_CHANGELOG][oracle->partition];
+    const struct sim_record *record;
+    for (int i = 0; i < oracle->world->user_count; i++)
+        oracle->users[i].stored = false;
+    while ((record = sim_log_next(log, &from, to, true))) {
+        int i = user_of(oracle->world, record->key);
+        if (i >= 0)
+            oracle->users[i].stored = true;
+    }
 }
 
 /* One transaction: changelog records [from, at of the mark]. */
@@ -284,7 +351,7 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         if (mark.positions[i] > before[i]) {
             oracle->has_records = true;
-            oracle->behind |= 1u << i;
+            oracle->behind |= i == SS_NEIGHBOURS ? 0 : 1u << i;
         }
     while (!world->failed && (record = sim_log_next(scores, &at, scores->end, true)) &&
            record->txn == oracle->txn) {
@@ -302,6 +369,9 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
         check_mark(oracle, &mark, others);
     if (!world->failed)
         check_epoch(oracle, &mark);
+    note_stored(oracle, from, to);
+    if (!world->failed)
+        oracle_messages(oracle);
     oracle_clock(oracle, mark.clock_ms, "the mark");
     if (mark.clock_ms < oracle->clock_ms)
         sim_differ(world, "partition %d: the clock goes back from %lld to %lld in txn %d",
@@ -319,6 +389,11 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
             sim_differ(world, "partition %d, user %d: counted in txn %d, not in its changelog",
                        oracle->partition, i, oracle->txn->number);
         oracle->users[i].counted = false;
+        if (oracle->users[i].friends.changed)
+            sim_differ(world,
+                       "partition %d, user %d: other friends in txn %d, not in its changelog",
+                       oracle->partition, i, oracle->txn->number);
+        oracle->users[i].friends.changed = false;
     }
 }
 
@@ -390,6 +465,13 @@ static void check_end(struct oracle *oracle)
         kept += expected.size > 0;
         if (!ss_bytes_equal(sim_redis_get(space, key), expected))
             sim_differ(world, "partition %d, user %d: redis is not what the logs give", p, i);
+        uint8_t friends_key[SS_FRIENDS_KEY_MAX];
+        key = ss_friends_key(key, friends_key);
+        expected = oracle_stored_friends(&oracle->users[i], key);
+        kept += expected.size > 0;
+        if (!ss_bytes_equal(sim_redis_get(space, key), expected))
+            sim_differ(world, "partition %d, user %d: redis has other friends than the logs give",
+                       p, i);
     }
     if (kept != space->count)
         sim_differ(world, "partition %d: redis keeps %zu states, the logs give %zu", p,
@@ -399,8 +481,10 @@ static void check_end(struct oracle *oracle)
 
 void sim_judge(struct sim_world *world)
 {
+    struct oracle *oracles[SIM_PARTITIONS_MAX];
+    oracle_read_messages(world);
     for (int32_t p = 0; p < world->partition_count && !world->failed; p++) {
-        struct oracle *oracle = sim_alloc(world->arena, sizeof *oracle);
+        struct oracle *oracle = oracles[p] = sim_alloc(world->arena, sizeof *oracle);
         oracle->world = world;
         oracle->partition = p;
         ss_buffer_init(&oracle->encoded, 65536);
@@ -410,6 +494,8 @@ void sim_judge(struct sim_world *world)
             check_end(oracle);
         ss_buffer_reset(&oracle->encoded);
     }
+    if (!world->failed)
+        oracle_friends_agree(world, oracles);
 }
 
 /* What compaction has superseded since may be missing: whoever builds upon this checkpoint reads on
@@ -418,19 +504,25 @@ void sim_judge_store(struct sim_world *world, int32_t partition)
 {
     const struct sim_keyspace *space = &world->redis.live[partition];
     const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][partition];
-    const struct sim_record *newest[SIM_USERS_MAX] = {0}, *record;
+    const struct sim_record *newest[2 * SIM_USERS_MAX] = {0}, *record;
     int64_t at = 0;
     size_t kept = 0;
-    bool superseded[SIM_USERS_MAX] = {0};
+    bool superseded[2 * SIM_USERS_MAX] = {0};
     while ((record = sim_log_next(log, &at, log->end, true))) {
-        int i = user_of(world, record->key);
+        int i = user_of(world, owner_of(record->key));
+        if (i >= 0 && ss_is_friends_key(record->key))
+            i += SIM_USERS_MAX;
         if (i >= 0 && at - 1 <= space->checkpoint.offset)
             newest[i] = record;
         else if (i >= 0)
             superseded[i] = true;
     }
-    for (int i = 0; i < world->user_count; i++) {
-        struct ss_bytes key = {world->users[i].id.data, world->users[i].id.size};
+    for (int n = 0; n < 2 * world->user_count; n++) {
+        uint8_t friends_key[SS_FRIENDS_KEY_MAX];
+        int user = n / 2, i = user + n % 2 * SIM_USERS_MAX;
+        struct ss_bytes key = {world->users[user].id.data, world->users[user].id.size};
+        if (n % 2)
+            key = ss_friends_key(key, friends_key);
         struct ss_bytes expected = newest[i] ? newest[i]->value : (struct ss_bytes){0};
         struct ss_bytes stored = sim_redis_get(space, key);
         kept += stored.size > 0;
@@ -462,7 +554,7 @@ static bool nobody_is_due(const struct sim_world *world, char why[160])
     for (int32_t p = 0; p < world->partition_count; p++)
         for (size_t i = 0; i < world->redis.live[p].count; i++) {
             const struct sim_pair *pair = &world->redis.live[p].pairs[i];
-            if (sim_keys_read(pair->key, pair->value, &state) &&
+            if (!ss_is_friends_key(pair->key) && sim_keys_read(pair->key, pair->value, &state) &&
                 sim_wake_at(sim_model_of(world, &state), &state) <= world->now_ms - SIM_LOOK_MS)
                 return not_yet(why, "user %d of partition %d was to be woken at %lld",
                                user_of(world, pair->key), p,

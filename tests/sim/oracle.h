@@ -9,8 +9,9 @@
  * them and when.
  *
  * It shares with the worker the core's folds and its score function (which a second scorer is held
- * against elsewhere), the packed form and the encoders. Decoding, gates, duplicates, order,
- * records, sequences, entitlements, counts, dead letters, positions and time are its own.
+ * against elsewhere), the packed form and the encoders. Friends are oracle_friends.c's own.
+ * Decoding, gates, duplicates, order, records, sequences, entitlements, counts, dead letters,
+ * positions and time are its own.
  */
 #ifndef SS_TESTS_SIM_ORACLE_H
 #define SS_TESTS_SIM_ORACLE_H
@@ -21,11 +22,38 @@
 
 enum { ORACLE_SILENT_MAX = 12, ORACLE_SPANS_MAX = ORACLE_SILENT_MAX + 3 };
 
+/* Friends as plain names. */
+struct oracle_link {
+    struct ss_text id;
+    bool confirmed, told;
+    int band;
+};
+struct oracle_friends {
+    bool open, telling;
+    bool changed; /* in this transaction: must be in the changelog */
+    int told, count;
+    uint32_t unlinked;
+    struct oracle_link links[SIM_USERS_MAX];
+};
+/* What somebody must be told in this transaction. */
+struct oracle_message {
+    struct ss_text from, to;
+    enum ss_neighbour_action action;
+    int band;
+    enum ss_input cause;
+    int64_t offset;
+    bool sent;
+};
+enum { ORACLE_MESSAGES_MAX = 2000 };
+
 struct oracle_user {
     struct ss_user_state state;
     uint32_t key_id; /* with which its newest record in the changelog is sealed; 0: none */
-    bool touched;    /* since the last cut: must stand where it was published */
-    bool counted;    /* in this transaction: must be in the changelog */
+    uint32_t friends_key_id;
+    struct oracle_friends friends;
+    bool stored;  /* its state is in this transaction's changelog */
+    bool touched; /* since the last cut: must stand where it was published */
+    bool counted; /* in this transaction: must be in the changelog */
     /* Since as_of and horizon were last known, from a record or a state in the changelog: events
      * that led to none. published.as_of is the least that it can be by now. */
     int64_t known_as_of_ms, silent_ms[ORACLE_SILENT_MAX];
@@ -50,7 +78,9 @@ struct oracle {
     int32_t epoch, swept;
     int64_t rescored;
     struct oracle_user users[SIM_USERS_MAX];
-    const struct sim_txn *txn;          /* whose effects are being checked */
+    const struct sim_txn *txn; /* whose effects are being checked */
+    struct oracle_message messages[ORACLE_MESSAGES_MAX];
+    int message_count;
     int64_t scores_at, entitlements_at; /* next offsets */
     int64_t shared_at[SIM_SUBSCRIBERS];
     struct oracle_letter *letters; /* of this partition's dead-letters */
@@ -135,6 +165,28 @@ void oracle_shared_step(struct oracle *oracle, const struct ss_user_state *state
                         const struct ss_score_record *record);
 /* That nobody has seen more than that. */
 void oracle_no_shared_left(struct oracle *oracle);
+
+/* oracle_friends.c */
+void oracle_read_messages(struct sim_world *world);
+/* The place of a record in the order in which the broker delivered this transaction's; -1: none. */
+int oracle_place(const struct oracle *oracle, int input, int64_t offset);
+/* Events that count, and messages; true: confirmed links or their bands are others. */
+void oracle_social(struct oracle *oracle, struct oracle_user *user, const struct ss_event *event,
+                   int64_t offset);
+bool oracle_told(struct oracle *oracle, struct oracle_user *user, const struct ss_event *event,
+                 int64_t offset);
+/* A consent has changed: before the score is computed, and after. */
+void oracle_consented(struct oracle *oracle, struct oracle_user *user, const struct ss_event *event,
+                      int64_t offset);
+void oracle_open_friends(struct oracle_user *user);
+/* A record was written. */
+void oracle_friends_scored(struct oracle *oracle, struct oracle_user *user);
+/* At the end of a transaction: it has told what it must and nothing else. */
+void oracle_messages(struct oracle *oracle);
+/* The friends record, valid until the next call. */
+struct ss_bytes oracle_stored_friends(const struct oracle_user *user, struct ss_bytes key);
+/* At the end of all. */
+void oracle_friends_agree(struct sim_world *world, struct oracle *const *oracles);
 
 /* oracle_letters.c */
 void oracle_read_letters(struct oracle *oracle);

@@ -80,6 +80,8 @@ static struct ss_score_record as_it_stands(const struct oracle *oracle,
         .has_cause = true,
         .cause = {event->input, oracle->partition, offset, event->event_id},
         .consent_position = state->consents.scoring_position,
+        .friends_confirmed = state->friends.confirmed,
+        .friends_bands = state->friends.bands,
         .model_version = model->version,
     };
     record.score.score = state->published.score;

@@ -63,6 +63,8 @@ static bool step(const struct ss_model *model, const struct ss_user_state *state
 int64_t sim_wake_at(const struct ss_model *model, const struct ss_user_state *state)
 {
     const struct ss_published *published = &state->published;
+    if (state->friends.telling)
+        return SS_WAKE_NOW;
     if (!state->consents.scoring)
         return SS_WAKE_NEVER;
     int64_t due_ms = next_due(state, published->horizon_ms);

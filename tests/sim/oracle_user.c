@@ -10,7 +10,7 @@ static struct ss_recent *window_of(struct ss_user_state *state, enum ss_input in
         [SS_PAYMENTS] = &state->payments.recent,   [SS_BILLS] = &state->bills.recent,
         [SS_BOOKINGS] = &state->bookings.recent,   [SS_SOCIAL] = &state->social.recent,
         [SS_PROFILES] = &state->profiles.recent,   [SS_CONSENTS] = &state->consents.recent,
-        [SS_BLACKLIST] = &state->blacklist.recent,
+        [SS_BLACKLIST] = &state->blacklist.recent, [SS_NEIGHBOURS] = NULL,
     };
     return windows[input];
 }
@@ -59,7 +59,11 @@ static bool passes(const struct ss_user_state *state, const struct ss_event *eve
         return true;
     if (!state->consents.scoring)
         return false;
-    return event->input == SS_CONSENTS || event->occurred_at_ms >= state->consents.granted_at_ms;
+    const struct ss_consents_part *consents = &state->consents;
+    if (event->input == SS_SOCIAL &&
+        (!consents->social || event->occurred_at_ms < consents->social_at_ms))
+        return false;
+    return event->input == SS_CONSENTS || event->occurred_at_ms >= consents->granted_at_ms;
 }
 
 static enum ss_refusal fold(const struct ss_model *model, struct ss_user_state *state,
@@ -73,7 +77,7 @@ static enum ss_refusal fold(const struct ss_model *model, struct ss_user_state *
     case SS_BOOKINGS:
         return ss_fold_booking(model, &state->bookings, event);
     case SS_SOCIAL:
-        return ss_fold_social(&state->social, event);
+        return SS_REFUSAL_NONE; /* oracle_social */
     case SS_PROFILES:
         return ss_fold_profile(model, &state->profiles, event);
     case SS_CONSENTS:
@@ -159,8 +163,9 @@ static void publish(struct oracle *oracle, struct ss_user_state *state,
                    oracle->partition, oracle->epoch, oracle->txn->number, published->epoch);
     begin_record(oracle, state, event, offset, positions, effect);
     struct ss_score_record *record = &effect->record;
+    const bool by_friend = event && event->input == SS_NEIGHBOURS;
     record->kind = before == SS_STANDING_NONE       ? SS_KIND_OPT_IN
-                   : before == standing             ? SS_KIND_UPDATE
+                   : before == standing             ? by_friend ? SS_KIND_NEIGHBOUR : SS_KIND_UPDATE
                    : standing == SS_STANDING_LISTED ? SS_KIND_BLACKLIST_DROP
                                                     : SS_KIND_BLACKLIST_RESTORE;
     record->standing = standing;
@@ -170,6 +175,8 @@ static void publish(struct oracle *oracle, struct ss_user_state *state,
     record->score = score;
     record->tier_name = model->tiers[score.tier].name;
     record->consent_position = state->consents.scoring_position;
+    record->friends_confirmed = state->friends.confirmed;
+    record->friends_bands = state->friends.bands;
     if (record->kind == SS_KIND_BLACKLIST_DROP || record->kind == SS_KIND_BLACKLIST_RESTORE)
         record->case_id = event->listing.case_id;
     published->standing = (uint8_t)standing;
@@ -245,6 +252,32 @@ int64_t oracle_event_ms(const struct oracle *oracle, const struct sim_record *re
                                                                 : context.record_time_ms;
 }
 
+/* What a friend has told. */
+static void hear(struct oracle *oracle, struct oracle_user *user, const struct ss_event *event,
+                 int64_t offset, const int64_t positions[SS_INPUT_COUNT], bool cause,
+                 struct oracle_effect *effect)
+{
+    bool open = user->friends.open;
+    effect->outcome = open ? SS_COUNTED : SS_NOT_CONSENTED;
+    effect->reason = NULL;
+    if (cause)
+        oracle_before_event(oracle, user, event->occurred_at_ms, oracle->told);
+    struct oracle_grants grants = oracle_grants(&user->state);
+    if (!oracle_told(oracle, user, event, offset))
+        return;
+    user->counted = true;
+    if (!cause) {
+        silent(user, event);
+        user->touched = true;
+        return;
+    }
+    publish(oracle, &user->state, event, offset, positions, effect);
+    oracle_shared(oracle, &user->state, event, offset, grants,
+                  effect->has_record ? &effect->record : NULL);
+    if (effect->has_record)
+        oracle_friends_scored(oracle, user);
+}
+
 void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum ss_input input,
                   int64_t offset, const int64_t positions[SS_INPUT_COUNT], bool cause,
                   struct oracle_effect *effect)
@@ -262,7 +295,7 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         return;
     }
     int64_t event_ms = oracle_event_ms(oracle, record);
-    if (event_ms > oracle->reached_ms[input])
+    if (input != SS_NEIGHBOURS && event_ms > oracle->reached_ms[input])
         oracle->reached_ms[input] = event_ms;
     int32_t *today = &oracle->days[input], that_day = (int32_t)(event_ms / SIM_DAY_MS);
     *today =
@@ -270,6 +303,10 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
     struct oracle_user *user = &oracle->users[truth->user];
     struct ss_user_state *state = &user->state;
     uint32_t hash = (uint32_t)ss_hash64(event->event_id);
+    if (input == SS_NEIGHBOURS) {
+        hear(oracle, user, event, offset, positions, cause, effect);
+        return;
+    }
     effect->outcome = SS_NOT_CONSENTED;
     if (!passes(state, event))
         return;
@@ -286,7 +323,11 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         refused(effect, ss_refusal_name(refusal));
         return;
     }
+    if (input == SS_SOCIAL)
+        oracle_social(oracle, user, event, offset);
     remember(world->model, window_of(state, input), hash, *today);
+    if (input == SS_CONSENTS)
+        oracle_consented(oracle, user, event, offset);
     effect->outcome = SS_COUNTED;
     effect->reason = NULL;
     user->counted = true;
@@ -303,6 +344,9 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
         opt_out(oracle, state, event, offset, grant, positions, effect);
     oracle_shared(oracle, state, event, offset, before,
                   effect->has_record ? &effect->record : NULL);
+    if (effect->has_record)
+        oracle_friends_scored(oracle, user);
+    oracle_open_friends(user);
     if (!state->consents.scoring) {
         forget(state);
         user->known_as_of_ms = user->silent_count = 0;
@@ -332,6 +376,7 @@ void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_
         return;
     effect->record.user_id = oracle->told->user_id;
     effect->record.kind = oracle->told->kind; /* oracle_step has looked at it */
+    oracle_friends_scored(oracle, user);
     oracle_shared_step(oracle, &user->state, &effect->record);
 }
 

@@ -66,6 +66,7 @@ enum sim_mutant {
     SIM_OFFSETS_BEFORE_FLUSH,
     SIM_GENERATION_MINUS_ONE,
     SIM_READ_UNCOMMITTED,
+    SIM_TOLD_OUTSIDE, /* of the transaction */
     SIM_CHECKPOINT_NOT_ATOMIC,
     SIM_SAVE_WITHOUT_COMPARING,
     SIM_LOAD_WITHOUT_CHECKPOINT,
@@ -220,7 +221,9 @@ struct sim_session {
     int64_t reassign_at_ms;
     int32_t event_partitions[SIM_PARTITIONS_MAX];
     struct ss_record records[SIM_BATCH_MAX];
-    int32_t epoch_seen;                 /* how far the topic of models is known here */
+    int32_t epoch_seen;                       /* how far the topic of models is known here */
+    struct sim_delivery order[SIM_BATCH_MAX]; /* of the newest poll's */
+    int order_count;
     int64_t restores;                   /* how many were asked for */
     int64_t looked[SIM_PARTITIONS_MAX]; /* redis.writes, when it last read the checkpoint */
     int64_t epoch;                      /* of the producer; -1: to be made anew */
@@ -276,7 +279,7 @@ struct sim_world {
 
     struct sim_user users[SIM_USERS_MAX];
     int user_count;
-    int events_left, event_count, bill_count, granted_count;
+    int events_left, event_count, bill_count, granted_count, social_count;
     int64_t story_ms;     /* how far what upstream tells has come */
     uint32_t idle_inputs; /* bit i: nobody writes to input i */
     int slow_input;       /* read far behind the others */
@@ -431,6 +434,9 @@ void sim_keys_tick(struct sim_world *world); /* when a transaction begins */
 /* Whether a state may be sealed with this key in this seed; 0: not sealed. */
 bool sim_keys_may(const struct sim_world *world, uint32_t key_id);
 /* The stored form under a key; ss_stored_write. */
+/* The same of another record than a state. */
+struct ss_bytes sim_keys_seal(uint32_t key_id, struct ss_bytes key, struct ss_bytes plain,
+                              uint8_t *out);
 struct ss_bytes sim_keys_write(uint32_t key_id, struct ss_bytes user_id,
                                const struct ss_user_state *state, uint8_t *out);
 /* Under whatever key; false: not readable. */

@@ -191,7 +191,7 @@ static bool group_event(struct sim_session *session, struct ss_poll *out)
 static int64_t event_ms(const struct sim_record *record)
 {
     const struct sim_truth *truth = record->truth;
-    if (truth->reason || truth->event.occurred_at_ms < SS_OCCURRED_AT_MIN)
+    if (!truth || truth->reason || truth->event.occurred_at_ms < SS_OCCURRED_AT_MIN)
         return 0;
     int64_t stamp_ms = record->timestamp_ms;
     return stamp_ms >= 0 && stamp_ms < truth->event.occurred_at_ms ? stamp_ms
@@ -206,7 +206,7 @@ int64_t sim_clock_allowed(const struct sim_session *session, int32_t partition)
     int64_t allowed_ms = session->world->now_ms + SIM_SKEW_MS;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
         const struct sim_flow *flow = &owned->flows[i];
-        if (!flow->at_end && flow->reached_ms - 1 < allowed_ms)
+        if (i != SS_NEIGHBOURS && !flow->at_end && flow->reached_ms - 1 < allowed_ms)
             allowed_ms = flow->reached_ms - 1;
     }
     return allowed_ms > owned->allowed_ms ? allowed_ms : owned->allowed_ms;
@@ -289,7 +289,9 @@ static void drain(struct sim_session *session, size_t records_max, struct ss_pol
                      out);
     for (int tries = 0; tries < 10 * partitions && out->record_count < records_max; tries++) {
         /* One by one: the order of arguments is the compiler's. */
-        int input = (int)sim_below(world, SS_CONSENTS);
+        int input = (int)sim_below(world, SS_CONSENTS + 1);
+        if (input == SS_CONSENTS)
+            input = SS_NEIGHBOURS;
         int32_t partition = (int32_t)sim_below(world, (uint32_t)partitions);
         if (input == world->slow_input && sim_chance(world, 900))
             continue;
@@ -322,6 +324,10 @@ static enum ss_status sim_poll(struct ss_bus *bus, size_t records_max, int timeo
         return ss_fail(err, SS_RETRY, "the cluster does not answer");
     out->records = session->records;
     drain(session, least(records_max, SIM_BATCH_MAX), out);
+    session->order_count = (int)out->record_count;
+    for (size_t i = 0; i < out->record_count; i++)
+        session->order[i] = (struct sim_delivery){
+            (int)out->records[i].input, out->records[i].partition, out->records[i].offset};
     look(session);
     return SS_OK;
 }

@@ -64,8 +64,12 @@ static enum outcome append(struct sim_session *session, struct sim_buffered *buf
         producer->txn->session = session->number;
         producer->started_ms = world->now_ms;
     }
-    struct sim_log *log = &world->targets[buffered->target][buffered->partition];
-    bool outside = world->options.mutant == SIM_RANKS_OUTSIDE && buffered->target == SS_TO_RANKS;
+    bool outside =
+        (world->options.mutant == SIM_RANKS_OUTSIDE && buffered->target == SS_TO_RANKS) ||
+        (world->options.mutant == SIM_TOLD_OUTSIDE && buffered->target == SS_TO_NEIGHBOURS);
+    struct sim_log *log = buffered->target == SS_TO_NEIGHBOURS
+                              ? &world->inputs[SS_NEIGHBOURS][buffered->partition]
+                              : &world->targets[buffered->target][buffered->partition];
     buffered->record.txn = outside ? NULL : producer->txn;
     buffered->record.timestamp_ms = world->now_ms;
     int64_t offset = sim_log_append(log, &buffered->record);
@@ -143,6 +147,10 @@ enum ss_status sim_offset(struct ss_bus *bus, enum ss_input input, int32_t parti
  * transaction has records of it, their times are the oracle's to look at. */
 static void note_clocks(struct sim_session *session, struct sim_txn *txn)
 {
+    struct ss_bytes order = {session->order,
+                             (size_t)session->order_count * sizeof session->order[0]};
+    txn->order = sim_copy(session->world->arena, order).data;
+    txn->order_count = session->order_count;
     for (int32_t p = 0; p < session->world->partition_count; p++) {
         struct sim_owned *owned = &session->owned[p];
         bool any = false;
@@ -151,7 +159,8 @@ static void note_clocks(struct sim_session *session, struct sim_txn *txn)
             any |= session->offsets[i][p] >= 0 && session->offsets[i][p] != owned->flows[i].base;
             if (session->offsets[i][p] >= 0)
                 owned->flows[i].base = session->offsets[i][p];
-            txn->behind[p] |= (uint32_t)!owned->flows[i].at_end << i;
+            if (i != SS_NEIGHBOURS)
+                txn->behind[p] |= (uint32_t)!owned->flows[i].at_end << i;
         }
         txn->allowed_ms[p] = any ? owned->allowed_ms : sim_clock_allowed(session, p);
     }

@@ -60,6 +60,13 @@ struct ss_bytes sim_keys_write(uint32_t key_id, struct ss_bytes user_id,
     return ss_stored_write(&keys, user_id, state, out);
 }
 
+struct ss_bytes sim_keys_seal(uint32_t key_id, struct ss_bytes key, struct ss_bytes plain,
+                              uint8_t *out)
+{
+    const struct ss_keys keys = {.sealer = key_id ? sealer(2, key_id) : NULL};
+    return plain.size > 0 && key_id ? ss_stored_seal(&keys, key, plain, out) : plain;
+}
+
 bool sim_keys_read(struct ss_bytes user_id, struct ss_bytes stored, struct ss_user_state *state)
 {
     struct ss_keys keys = {.sealer = sealer(2, 2)};

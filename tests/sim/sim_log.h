@@ -20,6 +20,12 @@ struct ss_bytes sim_copy(struct sim_arena *arena, struct ss_bytes bytes);
 
 enum sim_txn_state { SIM_TXN_OPEN, SIM_TXN_COMMITTED, SIM_TXN_ABORTED };
 
+struct sim_delivery {
+    int input;
+    int32_t partition;
+    int64_t offset;
+};
+
 struct sim_txn {
     int number;
     enum sim_txn_state state;
@@ -37,6 +43,9 @@ struct sim_txn {
      * records these are (without records: this one too), and which inputs had more to read then */
     int64_t allowed_ms[SIM_PARTITIONS_MAX];
     uint32_t behind[SIM_PARTITIONS_MAX];
+    /* and in which order its records were delivered */
+    const struct sim_delivery *order;
+    int order_count;
 };
 
 struct sim_record {

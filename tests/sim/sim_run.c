@@ -18,6 +18,7 @@ static const char *const mutant_names[SIM_MUTANT_COUNT] = {
     [SIM_OFFSETS_BEFORE_FLUSH] = "offsets-before-flush",
     [SIM_GENERATION_MINUS_ONE] = "generation-minus-one",
     [SIM_READ_UNCOMMITTED] = "read-uncommitted",
+    [SIM_TOLD_OUTSIDE] = "told-outside",
     [SIM_CHECKPOINT_NOT_ATOMIC] = "checkpoint-not-atomic",
     [SIM_SAVE_WITHOUT_COMPARING] = "save-without-comparing",
     [SIM_LOAD_WITHOUT_CHECKPOINT] = "load-without-checkpoint",

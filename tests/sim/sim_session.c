@@ -64,6 +64,7 @@ static void open_worker(struct sim_session *session)
         .stop = &session->stop,
     };
     memcpy(config.schema_ids, world->output_ids, sizeof config.schema_ids);
+    config.neighbours_schema_id = world->input_ids[SS_NEIGHBOURS];
     sim_subscribers(config.subscribers);
     config.subscriber_count = SIM_SUBSCRIBERS;
     for (int i = 0; i < SS_INPUT_COUNT; i++)

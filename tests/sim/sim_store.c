@@ -2,6 +2,8 @@
  * by step where it takes several. */
 #include "sim.h"
 
+#include "state/pack_friends.h"
+
 static struct sim_session *session_of(struct ss_store *store)
 {
     return ((struct sim_session_store *)store)->session;
@@ -174,7 +176,8 @@ static enum ss_status store_wakes(struct ss_store *store, int32_t partition,
             *out = (struct ss_wake_group){true, g, space->wakes[g]};
     }
     for (size_t i = 0; out->wake_ms <= until_ms && i < space->count; i++)
-        if (sim_redis_group(space->pairs[i].key) == out->group)
+        if (sim_redis_group(space->pairs[i].key) == out->group &&
+            !ss_is_friends_key(space->pairs[i].key))
             sink(arg, space->pairs[i].key, space->pairs[i].value);
     return SS_OK;
 }
@@ -228,7 +231,7 @@ static enum ss_status store_walk(struct ss_store *store, int32_t partition,
     *groups = SIM_WAKE_GROUPS;
     *next = from < SIM_WAKE_GROUPS ? from + 1 : SIM_WAKE_GROUPS;
     for (size_t i = 0; i < space->count; i++)
-        if (sim_redis_group(space->pairs[i].key) == from)
+        if (sim_redis_group(space->pairs[i].key) == from && !ss_is_friends_key(space->pairs[i].key))
             sink(arg, space->pairs[i].key, space->pairs[i].value);
     return SS_OK;
 }

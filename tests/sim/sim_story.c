@@ -131,11 +131,21 @@ static void fill_bill(struct sim_world *world, struct sim_truth *truth)
                           : event->occurred_at_ms + ((int64_t)sim_below(world, 120) - 60) * DAY_MS;
 }
 
+/* Mostly one of few, so that many add each other. */
+static struct ss_text some_friend(struct sim_world *world, int user)
+{
+    int count = world->user_count;
+    int friend = sim_chance(world, 850) ? user + (int)sim_below(world, 7) - 3 + count
+                                        : (int)sim_below(world, (uint32_t)count);
+    return world->users[friend % count].id;
+}
+
 static void fill_event(struct sim_world *world, struct sim_truth *truth)
 {
     struct ss_event *event = &truth->event;
-    static const uint8_t mix[] = {SS_PAYMENTS, SS_PAYMENTS, SS_PAYMENTS, SS_BILLS,    SS_BILLS,
-                                  SS_BILLS,    SS_BILLS,    SS_BOOKINGS, SS_SOCIAL,   SS_PROFILES,
+    static const uint8_t mix[] = {SS_PAYMENTS, SS_PAYMENTS, SS_PAYMENTS, SS_BILLS,
+                                  SS_BILLS,    SS_BILLS,    SS_BILLS,    SS_BOOKINGS,
+                                  SS_SOCIAL,   SS_SOCIAL,   SS_SOCIAL,   SS_PROFILES,
                                   SS_PROFILES, SS_CONSENTS, SS_CONSENTS, SS_BLACKLIST};
     do
         event->input = (enum ss_input)mix[sim_below(world, sizeof mix)];
@@ -159,8 +169,8 @@ static void fill_event(struct sim_world *world, struct sim_truth *truth)
         event->booking.booking_id = sim_text(world, "booking %d", (int)sim_below(world, 90));
         break;
     case SS_SOCIAL:
-        event->social.action = (enum ss_social_action)sim_below(world, 2);
-        event->social.friend_id = world->users[sim_below(world, (uint32_t)world->user_count)].id;
+        event->social.action = sim_chance(world, 650) ? SS_FRIEND_ADDED : SS_FRIEND_REMOVED;
+        event->social.friend_id = some_friend(world, truth->user);
         break;
     case SS_PROFILES:
         fill_profile(world, event);
@@ -169,6 +179,7 @@ static void fill_event(struct sim_world *world, struct sim_truth *truth)
         fill_consent(world, event);
         break;
     case SS_BLACKLIST:
+    case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         event->listing.action = sim_chance(world, 500) ? SS_LISTED : SS_DELISTED;
         event->listing.case_id = sim_text(world, "case %d", (int)sim_below(world, 4));
@@ -231,6 +242,14 @@ void sim_story_next(struct sim_world *world, struct sim_truth *truth)
         event->occurred_at_ms = world->story_ms;
         event->input = SS_CONSENTS;
         event->consent = (struct ss_consent){SS_CONSENT_GRANTED, SS_PURPOSE_SCORING, {"", 0}};
+        return;
+    }
+    if (world->social_count < world->user_count && !sim_chance(world, 400)) {
+        truth->user = world->social_count++;
+        event->user_id = world->users[truth->user].id;
+        event->occurred_at_ms = world->story_ms;
+        event->input = SS_CONSENTS;
+        event->consent = (struct ss_consent){SS_CONSENT_GRANTED, SS_PURPOSE_SOCIAL, {"", 0}};
         return;
     }
     for (int tries = 0; tries < 4; tries++) {

@@ -113,6 +113,7 @@ static void any_consents(struct ss_consents_part *part, uint64_t *seed)
     part->granted_at_ms = any_time(seed);
     part->scoring_position = (int64_t)any(seed);
     part->social_position = (int64_t)any(seed);
+    part->social_at_ms = any_time(seed);
     part->share_count = (uint8_t)(random_next(seed) % (SS_SHARES_MAX + 1));
     uint32_t hash = 0;
     for (int i = 0; i < part->share_count; i++) {
@@ -142,9 +143,13 @@ void state_random(struct ss_user_state *state, uint64_t *seed)
         any_recent(&part->recent, seed);
     }
     if (parts & 8) {
-        state->social.added = (uint32_t)any(seed);
-        state->social.removed = (uint32_t)any(seed);
-        state->social.any = random_next(seed) & 1;
+        state->friends.open = random_next(seed) & 1;
+        state->friends.told_band = (uint8_t)any(seed);
+        state->friends.telling = random_next(seed) & 1;
+        state->friends.tell_from = any(seed);
+        state->friends.confirmed = (uint16_t)any(seed);
+        state->friends.bands = (uint16_t)any(seed);
+        state->friends.unlinked = (uint32_t)any(seed);
         any_recent(&state->social.recent, seed);
     }
     if (parts & 16)

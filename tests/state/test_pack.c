@@ -97,7 +97,13 @@ Test(pack, bytes_of_every_part)
     state.bills.open[0] = (struct ss_open_bill){0x55667788, INT64_C(20460) * 86400000};
     state.bills.open[1] = (struct ss_open_bill){1, INT64_C(20460) * 86400000 + 61};
     state.bookings = (struct ss_bookings_part){.ref_day = 20454, .made_milli = 1, .any = true};
-    state.social = (struct ss_social_part){.added = 200, .removed = 1, .any = true};
+    state.friends = (struct ss_friends_sum){.open = true,
+                                            .told_band = 7,
+                                            .telling = true,
+                                            .tell_from = 0x1122334455667788,
+                                            .confirmed = 200,
+                                            .bands = 1000,
+                                            .unlinked = 1};
     state.profiles = (struct ss_profiles_part){.verified = 2,
                                                .holder = 1,
                                                .opened = true,
@@ -107,6 +113,7 @@ Test(pack, bytes_of_every_part)
     state.profiles.lines[0] = (struct ss_credit_line){0xdeadbeef, 100000, -5};
     state.consents = (struct ss_consents_part){
         .scoring = true, .social = true, .social_position = 9, .share_count = 1};
+    state.consents.social_at_ms = INT64_C(20400) * 86400000;
     state.consents.shares[0] = (struct ss_share){7, 8};
     state.blacklist.case_count = 1;
     state.blacklist.cases[0] = 0xff;
@@ -129,8 +136,11 @@ Test(pack, bytes_of_every_part)
                          "23"
                          "02"
                          "01"
+                         "7f"
                          "07"
+                         "8877665544332211"
                          "c801"
+                         "e807"
                          "01"
                          "7d"
                          "02"
@@ -140,11 +150,12 @@ Test(pack, bytes_of_every_part)
                          "efbeadde"
                          "a08d06"
                          "09"
-                         "33"
+                         "b3"
                          "09"
                          "01"
                          "07000000"
                          "08"
+                         "af03"
                          "01"
                          "01"
                          "ff00000000000000");
@@ -212,8 +223,13 @@ Test(pack, the_largest_state_fits)
     k->ref_day = INT32_MIN;
     k->made_milli = k->honoured_milli = k->no_show_milli = k->cancelled_milli = -1;
     k->any = true;
-    state.social.added = state.social.removed = UINT32_MAX;
-    state.social.any = true;
+    state.friends = (struct ss_friends_sum){.open = true,
+                                            .told_band = UINT8_MAX,
+                                            .telling = true,
+                                            .tell_from = UINT64_MAX,
+                                            .confirmed = UINT16_MAX,
+                                            .bands = UINT16_MAX,
+                                            .unlinked = UINT32_MAX};
     struct ss_profiles_part *f = &state.profiles;
     f->verified = f->degree_level = f->holder = UINT8_MAX;
     f->any = f->opened = true;
@@ -226,7 +242,7 @@ Test(pack, the_largest_state_fits)
     }
     struct ss_consents_part *c = &state.consents;
     c->scoring = c->social = true;
-    c->granted_at_ms = INT64_MIN + 1;
+    c->granted_at_ms = c->social_at_ms = INT64_MIN + 1;
     c->scoring_position = c->social_position = -1;
     c->share_count = SS_SHARES_MAX;
     for (int i = 0; i < SS_SHARES_MAX; i++) {

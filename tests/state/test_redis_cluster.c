@@ -221,7 +221,8 @@ Test(redis_cluster, a_slot_on_the_move_waits_and_arrives_whole)
     cr_assert_eq(load(store, 0, 1), SS_OK, "%s", err.detail); /* nothing has gone yet */
     cr_assert_eq(save(store, 0, 1, 2), SS_OK, "%s", err.detail);
 
-    for (int i = 0; i < 2; i++) /* one of them may be the set of wakes, which load does not need */
+    /* some may be the set of wakes and those of friends, which load does not need */
+    for (int i = 0; i < BUCKETS + 2; i++)
         cr_assert(cluster_move_key(&cluster, slot, from, to, "test:{0}:cp"));
     cr_assert_eq(checkpoint(store, 0), 2);
     cr_assert_eq(load(store, 0, 2), SS_RETRY);
@@ -298,7 +299,8 @@ Test(redis_cluster, keys_lost_on_the_way_are_noticed)
     int slot = slot_of(0), from = cluster_owner(&cluster, slot), to = (from + 1) % 3;
     fill(store, 0);
     cluster_move_open(&cluster, slot, from, to);
-    for (int i = 0; i < 2; i++) /* a bucket and, it may be, the set of wakes */
+    /* at least one bucket of users, beside those of friends and the set of wakes */
+    for (int i = 0; i < BUCKETS + 2; i++)
         cr_assert(cluster_move_key(&cluster, slot, from, to, "test:{0}:cp"));
     cr_assert_eq(cluster_ask(&cluster, from, "CLUSTER SETSLOT %d STABLE", slot), 0);
     cr_assert_eq(cluster_ask(&cluster, to, "FLUSHALL"), 0);
