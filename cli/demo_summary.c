@@ -44,7 +44,9 @@ static bool account_for_events(const struct ss_demo_books *books)
             sum.outcomes[outcome] += counts->outcomes[outcome];
             outcomes += counts->outcomes[outcome];
         }
-        fine &= same(name, sent, counts->consumed);
+        /* What friends told each other last may be unread when the engine stops. */
+        if (input != SS_NEIGHBOURS || counts->consumed > sent)
+            fine &= same(name, sent, counts->consumed);
         fine &= same(name, counts->consumed, outcomes);
     }
     print_row("all", produced, &sum);

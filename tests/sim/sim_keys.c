@@ -15,13 +15,22 @@ static enum story story_of(const struct sim_world *world)
     return rest < FIRST ? NEVER : (enum story)(rest - FIRST + 1);
 }
 
+static struct ss_sealer *made[3][3];
+
+static void close_all(void)
+{
+    for (int i = 0; i < 9; i++)
+        ss_sealer_close(made[i / 3][i % 3]);
+}
+
 /* Keys 1 to `count`, of which `current` seals; made once, for the process. */
 static const struct ss_sealer *sealer(uint32_t count, uint32_t current)
 {
-    static struct ss_sealer *made[3][3];
+    static bool closes;
     static uint8_t bytes[2][SS_SEAL_KEY_SIZE] = {{1}, {2}};
     const struct ss_seal_key keys[2] = {{1, bytes[0]}, {2, bytes[1]}};
     struct ss_error err;
+    closes = closes || atexit(close_all) == 0;
     if (!made[count][current] && ss_sealer_open(keys, count, current - 1, SS_PLAIN_ACCEPT,
                                                 &made[count][current], &err) != SS_OK)
         abort();
