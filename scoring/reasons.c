@@ -62,6 +62,15 @@ static const struct {
     [SS_VAR_FRIENDS] = {FEW_FRIENDS, NO_SOCIAL_TIES},
 };
 
+static enum code code_of(const struct ss_variables *variables, int variable)
+{
+    if (variables->known[variable])
+        return codes[variable].known;
+    enum code code = codes[variable].unknown;
+    /* LATE_BILLS and NO_BILL_HISTORY would contradict each other */
+    return code == NO_BILL_HISTORY && variables->overdue_alone ? SHORT_TRACK_RECORD : code;
+}
+
 static int32_t best_value(const struct ss_component *component)
 {
     int32_t best = component->curve.y[0];
@@ -89,7 +98,7 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
                           ss_component_value(model, variables, (enum ss_variable)v);
         if (component->weight == 0 || lacking <= 0)
             continue;
-        enum code code = variables->known[v] ? codes[v].known : codes[v].unknown;
+        enum code code = code_of(variables, v);
         if (short_centi[code] == 0)
             factors[code] = factor; /* the first variable's */
         short_centi[code] += 60000 * (int64_t)model->weights[factor] * component->weight * lacking /

@@ -6,8 +6,13 @@ int32_t ss_component_value(const struct ss_model *model, const struct ss_variabl
                            enum ss_variable variable)
 {
     const struct ss_component *component = &model->components[variable];
-    return variables->known[variable] ? ss_curve_at(&component->curve, variables->value[variable])
-                                      : component->neutral;
+    if (!variables->known[variable])
+        return component->neutral;
+    int32_t value = ss_curve_at(&component->curve, variables->value[variable]);
+    /* who has paid no bill yet must not gain by falling behind with one */
+    if (variable == SS_VAR_LATENESS && variables->overdue_alone && value > component->neutral)
+        return component->neutral;
+    return value;
 }
 
 int ss_score_tier(const struct ss_model *model, int32_t score)

@@ -62,8 +62,11 @@ static void of_bills(const struct ss_model *model, const struct ss_bills_part *b
     }
     if (ended + overdue == 0)
         return; /* bills that are not due yet say nothing of how they will be paid */
-    set(out, SS_VAR_REPAYMENT, ss_decay_by(&model->bills_decay, bills->paid, days));
     set(out, SS_VAR_LATENESS, severity);
+    out->overdue_alone = ended == 0;
+    if (out->overdue_alone)
+        return;
+    set(out, SS_VAR_REPAYMENT, ss_decay_by(&model->bills_decay, bills->paid, days));
     set(out, SS_VAR_DEFAULTS, defaulted);
     set(out, SS_VAR_TRACK_RECORD, on_time);
 }

@@ -8,6 +8,7 @@
 struct ss_variables {
     int64_t value[SS_VAR_COUNT];
     bool known[SS_VAR_COUNT];
+    bool overdue_alone; /* of bills, no more is known than that some are overdue: no good news */
 };
 
 /* At as_of_ms; open bills due by the earlier of it and clock_ms count as overdue. */

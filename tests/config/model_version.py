@@ -72,7 +72,7 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         model = yaml.load(file, Loader=yaml.BaseLoader)
     inner = list(structural(model["structural"]))
-    print(f"{model['name']}-{digest(['sesame-model 2', *scoring(model), *inner])}")
+    print(f"{model['name']}-{digest(['sesame-model 3', *scoring(model), *inner])}")
     print(digest(["sesame-model-structural 2", *inner]))
 
 
