@@ -1,5 +1,7 @@
 /* model_canonical.c - the canonical form and the versions; docs/model-canonical.md is its contract.
- * A change to any line here changes every model's version: raise FORMAT then. */
+ * A change to any line here changes every model's version: raise RULES then, and also where the
+ * rules of scoring give the same numbers another meaning. STRUCTURAL is raised where states folded
+ * before do not serve any more, and only then: it rebuilds them. */
 #include "config/model_file.h"
 #include "config/print.h"
 
@@ -7,7 +9,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-enum { FORMAT = 3, DIGEST_HEX = 16 };
+enum { RULES = 3, STRUCTURAL = 3, DIGEST_HEX = 16 };
 
 static void print_curve(struct ss_printer *out, const struct ss_curve *curve)
 {
@@ -72,7 +74,7 @@ enum ss_status ss_model_canonical(const struct ss_model *model, struct ss_buffer
                                   struct ss_error *err)
 {
     struct ss_printer printer = {.out = out};
-    ss_print(&printer, "sesame-model %d\n", FORMAT);
+    ss_print(&printer, "sesame-model %d\n", RULES);
     print_scoring(&printer, model);
     print_structural(&printer, model, model->friends_max);
     if (printer.failed)
@@ -113,7 +115,7 @@ enum ss_status ss_model_structural_version(const struct ss_model *model, char ou
     char hex[DIGEST_HEX + 1] = "";
     ss_buffer_init(&text, SS_MODEL_CANONICAL_MAX);
     struct ss_printer printer = {.out = &text};
-    ss_print(&printer, "sesame-model-structural %d\n", FORMAT);
+    ss_print(&printer, "sesame-model-structural %d\n", STRUCTURAL);
     /* where friends cannot matter none are kept */
     print_structural(&printer, model, ss_friends_matter(model) ? model->friends_max : 0);
     enum ss_status status =

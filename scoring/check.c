@@ -9,8 +9,9 @@ static bool printable_utf8(struct ss_text text)
         uint32_t lead = *at++, code;
         int more;
         if (lead < 0x80) {
-            code = lead;
-            more = 0;
+            if (lead < 0x20 || lead == 0x7f)
+                return false;
+            continue;
         } else if (lead >= 0xc2 && lead < 0xe0) {
             code = lead & 0x1f;
             more = 1;
@@ -30,7 +31,7 @@ static bool printable_utf8(struct ss_text text)
                 return false;
             code = code << 6 | (*at++ & 0x3f);
         }
-        if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+        if (code < 0xa0)
             return false;
         if ((more == 2 && code < 0x800) || (more == 3 && (code < 0x10000 || code > 0x10ffff)) ||
             (code >= 0xd800 && code < 0xe000))

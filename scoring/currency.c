@@ -1,16 +1,23 @@
 #include "scoring/fold.h"
 
+/* Compares as its three letters do. */
+static uint32_t key(const char *code)
+{
+    return (uint32_t)(uint8_t)code[0] << 16 | (uint32_t)(uint8_t)code[1] << 8 | (uint8_t)code[2];
+}
+
 const struct ss_currency *ss_currency_find(const struct ss_model *model, struct ss_text code)
 {
     if (code.size != 3)
         return NULL;
+    const uint32_t wanted = key(code.data);
     int low = 0, high = model->currency_count;
     while (low < high) {
         int middle = (low + high) / 2;
-        int order = memcmp(model->currencies[middle].code, code.data, 3);
-        if (order == 0)
+        uint32_t found = key(model->currencies[middle].code);
+        if (found == wanted)
             return &model->currencies[middle];
-        if (order < 0)
+        if (found < wanted)
             low = middle + 1;
         else
             high = middle;

@@ -32,18 +32,6 @@ void ss_decay_init(struct ss_decay *decay, int32_t half_life_days)
         decay->factor[d] = power(low, d);
 }
 
-int64_t ss_decay_by(const struct ss_decay *decay, int64_t value, int64_t days)
-{
-    SS_REQUIRE(value >= 0);
-    if (days <= 0)
-        return value;
-    if (days > SS_DECAY_DAYS_MAX)
-        return 0;
-    /* value * factor / 2^32 in two halves, so that 64 bits suffice */
-    uint64_t v = (uint64_t)value, f = decay->factor[days];
-    return (int64_t)((v >> 32) * f + (((v & UINT32_MAX) * f) >> 32));
-}
-
 int32_t ss_day_of(int64_t time_ms)
 {
     const int64_t day_ms = 86400000;

@@ -1,7 +1,5 @@
 #include "scoring/reasons.h"
 
-#include <string.h>
-
 enum code {
     LATE_BILLS,
     DEFAULTED_BILLS,
@@ -29,6 +27,7 @@ enum code {
     NO_SOCIAL_TIES,
     CODE_COUNT
 };
+_Static_assert(CODE_COUNT <= 32, "a bit of a word for each");
 
 static const char *const code_names[CODE_COUNT] = {
     "LATE_BILLS",       "DEFAULTED_BILLS",   "SHORT_TRACK_RECORD", "NO_BILL_HISTORY",
@@ -62,56 +61,88 @@ static const struct {
     [SS_VAR_FRIENDS] = {LOW_FRIENDS_BANDS, NO_SOCIAL_TIES},
 };
 
-static int32_t best_value(const struct ss_component *component)
+static enum code code_of(const struct ss_variables *variables, int variable)
 {
-    int32_t best = component->curve.y[0];
-    for (int i = 1; i < component->curve.count; i++)
-        if (component->curve.y[i] > best)
-            best = component->curve.y[i];
+    if (variables->known[variable])
+        return codes[variable].known;
+    enum code code = codes[variable].unknown;
+    /* LATE_BILLS and NO_BILL_HISTORY would contradict each other */
+    return code == NO_BILL_HISTORY && variables->overdue_alone ? SHORT_TRACK_RECORD : code;
+}
+
+static int32_t best_value(const struct ss_curve *curve)
+{
+    int32_t best = curve->y[curve->count - 1];
+    for (int i = 0; i < curve->count && best < SS_VALUE_MAX; i++) /* no curve goes above that */
+        if (curve->y[i] > best)
+            best = curve->y[i];
     return best;
+}
+
+/* What all components of each code lack, in hundredths of a point; bit c of the result: code c
+ * lacks something. */
+static uint32_t find_lacking(const struct ss_model *model, const struct ss_variables *variables,
+                             int64_t short_centi[CODE_COUNT], enum ss_factor factors[CODE_COUNT])
+{
+    int64_t weights = 0;
+    uint32_t found = 0;
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        weights += model->weights[f];
+    for (int f = 0, v = 0; f < SS_FACTOR_COUNT; f++) {
+        int64_t of_factor = 0;
+        int end = v;
+        while (end < SS_VAR_COUNT && (int)ss_variable_factor((enum ss_variable)end) == f)
+            of_factor += model->components[end++].weight;
+        for (; v < end; v++) {
+            const struct ss_component *component = &model->components[v];
+            if (component->weight == 0)
+                continue;
+            int64_t lacking = (int64_t)best_value(&component->curve) - variables->worth[v];
+            if (lacking <= 0)
+                continue;
+            int64_t share = 60000 * (int64_t)model->weights[f] * component->weight * lacking /
+                            (weights * SS_VALUE_MAX * of_factor);
+            if (share == 0)
+                continue;
+            enum code code = code_of(variables, v);
+            if (!(found & UINT32_C(1) << code)) {
+                found |= UINT32_C(1) << code;
+                short_centi[code] = 0;
+                factors[code] = (enum ss_factor)f; /* the first variable's */
+            }
+            short_centi[code] += share;
+        }
+    }
+    return found;
 }
 
 void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *variables,
                      struct ss_score *score)
 {
-    int64_t short_centi[CODE_COUNT] = {0};
+    int64_t short_centi[CODE_COUNT];
     enum ss_factor factors[CODE_COUNT];
-    int64_t weights = 0, of_factor[SS_FACTOR_COUNT] = {0};
+    int ranked[SS_REASONS_MAX], count = 0, max = SS_REASONS_MAX - score->listed;
 
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        weights += model->weights[f];
-    for (int v = 0; v < SS_VAR_COUNT; v++)
-        of_factor[ss_variable_factor((enum ss_variable)v)] += model->components[v].weight;
-    for (int v = 0; v < SS_VAR_COUNT; v++) {
-        const struct ss_component *component = &model->components[v];
-        enum ss_factor factor = ss_variable_factor((enum ss_variable)v);
-        int64_t lacking = (int64_t)best_value(component) -
-                          ss_component_value(model, variables, (enum ss_variable)v);
-        if (component->weight == 0 || lacking <= 0)
+    for (uint32_t left = find_lacking(model, variables, short_centi, factors); left;
+         left &= left - 1) {
+        /* insertion: an earlier code stays before a later one of the same weight */
+        int code = __builtin_ctz(left), at = count;
+        while (at > 0 && short_centi[code] > short_centi[ranked[at - 1]])
+            at--;
+        if (at == max)
             continue;
-        enum code code = variables->known[v] ? codes[v].known : codes[v].unknown;
-        if (short_centi[code] == 0)
-            factors[code] = factor; /* the first variable's */
-        short_centi[code] += 60000 * (int64_t)model->weights[factor] * component->weight * lacking /
-                             (weights * SS_VALUE_MAX * of_factor[factor]);
+        if (count < max)
+            count++;
+        for (int i = count - 1; i > at; i--)
+            ranked[i] = ranked[i - 1];
+        ranked[at] = code;
     }
 
     score->reason_count = 0;
     if (score->listed)
         score->reasons[score->reason_count++] =
             (struct ss_reason){"LISTED", SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
-    for (int code = 0; code < CODE_COUNT; code++) {
-        /* insertion: an earlier code stays before a later one of the same weight */
-        int at = score->reason_count;
-        while (at > score->listed && short_centi[code] > score->reasons[at - 1].points_centi)
-            at--;
-        if (short_centi[code] <= 0 || at == SS_REASONS_MAX)
-            continue;
-        if (score->reason_count < SS_REASONS_MAX)
-            score->reason_count++;
-        memmove(&score->reasons[at + 1], &score->reasons[at],
-                (size_t)(score->reason_count - at - 1) * sizeof score->reasons[0]);
-        score->reasons[at] =
-            (struct ss_reason){code_names[code], factors[code], (int32_t)short_centi[code]};
-    }
+    for (int i = 0; i < count; i++)
+        score->reasons[score->reason_count++] = (struct ss_reason){
+            code_names[ranked[i]], factors[ranked[i]], (int32_t)short_centi[ranked[i]]};
 }

@@ -2,12 +2,18 @@
 
 #include "scoring/apply.h"
 
-int32_t ss_component_value(const struct ss_model *model, const struct ss_variables *variables,
-                           enum ss_variable variable)
+/* A component's value: its curve's, or the neutral one. */
+static int32_t worth(const struct ss_model *model, const struct ss_variables *variables,
+                     enum ss_variable variable)
 {
     const struct ss_component *component = &model->components[variable];
-    return variables->known[variable] ? ss_curve_at(&component->curve, variables->value[variable])
-                                      : component->neutral;
+    if (!variables->known[variable])
+        return component->neutral;
+    int32_t value = ss_curve_at(&component->curve, variables->value[variable]);
+    /* who has paid no bill yet must not gain by falling behind with one */
+    if (variable == SS_VAR_LATENESS && variables->overdue_alone && value > component->neutral)
+        return component->neutral;
+    return value;
 }
 
 int ss_score_tier(const struct ss_model *model, int32_t score)
@@ -18,28 +24,26 @@ int ss_score_tier(const struct ss_model *model, int32_t score)
     return tier;
 }
 
-void ss_score_sum(const struct ss_model *model, const struct ss_variables *variables, bool listed,
+void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
                   struct ss_score *score)
 {
-    int64_t weighted[SS_FACTOR_COUNT] = {0}, divisor[SS_FACTOR_COUNT] = {0}, weights = 0;
-
-    for (int v = 0; v < SS_VAR_COUNT; v++) {
-        enum ss_factor factor = ss_variable_factor((enum ss_variable)v);
-        int32_t weight = model->components[v].weight;
-        if (weight == 0)
-            continue;
-        weighted[factor] +=
-            (int64_t)weight * ss_component_value(model, variables, (enum ss_variable)v);
-        divisor[factor] += weight;
-    }
+    int64_t weights = 0;
+    int32_t points_centi = 0;
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         weights += model->weights[f];
-
-    int32_t points_centi = 0;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+    for (int f = 0, v = 0; f < SS_FACTOR_COUNT; f++) {
+        int64_t weighted = 0, divisor = 0;
+        for (; v < SS_VAR_COUNT && (int)ss_variable_factor((enum ss_variable)v) == f; v++) {
+            int32_t weight = model->components[v].weight;
+            if (weight == 0)
+                continue;
+            variables->worth[v] = worth(model, variables, (enum ss_variable)v);
+            weighted += (int64_t)weight * variables->worth[v];
+            divisor += weight;
+        }
         struct ss_factor_result *result = &score->factors[f];
         result->weight = model->weights[f];
-        result->value = (int32_t)(weighted[f] / divisor[f]); /* the loader: never 0 */
+        result->value = (int32_t)(weighted / divisor); /* the loader: never 0 */
         result->points_centi = (int32_t)((SS_SCORE_MAX - SS_SCORE_MIN) * INT64_C(100) *
                                          result->weight * result->value / (weights * SS_VALUE_MAX));
         points_centi += result->points_centi;

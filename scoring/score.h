@@ -4,8 +4,8 @@
 
 #include "scoring/reasons.h"
 
-/* Everything of *score but the reasons. */
-void ss_score_sum(const struct ss_model *model, const struct ss_variables *variables, bool listed,
+/* Everything of *score but the reasons, and variables->worth, of which these are told. */
+void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
                   struct ss_score *score);
 
 int ss_score_tier(const struct ss_model *model, int32_t score);

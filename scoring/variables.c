@@ -43,13 +43,14 @@ static void of_bills(const struct ss_model *model, const struct ss_bills_part *b
     int64_t days = (int64_t)today - bills->ref_day;
     if (!bills->any)
         return;
-    int64_t on_time = ss_decay_by(&model->bills_decay, bills->on_time_milli, days);
+    const uint64_t factor = ss_decay_factor(&model->bills_decay, days);
+    int64_t on_time = ss_decay_with(factor, bills->on_time_milli);
     int64_t defaulted = ss_decay_by(&model->defaults_decay, bills->defaulted_milli, days);
     /* a default closes its bill, and stays as bad as the latest of payments */
     int64_t severity = model->late_severity[SS_LATE_BUCKETS - 1] * defaulted / 1000;
     int64_t ended = on_time + defaulted, overdue = 0;
     for (int b = 0; b < SS_LATE_BUCKETS; b++) {
-        int64_t late = ss_decay_by(&model->bills_decay, bills->late_milli[b], days);
+        int64_t late = ss_decay_with(factor, bills->late_milli[b]);
         severity += model->late_severity[b] * late / 1000;
         ended += late;
     }
@@ -62,8 +63,11 @@ static void of_bills(const struct ss_model *model, const struct ss_bills_part *b
     }
     if (ended + overdue == 0)
         return; /* bills that are not due yet say nothing of how they will be paid */
-    set(out, SS_VAR_REPAYMENT, ss_decay_by(&model->bills_decay, bills->paid, days));
     set(out, SS_VAR_LATENESS, severity);
+    out->overdue_alone = ended == 0;
+    if (out->overdue_alone)
+        return;
+    set(out, SS_VAR_REPAYMENT, ss_decay_with(factor, bills->paid));
     set(out, SS_VAR_DEFAULTS, defaulted);
     set(out, SS_VAR_TRACK_RECORD, on_time);
 }
@@ -71,16 +75,16 @@ static void of_bills(const struct ss_model *model, const struct ss_bills_part *b
 static void of_payments(const struct ss_model *model, const struct ss_payments_part *payments,
                         int32_t today, struct ss_variables *out)
 {
-    const struct ss_decay *decay = &model->payments_decay;
-    int64_t days = (int64_t)today - payments->ref_day;
     if (!payments->any)
         return;
-    int64_t settled = ss_decay_by(decay, payments->settled_milli, days);
-    int64_t refunded = ss_decay_by(decay, payments->refunded_milli, days);
-    int64_t reversed = ss_decay_by(decay, payments->reversed_milli, days) +
+    const uint64_t factor =
+        ss_decay_factor(&model->payments_decay, (int64_t)today - payments->ref_day);
+    int64_t settled = ss_decay_with(factor, payments->settled_milli);
+    int64_t refunded = ss_decay_with(factor, payments->refunded_milli);
+    int64_t reversed = ss_decay_with(factor, payments->reversed_milli) +
                        refunded * model->refund_share / SS_VALUE_MAX;
     set(out, SS_VAR_ACTIVITY, settled);
-    set(out, SS_VAR_SPENDING, ss_decay_by(decay, payments->amount, days));
+    set(out, SS_VAR_SPENDING, ss_decay_with(factor, payments->amount));
 
     int32_t months = today / 30 - payments->month;
     if (months < 0)
@@ -104,11 +108,11 @@ static void of_payments(const struct ss_model *model, const struct ss_payments_p
 static void of_bookings(const struct ss_model *model, const struct ss_bookings_part *bookings,
                         int32_t today, struct ss_variables *out)
 {
-    const struct ss_decay *decay = &model->bookings_decay;
-    int64_t days = (int64_t)today - bookings->ref_day;
-    int64_t honoured = ss_decay_by(decay, bookings->honoured_milli, days);
-    int64_t no_show = ss_decay_by(decay, bookings->no_show_milli, days);
-    int64_t cancelled = ss_decay_by(decay, bookings->cancelled_milli, days);
+    const uint64_t factor =
+        ss_decay_factor(&model->bookings_decay, (int64_t)today - bookings->ref_day);
+    int64_t honoured = ss_decay_with(factor, bookings->honoured_milli);
+    int64_t no_show = ss_decay_with(factor, bookings->no_show_milli);
+    int64_t cancelled = ss_decay_with(factor, bookings->cancelled_milli);
     if (honoured + no_show + cancelled == 0)
         return;
     int64_t kept = honoured + model->booking_prior;

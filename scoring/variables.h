@@ -8,6 +8,8 @@
 struct ss_variables {
     int64_t value[SS_VAR_COUNT];
     bool known[SS_VAR_COUNT];
+    int32_t worth[SS_VAR_COUNT]; /* of components with a weight: set by ss_score_sum (score.h) */
+    bool overdue_alone; /* of bills, no more is known than that some are overdue: no good news */
 };
 
 /* At as_of_ms; open bills due by the earlier of it and clock_ms count as overdue. */

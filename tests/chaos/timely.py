@@ -108,6 +108,8 @@ class Timely:
         if not granted:
             self._consent(user, now)
         self._payments(user, now + 200, rng.randrange(4))
+        if rng.random() < 0.8:  # who has paid a bill is told at once that another is overdue
+            self._bill(user, now + 250, "PAID", f"b-{self._number}", now + DAY_MS)
         due = now + rng.randrange(3000, DUE_MS_MAX)
         for i in range(rng.randrange(1, 4)):
             bill = f"b-{self._number}"
@@ -141,6 +143,8 @@ class Timely:
         rng = self.random
         due = now - AGED_OVERDUE_DAYS * DAY_MS + rng.randrange(2000, DUE_MS_MAX)
         self._consent(user, now, due - 3 * DAY_MS)
+        if rng.random() < 0.8:
+            self._bill(user, now + 200, "PAID", f"b-{self._number}", due, due - 2 * DAY_MS)
         bill = f"b-{self._number}"
         self._bill(user, now + 300, "ISSUED", bill, due, due - 2 * DAY_MS)
         if rng.random() < 0.2:

@@ -750,11 +750,14 @@ def bill_variables(bills, as_of, horizon, today, model):
     aged = {name: bills.sums.aged(name, today) for name in bills.sums.value}
     late_counts = [aged[late(band)] for band in range(5)]
     overdue = [div(as_of - due, DAY_MS) for due in bills.open.values() if due <= horizon]
-    if aged["on_time"] + aged["defaulted"] + sum(late_counts) == 0 and not overdue:
+    ended = aged["on_time"] + aged["defaulted"] + sum(late_counts)
+    if ended == 0 and not overdue:
         return {}
     terms = [div(model.late_severity[4] * aged["defaulted"], 1000)]
     terms += [div(s * count, 1000) for s, count in zip(model.late_severity, late_counts)]
     terms += [curve_value(model.overdue_severity, days) for days in overdue]
+    if ended == 0:
+        return {"lateness": sum(terms)}
     return {"lateness": sum(terms), "defaults": aged["defaulted"],
             "track_record": aged["on_time"], "repayment": aged["paid"]}
 
@@ -849,6 +852,11 @@ class Scored:
     reasons: list
 
 
+def only_overdue(known):
+    """[5.1] Whether overdue bills are all that is known of the user's bills."""
+    return "lateness" in known and "track_record" not in known
+
+
 def compute_score(user, model):
     known = variables(user, user.published.as_of, user.published.horizon, model)
     values = {}  # [6.2]
@@ -856,6 +864,8 @@ def compute_score(user, model):
         component = model.component(variable)
         values[variable] = (curve_value(component.curve, known[variable])
                             if variable in known else component.neutral)
+    if only_overdue(known):
+        values["lateness"] = min(values["lateness"], model.component("lateness").neutral)
     all_weights = sum(model.factor_weight.values())
     factors = {}
     for name in FACTORS:
@@ -894,6 +904,8 @@ def lacking_reasons(known, values, model):
                     all_weights * 10000 * factor_weights)
         if share > 0:
             code = code_known if variable in known else code_unknown
+            if code == "NO_BILL_HISTORY" and only_overdue(known):  # [6.9]
+                code = "SHORT_TRACK_RECORD"
             shares[code] = shares.get(code, 0) + share
             factor_of_code.setdefault(code, factor.upper())
     order = sorted(shares, key=lambda code: (-shares[code], REASON_ORDER.index(code)))

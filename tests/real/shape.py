@@ -131,10 +131,13 @@ class Model:
         if bills.day is not None:
             sums = collections.Counter(bills.at(of_bills, today))
             late = sum(s * sums[b] // 1000 for b, s in enumerate(numbers["late_severity"]))
-            overdue = [(as_of - due) // DAY_MS for due in open_bills.values()]
-            late += sum(curve(numbers["overdue_severity"], days) for days in overdue if days >= 1)
-            known.update(lateness=late, defaults=sums["defaulted"], track_record=sums["on_time"],
-                         repayment=sums["paid"])
+            overdue = [(as_of - due) // DAY_MS for due in open_bills.values() if due <= as_of]
+            late += sum(curve(numbers["overdue_severity"], days) for days in overdue)
+            if sums["on_time"] + sums["defaulted"] + sum(sums[b] for b in range(5)):
+                known.update(lateness=late, defaults=sums["defaulted"],
+                             track_record=sums["on_time"], repayment=sums["paid"])
+            elif overdue:
+                known["lateness"] = late
         if payments.day is not None:
             sums = collections.Counter(payments.at(of_payments, today))
             newest = max(quarter for quarter, _ in categories)
@@ -157,10 +160,11 @@ class Model:
         factors = self.numbers["factors"]
         total, points, values = sum(f["weight"] for f in factors.values()), 0, {}
         for name, factor in factors.items():
-            parts = [
-                (c["weight"], curve(c["curve"], known[v]) if v in known else c["neutral"])
-                for v, c in factor["components"].items()
-            ]
+            worth = {v: curve(c["curve"], known[v]) if v in known else c["neutral"]
+                     for v, c in factor["components"].items()}
+            if name == "history" and "track_record" not in known:  # overdue bills are no good news
+                worth["lateness"] = min(worth["lateness"], factor["components"]["lateness"]["neutral"])
+            parts = [(c["weight"], worth[v]) for v, c in factor["components"].items()]
             values[name] = sum(w * value for w, value in parts) // sum(w for w, _ in parts)
             points += 60000 * factor["weight"] * values[name] // (total * 10000)
         return 350 + points // 100, values

@@ -1,4 +1,5 @@
 #include "helper_model.h"
+#include "scoring/apply.h"
 #include "scoring/score.h"
 
 #include <criterion/criterion.h>
@@ -163,6 +164,56 @@ Test(score, a_neutral_value_above_the_best_is_no_reason, .init = reset)
     cr_assert_eq(score.reason_count, 0);
     cr_assert_eq(score.score, 950);
     free(model);
+}
+
+/* helper_model: the curve of lateness is 10000 - x, neutral 5000 */
+Test(score, overdue_bills_alone_are_worth_neutral_at_most, .init = reset)
+{
+    variables.known[SS_VAR_LATENESS] = variables.overdue_alone = true;
+    variables.value[SS_VAR_LATENESS] = 0;
+    compute(helper_model(), false);
+    cr_assert_eq(score.score, 650, "as of somebody unknown");
+    variables.value[SS_VAR_LATENESS] = 5000;
+    compute(helper_model(), false);
+    cr_assert_eq(score.score, 650);
+    variables.value[SS_VAR_LATENESS] = 9000;
+    compute(helper_model(), false);
+    cr_assert_eq(score.factors[SS_FACTOR_HISTORY].value, 4000);
+    cr_assert_eq(score.score, 650 - 21);
+    variables.overdue_alone = false;
+    variables.value[SS_VAR_LATENESS] = 0;
+    compute(helper_model(), false);
+    cr_assert_eq(score.factors[SS_FACTOR_HISTORY].value, 6250);
+}
+
+Test(score, of_overdue_bills_alone_the_reasons_do_not_say_that_no_bill_is_known, .init = reset)
+{
+    variables.known[SS_VAR_LATENESS] = variables.overdue_alone = true;
+    variables.value[SS_VAR_LATENESS] = 9000;
+    compute(helper_model(), false);
+    expect_reason(0, "NO_PAYMENTS", SS_FACTOR_BEHAVIOUR, 4 * 1875 + 1500);
+    expect_reason(1, "SHORT_TRACK_RECORD", SS_FACTOR_HISTORY, 2 * 2625 + 1500);
+    expect_reason(2, "LATE_BILLS", SS_FACTOR_HISTORY, 4725);
+    expect_reason(3, "NO_CREDIT_LINE", SS_FACTOR_HISTORY, 2625 + 1500);
+}
+
+/* Whoever has paid no bill, the first that falls overdue never makes it better, nor does time. */
+Test(score, never_rises_by_a_bill_that_falls_overdue, .init = reset)
+{
+    static struct ss_user_state state;
+    int64_t due = DAY(FIRST_DAY);
+    state.bills =
+        (struct ss_bills_part){.ref_day = FIRST_DAY, .any = true, .paid = 100, .open_count = 2};
+    state.bills.open[0] = (struct ss_open_bill){1, due};
+    state.bills.open[1] = (struct ss_open_bill){2, due + DAY(40)};
+    ss_score_compute(helper_model(), &state, due - 1, due - 1, &score);
+    int32_t before = score.score;
+    cr_assert_eq(before, 650);
+    for (int day = 0; day < 400; day++) {
+        ss_score_compute(helper_model(), &state, due + DAY(day), INT64_MAX, &score);
+        cr_assert_leq(score.score, before, "day %d", day);
+        before = score.score;
+    }
 }
 
 Test(score, every_variable_has_its_two_codes)

@@ -107,9 +107,6 @@ Test(variables, a_bill_is_overdue_from_its_due_time_on, .init = reset)
     expect(SS_VAR_LATENESS, 0);
     compute(helper_model(), due + DAY(1));
     expect(SS_VAR_LATENESS, 10);
-    expect(SS_VAR_TRACK_RECORD, 0);
-    expect(SS_VAR_DEFAULTS, 0);
-    expect(SS_VAR_REPAYMENT, 0);
     compute(helper_model(), due + DAY(2) - 1);
     expect(SS_VAR_LATENESS, 10);
     compute(helper_model(), due + DAY(50));
@@ -122,6 +119,29 @@ Test(variables, a_bill_is_overdue_from_its_due_time_on, .init = reset)
     expect(SS_VAR_LATENESS, 600);
     ss_variables_compute(helper_model(), &state, due + DAY(50), due + DAY(39), &variables);
     expect(SS_VAR_LATENESS, 500);
+}
+
+Test(variables, a_bill_overdue_says_nothing_of_those_that_ended, .init = reset)
+{
+    int64_t due = DAY(FIRST_DAY);
+    state.bills = (struct ss_bills_part){
+        .ref_day = FIRST_DAY, .any = true, .paid = 100, .late_milli = {1}, .open_count = 1};
+    state.bills.open[0] = (struct ss_open_bill){1, due};
+    compute(helper_model(), due);
+    cr_assert(!variables.overdue_alone);
+    expect(SS_VAR_DEFAULTS, 0);
+    expect(SS_VAR_TRACK_RECORD, 0);
+    expect(SS_VAR_REPAYMENT, 100);
+    compute(helper_model(), due + DAY(2)); /* the one that ended is forgotten */
+    cr_assert(variables.overdue_alone);
+    expect(SS_VAR_LATENESS, 20);
+    cr_assert(!variables.known[SS_VAR_DEFAULTS]);
+    cr_assert(!variables.known[SS_VAR_TRACK_RECORD]);
+    cr_assert(!variables.known[SS_VAR_REPAYMENT]);
+    state.bills.open_count = 0;
+    compute(helper_model(), due + DAY(2));
+    cr_assert(!variables.overdue_alone);
+    cr_assert(!variables.known[SS_VAR_LATENESS]);
 }
 
 Test(variables, payments_give_activity_and_spending, .init = reset)
