@@ -38,6 +38,9 @@ struct ss_context {
     int64_t future_tolerance_ms; /* not negative */
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
     int64_t clock_ms;                  /* the partition's, after this event (promise 10) */
+    /* For folds that show no record to anybody: reasons are left out; or no score is computed at
+     * all, and of `published` only standing, as_of and horizon are kept up. */
+    bool without_reasons, without_scores;
 };
 
 /* Checks what needs no state. SS_REFUSAL_NONE if the event can be applied. */
