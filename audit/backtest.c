@@ -135,6 +135,11 @@ static enum ss_status read_partition(struct run *run, int32_t partition, struct 
                                      .assume_consent = options->assume_consent};
     const struct ss_source_event *event = NULL;
     struct ss_merge *merge = NULL;
+    config.puller.inputs_skipped[SS_NEIGHBOURS] = true;
+    const struct ss_source_range social = ss_source_range(options->source, partition, SS_SOCIAL);
+    for (int side = 0; side <= run->result->has_challenger; side++)
+        run->result->friends_left_out |=
+            social.end > social.low && ss_friends_matter(options->models[side].person);
     enum ss_status status = ss_merge_open(&config, &merge, err);
     while (status == SS_OK) {
         status = next_event(run, merge, &event, err);

@@ -30,6 +30,8 @@ struct ss_people {
     const struct ss_models *folds[2];
     int fold_count;
     int64_t future_tolerance_ms;
+    int32_t partition, days[SS_INPUT_COUNT]; /* of the partition in hand: ss_input_day */
+    struct ss_friends friends;               /* scratch: nobody's list is kept */
     struct ss_buffer ids;
     struct person *persons;
     size_t person_count, person_capacity;
@@ -212,6 +214,7 @@ static enum ss_status apply_at(struct ss_people *people, struct entry *entry,
         status = ss_state_unpack((struct ss_bytes){blob->data, blob->size}, &people->state, err);
         if (status != SS_OK)
             break;
+        people->friends.count = 0;
         enum ss_outcome of_fold =
             ss_apply(people->folds[f], &people->state, event, context, &people->effects, &refusal);
         if (f == 0)
@@ -247,12 +250,19 @@ enum ss_status ss_people_apply(struct ss_people *people, const struct ss_event *
         .future_tolerance_ms = people->future_tolerance_ms,
         .clock_ms = event->occurred_at_ms,
         .without_reasons = true, /* only the folds are kept */
+        .friends = &people->friends,
     };
+    if (partition != people->partition)
+        memset(people->days, 0, sizeof people->days);
+    people->partition = partition;
     /* what is refused adds nobody */
     *outcome = SS_REFUSED;
-    if (ss_event_check(people->folds[0]->person, event, &context) != SS_REFUSAL_NONE &&
-        people->fold_count == 1)
+    const bool fine = ss_event_check(people->folds[0]->person, event, &context) == SS_REFUSAL_NONE;
+    if (!fine && people->fold_count == 1)
         return SS_OK;
+    if (fine)
+        people->days[event->input] = ss_input_day(people->days[event->input], event, &context);
+    context.day = people->days[event->input];
     if (event->user_id.size == 0 || event->user_id.size > SS_USER_ID_MAX)
         return SS_OK;
     struct person *person = person_of(people, event->user_id);

@@ -183,6 +183,14 @@ static void fold_event(struct ss_explanation *e, struct ss_history_event *event)
         .clock_ms = INT64_MIN /* no record is written here, so it decides nothing */
     };
     struct ss_effects effects;
+    struct ss_friends list;
+    list.count = 0; /* whom it holds follows from others' logs too: ss_explain takes the record's */
+    context.friends = &list;
+    /* the inputs' days are those of whole partitions; the user's own events come close */
+    int32_t *day = &e->days[event->event.input];
+    const int32_t today = ss_input_day(0, &event->event, &context);
+    *day = today > *day ? today : *day;
+    context.day = *day;
     event->read = true;
     event->outcome = ss_apply(&e->request->models, &e->state, &event->event, &context, &effects,
                               &event->refusal);
@@ -213,7 +221,7 @@ static void fold_to_record(struct ss_explanation *e, struct ss_history *history)
         int64_t from = e->begins_late ? INT64_MIN : begin->positions[i];
         if (i == SS_BLACKLIST)
             from = listed_before;
-        if (i != SS_CONSENTS)
+        if (i != SS_CONSENTS && i != SS_NEIGHBOURS)
             fold_input(e, history, (enum ss_input)i, from, view->positions[i]);
     }
 }
@@ -229,6 +237,15 @@ static bool gives(struct ss_explanation *e, int64_t as_of_ms, int64_t clock_ms)
     e->as_of_ms = as_of_ms;
     e->clock_ms = clock_ms;
     return true;
+}
+
+/* What friends had told by then is in the record, as what was read of others is. */
+static void take_friends(struct ss_explanation *e)
+{
+    if (!e->state.friends.open)
+        return;
+    e->state.friends.confirmed = (uint16_t)e->score->friends_confirmed;
+    e->state.friends.bands = (uint16_t)e->score->friends_bands;
 }
 
 static bool gives_record(struct ss_explanation *e)
@@ -269,7 +286,7 @@ static void fold_on(struct ss_explanation *e, struct ss_history *history)
         for (size_t n = 0; n < log->count; n++) {
             struct ss_history_event *event = &history->inputs[i].events[n];
             if (event->offset < e->score->positions[i] || event->offset >= to[i] ||
-                event->event.occurred_at_ms > request->at_ms)
+                i == SS_NEIGHBOURS || event->event.occurred_at_ms > request->at_ms)
                 continue;
             fold_event(e, event);
             if (event->outcome == SS_COUNTED && event->event.occurred_at_ms > as_of_ms)
@@ -349,6 +366,7 @@ static void recompute(struct ss_explanation *e, struct ss_history *history)
     if (!e->model)
         return;
     fold_to_record(e, history);
+    take_friends(e);
     e->recomputed = gives_record(e) ? SS_RECOMPUTED_SAME : SS_RECOMPUTED_OTHER;
     if (e->recomputed != SS_RECOMPUTED_SAME)
         return;

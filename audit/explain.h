@@ -65,6 +65,7 @@ struct ss_explanation {
 
     enum ss_recomputed recomputed;
     int64_t events_counted, events_passed; /* read for the state: counted, and without effect */
+    int32_t days[SS_INPUT_COUNT];          /* of the user's events */
     struct ss_user_state state;            /* if SS_RECOMPUTED_SAME, as are all below */
     int64_t as_of_ms, clock_ms;            /* of the state; at least the record's */
     struct ss_advice_bill bills[SS_OPEN_BILLS_MAX];

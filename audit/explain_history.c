@@ -89,6 +89,10 @@ static size_t texts_of(struct ss_event *event, struct ss_text *texts[6])
         texts[count++] = &event->listing.authority;
         texts[count++] = &event->listing.currency;
         break;
+    case SS_NEIGHBOURS:
+        texts[count++] = &event->neighbour.from;
+        texts[count++] = &event->neighbour.cause;
+        break;
     case SS_INPUT_COUNT:
         break;
     }

@@ -180,6 +180,8 @@ static void write_factors(struct ss_page *page, const struct ss_explanation *e)
     ss_page_table_end(page);
     ss_page_paragraph(page, "%d + %.2f, cut to whole points: %d.", SS_SCORE_MIN, points / 100.0,
                       SS_SCORE_MIN + points / 100);
+    if (ss_say_friends(e, description)[0])
+        ss_page_paragraph(page, "%s", description);
 }
 
 static void write_privileges(struct ss_page *page, const struct ss_explanation *e)
@@ -272,7 +274,10 @@ static void write_rights(struct ss_page *page, const struct ss_explanation *e,
 static void write_score(struct ss_page *page, const struct ss_explanation *e,
                         const struct ss_explain_issuer *issuer)
 {
+    char line[SS_WORDS_SENTENCE];
     head_figures(page, e);
+    if (ss_say_rank(e, line)[0])
+        ss_page_paragraph(page, "%s", line);
     if (e->score->standing == SS_STANDING_LISTED)
         ss_page_notice(page, "A court has entered you in its register of defaulters. This holds "
                              "the score down, whatever else is below.");

@@ -22,6 +22,9 @@ char *ss_say_act(const struct ss_explanation *e, const struct ss_act *act,
 char *ss_say_start(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]); /* "": nothing */
 char *ss_say_path(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
 char *ss_say_next_bill(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
+/* How many friends count and where their scores lie; and whose scores are lower. "": nothing. */
+char *ss_say_friends(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
+char *ss_say_rank(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
 /* How sure all this is: recomputed or not, from what. */
 char *ss_say_proof(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
 

@@ -52,6 +52,17 @@ static json_t *score_of(const struct ss_explanation *e)
                      (json_int_t)view->sequence, "model_version", json_safe(view->model_version));
 }
 
+static json_t *friends_of(const struct ss_explanation *e)
+{
+    const struct ss_score_view *view = e->score;
+    const double mean =
+        view->friends_confirmed > 0 ? (double)view->friends_bands / view->friends_confirmed : 0;
+    char line[SS_WORDS_SENTENCE];
+    return json_pack("{s:i, s:o, s:s}", "confirmed", (int)view->friends_confirmed, "mean_band",
+                     view->friends_confirmed > 0 ? json_real(mean) : json_null(), "words",
+                     ss_say_friends(e, line));
+}
+
 static json_t *factors_of(const struct ss_score_view *view)
 {
     json_t *list = json_array();
@@ -224,6 +235,9 @@ static json_t *explanation_of(const struct ss_explanation *e,
             return NULL;
         }
     json_object_set_new(json, "score", score_of(e));
+    json_object_set_new(json, "percentile",
+                        e->score->has_rank ? json_points(e->score->percentile) : json_null());
+    json_object_set_new(json, "friends", friends_of(e));
     json_object_set_new(json, "factors", factors_of(e->score));
     json_object_set_new(json, "reasons", reasons_of(e->score));
     json_object_set_new(json, "published", json_boolean(e->history->published));

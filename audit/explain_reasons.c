@@ -80,9 +80,9 @@ static const struct ss_reason_words reasons[] = {
     {"NO_ACCOUNT_AGE", "the account's age is not known",
      "It is not known when your account was opened.",
      "Ask whoever keeps the account to report when it was opened."},
-    {"FEW_FRIENDS", "few friends who take part",
-     "Few friends of yours take part. This part is small, and nobody should make friends for a "
-     "score.",
+    {"LOW_FRIENDS_BANDS", "low scores of friends",
+     "The friends who confirm it and take part have low scores on average. This part is small, and "
+     "nobody should choose friends for a score.",
      NULL},
     {"NO_SOCIAL_TIES", "no friends who take part",
      "No friends who take part are known, so this small part stands at what everybody starts "
@@ -119,7 +119,7 @@ const char *ss_words_factor_meaning(enum ss_factor factor)
             "how regularly payments are made, how many kinds, how many come back",
         [SS_FACTOR_FULFILMENT] = "amounts paid, credit limits, and whether bookings are kept",
         [SS_FACTOR_CHARACTERISTICS] = "verified facts, a verified degree, and the account's age",
-        [SS_FACTOR_RELATIONSHIPS] = "friends who take part as well",
+        [SS_FACTOR_RELATIONSHIPS] = "scores of friends who confirm it and take part as well",
     };
     return factor < SS_FACTOR_COUNT ? meanings[factor] : "a public register";
 }
@@ -135,7 +135,7 @@ const char *ss_words_kind(enum ss_score_kind kind)
         [SS_KIND_OVERDUE] = "A bill fell due unpaid",
         [SS_KIND_AGED] = "Time passed",
         [SS_KIND_NEIGHBOUR] = "A friend's score changed",
-        [SS_KIND_RESCORE] = "The rules were changed",
+        [SS_KIND_RESCORE] = "The model was replaced",
         [SS_KIND_SHARED] = "You shared your score",
     };
     return kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : "Something else";

@@ -83,7 +83,7 @@ char *ss_say_cause(const struct ss_explanation *e, const struct ss_explain_chang
     out[0] = '\0';
     if (change->cause)
         ss_words_event(&change->cause->event, change->due_at_ms, out);
-    else if (view->cause.known)
+    else if (view->cause.known && view->kind != SS_KIND_NEIGHBOUR) /* which replays keep nowhere */
         add(out, "%s; the event is no longer in the log.", ss_words_kind(view->kind));
     else
         add_step(out, e->history, view);
@@ -249,6 +249,32 @@ char *ss_say_next_bill(const struct ss_explanation *e, char out[SS_WORDS_SENTENC
         add(out,
             " Unpaid, it would cost %d %s on that day compared with paying it, and more later.",
             e->advice.unpaid_loss, e->advice.unpaid_loss == 1 ? "point" : "points");
+    return out;
+}
+
+char *ss_say_friends(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE])
+{
+    const int32_t friends = e->score->friends_confirmed;
+    out[0] = '\0';
+    if (friends <= 0)
+        return out;
+    const int32_t mean =
+        SS_SCORE_MIN + SS_BAND_WIDTH / 2 + SS_BAND_WIDTH * e->score->friends_bands / friends;
+    add(out,
+        friends == 1 ? "%d friend who confirms it and takes part counts, with a score near %d: "
+                       "known in steps of %d points only, and a small part of yours."
+                     : "%d friends who confirm it and take part count, with scores near %d on "
+                       "average: known in steps of %d points only, and a small part of yours.",
+        friends, mean, SS_BAND_WIDTH);
+    return out;
+}
+
+char *ss_say_rank(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE])
+{
+    out[0] = '\0';
+    if (e->score->has_rank)
+        add(out, "When it was published, it was higher than %d.%02d %% of all scores.",
+            e->score->percentile / 100, e->score->percentile % 100);
     return out;
 }
 

@@ -34,6 +34,7 @@ static void print_factors(FILE *out, const struct ss_explanation *e)
 {
     const struct ss_score_view *view = e->score;
     int32_t points = 0;
+    char line[SS_WORDS_SENTENCE];
     fprintf(out, "\nWHAT IT IS MADE OF\n  %-28s %10s\n", "", "points");
     for (int f = 0; f < SS_FACTOR_COUNT; f++) {
         points += view->factors[f].points_centi;
@@ -45,6 +46,8 @@ static void print_factors(FILE *out, const struct ss_explanation *e)
     if (view->standing == SS_STANDING_LISTED)
         fprintf(out, "; held down to %d by the court register", view->score);
     fputc('\n', out);
+    if (ss_say_friends(e, line)[0])
+        wrap(out, "  ", line);
 }
 
 static void print_reasons(FILE *out, const struct ss_explanation *e)
@@ -143,6 +146,8 @@ void ss_explain_text(FILE *out, const struct ss_explanation *e,
     }
     fputc('\n', out);
     wrap(out, "", ss_say_score(e, line));
+    if (ss_say_rank(e, line)[0])
+        wrap(out, "", line);
     wrap(out, "", ss_say_proof(e, line));
     if (e->score->has_factors)
         print_factors(out, e);

@@ -382,6 +382,11 @@ char *ss_words_event(const struct ss_event *event, int64_t due_at_ms, char out[S
     case SS_BLACKLIST:
         say_listing(&s, &event->listing);
         break;
+    case SS_NEIGHBOURS: /* never who: that is the friend's own matter */
+        say(&s, event->neighbour.action == SS_NEIGHBOUR_LEFT
+                    ? "A friend no longer counts: the friendship ended, or the friend's consent."
+                    : "What a friend's score says of yours changed.");
+        break;
     case SS_INPUT_COUNT:
         break;
     }

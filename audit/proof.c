@@ -42,22 +42,22 @@ void ss_proof_put_aside(struct proof *proof, struct ss_user *user)
 }
 
 void ss_proof_fold_blind(struct proof *proof, struct ss_user_state *state,
-                         const struct ss_source_event *event)
+                         const struct ss_source_event *event, int32_t day)
 {
-    const struct ss_context context = {
+    struct ss_context context = {
         .partition = proof->options->partition,
         .offset = event->offset,
         .record_time_ms =
             event->timestamp_ms >= 0 ? event->timestamp_ms : event->event.occurred_at_ms,
         .future_tolerance_ms = proof->options->future_tolerance_ms,
         .clock_ms = proof->low_ms,
+        .day = day,
     };
-    enum ss_refusal refusal;
     if (ss_event_check(proof->models.person, &event->event, &context) != SS_REFUSAL_NONE)
         return;
-    while (ss_wake(&proof->models, state, event->event.user_id, &context, &proof->effects))
+    while (ss_proof_wake(proof, state, event->event.user_id, &context))
         continue;
-    (void)ss_apply(&proof->models, state, &event->event, &context, &proof->effects, &refusal);
+    (void)ss_proof_apply(proof, state, &event->event, &context);
 }
 
 static enum ss_status add_user(struct proof *proof, uint64_t hash, struct ss_text id,
@@ -92,11 +92,11 @@ static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
     if (status != SS_OK)
         return status;
     if (user->flags & BLIND) {
-        ss_proof_fold_blind(proof, &state, event);
+        ss_proof_fold_blind(proof, &state, event, proof->day);
         return ss_proof_put(proof, &user, &state);
     }
     if (!ss_proof_silent(proof, &state, &event->event, event->offset, event->timestamp_ms,
-                         proof->low_ms, &changed)) {
+                         proof->day, proof->low_ms, &changed)) {
         ss_proof_put_aside(proof, user);
         return SS_OK;
     }
@@ -178,8 +178,7 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
     if (status != SS_OK)
         return status;
-    bool proven = (cause || !record->view.cause.known) &&
-                  ss_proof_models(proof, record->view.model_version) &&
+    bool proven = (cause || !ss_proof_needs_cause(record)) && proof->model_known &&
                   ss_proof_arrive(proof, &state, record, cause, proof->low_ms);
     if (proven)
         status = ss_grants_judge(proof, user, &same);
@@ -205,6 +204,13 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     return ss_proof_put(proof, &user, &state);
 }
 
+static bool rank_known(const struct proof *proof, const struct ss_score_view *view)
+{
+    const struct ss_proof_options *options = proof->options;
+    return options->rank &&
+           options->rank(options->arg, view->ranks_offset, view->score) != SS_PROOF_RANK_UNKNOWN;
+}
+
 /* The record's user; NULL: nothing is to be done with it. */
 static enum ss_status find_user(struct proof *proof, const struct ss_walk_record *record,
                                 struct ss_user **user)
@@ -224,6 +230,8 @@ static enum ss_status find_user(struct proof *proof, const struct ss_walk_record
         return SS_OK;
     }
     proof->result->records++;
+    if (record->view.has_rank && !rank_known(proof, &record->view))
+        proof->result->percentiles_unchecked++;
     status = add_user(proof, hash, id, user);
     if (status == SS_OK && record->view.kind == SS_KIND_OPT_OUT)
         (*user)->note = record->offset + 1;
@@ -294,7 +302,7 @@ static enum ss_status on_record(struct proof *proof)
     const struct ss_source_event *cause = proof->walk.event;
     struct ss_user *user;
     enum ss_status status = SS_OK;
-    bool gone = record->view.cause.known && !cause;
+    bool gone = ss_proof_needs_cause(record) && !cause;
     if (cause && !same_user(cause, record->view.user_id)) {
         status = on_event(proof); /* of whom it really is */
         cause = NULL;
@@ -303,6 +311,8 @@ static enum ss_status on_record(struct proof *proof)
         status = see(proof, record->view.clock_ms);
     else
         proof->interval++;
+    if (status == SS_OK)
+        status = ss_proof_models(proof, record);
     if (status == SS_OK)
         status = find_user(proof, record, &user);
     if (status == SS_OK && user && gone && !proof->careful) /* who reads everybody's events knows */
@@ -370,6 +380,45 @@ static enum ss_status tell_progress(struct proof *proof, int64_t *events, int64_
     return SS_OK;
 }
 
+/* The day that the input has come to with walk.event (docs/model.md 3.3). The second pass reads the
+ * events of some users only, so it looks up what the first one found. */
+static enum ss_status come_to_day(struct proof *proof)
+{
+    const enum ss_input input = proof->walk.input;
+    const struct ss_source_event *event = proof->walk.event;
+    const struct proof_day *days = proof->days[input];
+    size_t count = proof->day_count[input];
+    if (proof->careful) {
+        size_t *at = &proof->day_at[input];
+        while (*at < count && days[*at].offset <= event->offset)
+            ++*at;
+        proof->day = *at ? days[*at - 1].day : proof->options->start_days[input];
+        return SS_OK;
+    }
+    const struct ss_context context = {
+        .record_time_ms =
+            event->timestamp_ms >= 0 ? event->timestamp_ms : event->event.occurred_at_ms,
+        .future_tolerance_ms = proof->options->future_tolerance_ms,
+    };
+    int32_t before = count ? days[count - 1].day : proof->options->start_days[input];
+    proof->day = before;
+    if (ss_event_check(proof->models.person, &event->event, &context) != SS_REFUSAL_NONE)
+        return SS_OK;
+    proof->day = ss_input_day(before, &event->event, &context);
+    if (proof->day == before)
+        return SS_OK;
+    if (count == proof->day_capacity[input]) {
+        size_t more = count ? count * 2 : 256;
+        struct proof_day *grown = realloc(proof->days[input], more * sizeof *grown);
+        if (!grown)
+            return ss_fail(proof->err, SS_STOP, "out of memory for days");
+        proof->days[input] = grown;
+        proof->day_capacity[input] = more;
+    }
+    proof->days[input][proof->day_count[input]++] = (struct proof_day){event->offset, proof->day};
+    return SS_OK;
+}
+
 static enum ss_status pass(struct proof *proof)
 {
     enum ss_walk_step step = SS_WALK_EVENT;
@@ -377,6 +426,9 @@ static enum ss_status pass(struct proof *proof)
     int64_t events = 0, records = 0;
     for (int64_t n = 1; status == SS_OK && step != SS_WALK_END; n++) {
         status = ss_walk_next(&proof->walk, &step, proof->err);
+        if (status == SS_OK && (step == SS_WALK_EVENT || step == SS_WALK_RECORD) &&
+            proof->walk.event)
+            status = come_to_day(proof);
         if (status == SS_OK && step == SS_WALK_EVENT)
             status = on_event(proof);
         else if (status == SS_OK && step == SS_WALK_RECORD)
@@ -393,6 +445,8 @@ static enum ss_status on_seed(void *to, struct ss_text user_id, struct ss_bytes 
                               struct ss_error *err)
 {
     struct proof *proof = to;
+    if (ss_is_friends_key((struct ss_bytes){user_id.data, user_id.size}))
+        return SS_OK;
     uint64_t hash = ss_user_hash(user_id);
     if (!ss_proof_wants(proof, hash))
         return SS_OK;
@@ -401,9 +455,24 @@ static enum ss_status on_seed(void *to, struct ss_text user_id, struct ss_bytes 
         return SS_OK;
     if (!user)
         user = ss_user_table_add(proof->users, hash, user_id);
-    if (user)
-        user = ss_user_table_put(proof->users, user, packed);
+    if (user) {
+        struct ss_user_state state;
+        enum ss_status status = ss_state_unpack(packed, &state, err);
+        if (status != SS_OK)
+            return status;
+        /* epochs are counted anew here: everybody counts as told of the models in charge */
+        state.published.epoch = ss_models_since(&proof->models, state.published.business);
+        return ss_proof_put(proof, &user, &state);
+    }
     return user ? SS_OK : ss_fail(err, SS_STOP, "out of memory for users");
+}
+
+static void forget_models(struct proof *proof)
+{
+    while (proof->before_count)
+        free(proof->befores[--proof->before_count]);
+    free(proof->befores);
+    proof->befores = NULL;
 }
 
 static enum ss_status begin_pass(struct proof *proof, const struct ss_source_users *users)
@@ -413,6 +482,7 @@ static enum ss_status begin_pass(struct proof *proof, const struct ss_source_use
     ss_walk_reset(&proof->walk);
     ss_walk_init(&proof->walk);
     ss_grants_reset(&proof->grants);
+    forget_models(proof);
     proof->models = options->models;
     proof->low_ms = options->start_clock_ms;
     proof->interval = 0;
@@ -522,7 +592,8 @@ enum ss_status ss_proof_run(const struct ss_proof_options *options, struct ss_pr
     ss_walk_init(&proof->walk);
     ss_buffer_init(&proof->encoded, 1 << 20);
     proof->users = ss_user_table_open();
-    if (!proof->users)
+    proof->friends = calloc(1, sizeof *proof->friends);
+    if (!proof->users || !proof->friends)
         status = ss_fail(err, SS_STOP, "out of memory");
     if (status == SS_OK)
         status = first_pass(proof);
@@ -532,6 +603,10 @@ enum ss_status ss_proof_run(const struct ss_proof_options *options, struct ss_pr
     ss_grants_reset(&proof->grants);
     ss_buffer_reset(&proof->encoded);
     ss_user_table_close(proof->users);
+    forget_models(proof);
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        free(proof->days[i]);
+    free(proof->friends);
     free(proof);
     return status;
 }
@@ -552,6 +627,7 @@ void ss_proof_add(struct ss_proof_result *sum, const struct ss_proof_result *res
     sum->entitlements_proven += result->entitlements_proven;
     sum->entitlements_differing += result->entitlements_differing;
     sum->entitlements_unjudged += result->entitlements_unjudged;
+    sum->percentiles_unchecked += result->percentiles_unchecked;
     sum->others += result->others;
     sum->events += result->events;
     sum->users += result->users;

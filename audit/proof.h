@@ -36,6 +36,8 @@ struct ss_model_shelf {
     const struct ss_model *(*find)(void *arg, struct ss_text version, bool *business);
 };
 
+enum { SS_PROOF_RANK_NONE = -1, SS_PROOF_RANK_UNKNOWN = -2 };
+
 enum ss_proof_verdict {
     SS_PROOF_DIFFERENT,       /* another than the logs lead to */
     SS_PROOF_MISSING,         /* the logs lead to one; it was not published */
@@ -84,13 +86,14 @@ struct ss_proof_result {
     int64_t newer;   /* than where the inputs were read to, of a live engine; not of the sum */
     int64_t missing; /* records that are not there */
     int64_t entitlements, entitlements_proven, entitlements_differing; /* missing ones too */
-    int64_t entitlements_unjudged;     /* of records that were not recomputed */
-    int64_t others;                    /* records of users who were not asked for */
-    int64_t events;                    /* of the inputs, walked over in the first pass */
-    int64_t users;                     /* whose records were judged */
-    int64_t looked_at_again;           /* users of the second pass */
-    int64_t searched;                  /* records for which another way was looked for */
-    int64_t undecided;                 /* of the differing and missing: the search was cut short */
+    int64_t entitlements_unjudged; /* of records that were not recomputed */
+    int64_t percentiles_unchecked; /* of records: there were no histograms to hold them against */
+    int64_t others;                /* records of users who were not asked for */
+    int64_t events;                /* of the inputs, walked over in the first pass */
+    int64_t users;                 /* whose records were judged */
+    int64_t looked_at_again;       /* users of the second pass */
+    int64_t searched;              /* records for which another way was looked for */
+    int64_t undecided;             /* of the differing and missing: the search was cut short */
     int64_t positions[SS_INPUT_COUNT]; /* how far the inputs have been walked over */
     size_t table_bytes;
 };
@@ -101,11 +104,12 @@ struct ss_proof_options {
     struct ss_models models; /* in charge until a record names others; person is not NULL */
     int64_t future_tolerance_ms;
     int64_t start[SS_INPUT_COUNT]; /* where the inputs begin: 0, or the snapshot's, or the log's */
-    int64_t start_clock_ms;        /* how far the partition's clock had come there; 0: unknown */
-    bool inputs_cut;               /* … and there was more before, which is lost */
-    bool scores_cut;               /* `scores` begins behind its first record */
-    bool entitlements_cut;         /* `entitlements` likewise */
-    bool no_entitlements;          /* there are none to be held against */
+    int32_t start_days[SS_INPUT_COUNT]; /* that they had come to there (ss_input_day) */
+    int64_t start_clock_ms; /* how far the partition's clock had come there; 0: unknown */
+    bool inputs_cut;        /* … and there was more before, which is lost */
+    bool scores_cut;        /* `scores` begins behind its first record */
+    bool entitlements_cut;  /* `entitlements` likewise */
+    bool no_entitlements;   /* there are none to be held against */
     bool live; /* an engine may have published more since it was looked where the inputs end */
     /* One user in `of`, chosen by the hash of the id; 0 or 1: everybody. */
     uint64_t sample_of, sample_seed;
@@ -122,6 +126,9 @@ struct ss_proof_options {
                            struct ss_walk_feed *feed, struct ss_error *err);
     void (*difference)(void *arg, const struct ss_proof_difference *difference); /* may be NULL */
     void (*progress)(void *arg, int64_t events, int64_t records); /* since last told; may be NULL */
+    /* The percentile of a score by the histograms below that offset, SS_PROOF_RANK_NONE where they
+     * count nobody, SS_PROOF_RANK_UNKNOWN; NULL: no percentile is checked. */
+    int32_t (*rank)(void *arg, int64_t ranks_offset, int32_t score);
     void *arg;
     atomic_bool *stop; /* set: ends with SS_STOP; may be NULL */
 };

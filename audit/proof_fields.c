@@ -153,6 +153,11 @@ POSITION(social, SS_SOCIAL)
 POSITION(profiles, SS_PROFILES)
 POSITION(consents, SS_CONSENTS)
 POSITION(blacklist, SS_BLACKLIST)
+POSITION(neighbours, SS_NEIGHBOURS)
+NUMBER(friends_confirmed, ss_score_view, friends_confirmed)
+NUMBER(friends_bands, ss_score_view, friends_bands)
+MAYBE(percentile, ss_score_view, has_rank, percentile)
+MAYBE(ranks, ss_score_view, has_rank, ranks_offset)
 NUMBER(consent_position, ss_score_view, consent_position)
 NUMBER(as_of, ss_score_view, as_of_ms)
 NUMBER(clock, ss_score_view, clock_ms)
@@ -189,7 +194,12 @@ const struct ss_proof_field ss_proof_score_fields[] = {
     ROW("positions.profiles", position_profiles),
     ROW("positions.consents", position_consents),
     ROW("positions.blacklist", position_blacklist),
+    ROW("positions.neighbours", position_neighbours),
     ROW("consent_positions.scoring", consent_position),
+    ROW("friends.confirmed", friends_confirmed),
+    ROW("friends.bands", friends_bands),
+    ROW("percentile", percentile),
+    ROW("ranks", ranks),
     ROW("as_of", as_of),
     ROW("clock", clock),
     ROW("model_version", model_version),

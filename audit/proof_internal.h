@@ -11,6 +11,7 @@
 
 #include "audit/proof.h"
 #include "state/pack.h"
+#include "state/pack_friends.h"
 
 /* Flags of a user in the table. */
 enum {
@@ -32,6 +33,8 @@ struct proof_kept {
     struct ss_event event; /* its texts are in `bytes` */
     int64_t offset, timestamp_ms;
     int64_t low_ms;   /* how far the partition's clock had been shown to be before it */
+    int32_t day;      /* that its input had come to */
+    int32_t epoch;    /* of the models in charge */
     int64_t interval; /* in which of them it was read: within one the order of inputs is open */
     char bytes[];
 };
@@ -56,6 +59,12 @@ struct proof_case {
     bool weak, doubtful; /* its folds may be wrong; its last record did not follow from them */
     bool
         lost; /* until it opts in: what was read in which order before `scores` begins is unknown */
+};
+
+/* From this offset on an input is at this day (ss_input_day). */
+struct proof_day {
+    int64_t offset;
+    int32_t day;
 };
 
 /* A clock that a record has shown exactly. */
@@ -95,8 +104,17 @@ struct proof {
     struct ss_walk_feed feed;
     bool careful; /* the second pass */
     struct ss_models models;
-    char unknown_model[64]; /* the last one that the shelf did not have */
-    int64_t low_ms;         /* clocks shown so far */
+    struct ss_models **befores; /* those that were in charge before */
+    size_t before_count;
+    bool model_known; /* of the record in hand */
+    /* The days of the inputs, found by the first pass, which reads everybody's events. */
+    struct proof_day *days[SS_INPUT_COUNT];
+    size_t day_count[SS_INPUT_COUNT], day_capacity[SS_INPUT_COUNT], day_at[SS_INPUT_COUNT];
+    int32_t day;                /* at walk.event */
+    struct ss_friends *friends; /* an empty list: who is on it is not followed */
+    bool left_friends;          /* since the user's last record SOCIAL was withdrawn */
+    int64_t goal_ms;            /* as_of of the record that is looked for; 0: not known */
+    int64_t low_ms;             /* clocks shown so far */
     int64_t interval;
     struct proof_grants grants;
 
@@ -116,7 +134,27 @@ struct proof {
 /* An event as the engine would have read it with the clock there; false: something was to be
  * published, and is in proof->effects. *changed: the state may have. */
 bool ss_proof_silent(struct proof *proof, struct ss_user_state *state, const struct ss_event *event,
-                     int64_t offset, int64_t timestamp_ms, int64_t clock_ms, bool *changed);
+                     int64_t offset, int64_t timestamp_ms, int32_t day, int64_t clock_ms,
+                     bool *changed);
+/* ss_apply; messages and lists of friends are left out. */
+enum ss_outcome ss_proof_apply(struct proof *proof, struct ss_user_state *state,
+                               const struct ss_event *event, struct ss_context *context);
+/* ss_wake, likewise. */
+bool ss_proof_wake(struct proof *proof, struct ss_user_state *state, struct ss_text user_id,
+                   const struct ss_context *context);
+/* What friends add to the score, as the record says, where it can be so. */
+void ss_proof_take_friends(const struct proof *proof, struct ss_user_state *state,
+                           const struct ss_score_view *view);
+/* Whether messages of friends may have been read by now. */
+bool ss_proof_befriended(const struct proof *proof, const struct ss_user_state *state);
+/* A friend's message that led to this record, taken as having come to what it says of friends. */
+bool ss_proof_message(struct proof *proof, struct ss_user_state *state,
+                      const struct ss_score_view *view, struct ss_context *context);
+/* The log of an input has to have the record's cause. */
+static inline bool ss_proof_needs_cause(const struct ss_walk_record *record)
+{
+    return record->view.cause.known && record->cause_input != SS_NEIGHBOURS;
+}
 /* The clock that a record shows, or the least that can have been. */
 int64_t ss_proof_clock(const struct ss_score_view *view, int64_t low_ms);
 /* Steps, and the cause if there is one, lead to exactly this record. */
@@ -133,8 +171,12 @@ void ss_proof_view(struct proof *proof, const struct ss_score_record *record,
                    struct ss_score_view *view);
 void ss_proof_view_grant(struct proof *proof, const struct ss_entitlement *entitlement,
                          struct ss_entitlement_view *view);
-/* Takes the models that a record names into charge. false: there is none by that name. */
-bool ss_proof_models(struct proof *proof, struct ss_text version);
+/* Takes the model that a record names into charge, as a new epoch, unless the records behind it
+ * go on with the one before; proof->model_known says whether there is one by that name. */
+SS_MUST_USE enum ss_status ss_proof_models(struct proof *proof,
+                                           const struct ss_walk_record *record);
+/* Puts the models of an epoch of this pass in charge; gives those that were, to be put back. */
+struct ss_models ss_proof_go_back(struct proof *proof, int32_t epoch);
 /* The user as a record says that it stands: what was published, not what follows from it. */
 void ss_proof_adopt(const struct proof *proof, struct ss_user_state *state,
                     const struct ss_score_view *view);
@@ -193,7 +235,7 @@ static inline bool ss_proof_wants(const struct proof *proof, uint64_t hash)
 }
 /* All that is published of a user before its first record is passed by. */
 void ss_proof_fold_blind(struct proof *proof, struct ss_user_state *state,
-                         const struct ss_source_event *event);
+                         const struct ss_source_event *event, int32_t day);
 /* The user may move. */
 SS_MUST_USE enum ss_status ss_proof_put(struct proof *proof, struct ss_user **user,
                                         const struct ss_user_state *state);

@@ -91,7 +91,7 @@ static bool silent_steps(struct way *way, struct ss_user_state *state, int64_t c
     struct proof *proof = way->proof;
     const struct ss_context context = {.partition = proof->options->partition,
                                        .clock_ms = clock_ms};
-    while (ss_wake(&proof->models, state, way->user_id, &context, &proof->effects))
+    while (ss_proof_wake(proof, state, way->user_id, &context))
         if (proof->effects.has_record)
             return false;
     return true;
@@ -117,8 +117,11 @@ static bool try_event(struct way *way, int depth, size_t i, int64_t clock_ms, in
     if (--proof->budget < 0)
         return false;
     *next = proof->stack[depth];
-    if (!ss_proof_silent(proof, next, &kept->event, kept->offset, kept->timestamp_ms, clock_ms,
-                         &changed))
+    const struct ss_models now = ss_proof_go_back(proof, kept->epoch);
+    bool silent = ss_proof_silent(proof, next, &kept->event, kept->offset, kept->timestamp_ms,
+                                  kept->day, clock_ms, &changed);
+    proof->models = now;
+    if (!silent)
         return false;
     way->done[i] = true;
     bool found = search(way, depth + 1, clock_ms, turns);
@@ -184,14 +187,19 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
     int64_t found[INSTANTS_MAX];
     int64_t most = first < one->kept_count ? high_of(way, one->kept[first]->interval)
                                            : high_of(way, proof->interval);
+    /* under the models of what comes next, or of what the user was last told */
+    int32_t epoch = first < one->kept_count ? one->kept[first]->epoch : state->published.epoch;
+    const struct ss_models now = ss_proof_go_back(proof, epoch);
     int count = instants(way, state, clock_ms, most, found);
+    proof->models = now;
     for (int n = 0; n < count && proof->budget >= 0; n++) {
-        if (ss_wake_at(&proof->models, state) > found[n])
-            continue;
-        proof->budget--;
+        (void)ss_proof_go_back(proof, epoch);
+        bool due = ss_wake_at(&proof->models, state) <= found[n];
         proof->stack[depth + 1] = *state;
-        if (silent_steps(way, &proof->stack[depth + 1], found[n]) &&
-            search(way, depth + 1, found[n], turns - 1))
+        bool silent = due && silent_steps(way, &proof->stack[depth + 1], found[n]);
+        proof->models = now;
+        proof->budget -= due;
+        if (silent && search(way, depth + 1, found[n], turns - 1))
             return true;
     }
     return false;

@@ -58,6 +58,7 @@ static int texts_of(struct ss_event *event, struct ss_text *out[WORDS_MAX])
         out[count++] = &event->listing.authority;
         out[count++] = &event->listing.currency;
         break;
+    case SS_NEIGHBOURS: /* never read by a proof */
     case SS_INPUT_COUNT:
         break;
     }
@@ -101,6 +102,8 @@ enum ss_status ss_proof_keep(struct proof *proof, struct proof_case *one)
     kept->offset = walk->event->offset;
     kept->timestamp_ms = walk->event->timestamp_ms;
     kept->low_ms = proof->low_ms;
+    kept->day = proof->day;
+    kept->epoch = proof->models.epoch;
     kept->interval = proof->interval;
     one->kept[one->kept_count++] = kept;
     return SS_OK;
@@ -214,8 +217,11 @@ static bool plain(struct settling *s, struct ss_user_state *state)
         const struct proof_kept *kept = s->one->kept[i];
         if (kept->low_ms > clock_ms)
             clock_ms = kept->low_ms;
-        if (!ss_proof_silent(proof, state, &kept->event, kept->offset, kept->timestamp_ms, clock_ms,
-                             &changed))
+        const struct ss_models now = ss_proof_go_back(proof, kept->epoch);
+        bool silent = ss_proof_silent(proof, state, &kept->event, kept->offset, kept->timestamp_ms,
+                                      kept->day, clock_ms, &changed);
+        proof->models = now;
+        if (!silent)
             return false;
     }
     return !s->record || ss_proof_arrive(proof, state, s->record, s->cause, proof->low_ms);
@@ -309,8 +315,7 @@ static enum ss_status owed_steps(struct settling *s, struct ss_user_state *state
     const struct ss_context context = {.partition = proof->options->partition,
                                        .clock_ms = clock_ms};
     enum ss_status status = SS_OK;
-    while (status == SS_OK &&
-           ss_wake(&proof->models, state, ss_user_id(s->user), &context, &proof->effects))
+    while (status == SS_OK && ss_proof_wake(proof, state, ss_user_id(s->user), &context))
         if (proof->effects.has_record)
             status = owed(s, upto);
     return status;
@@ -321,20 +326,18 @@ static enum ss_status forced_event(struct settling *s, struct ss_user_state *sta
 {
     struct proof *proof = s->proof;
     const struct proof_kept *kept = s->one->kept[i];
-    const struct ss_context context = {
+    struct ss_context context = {
         .partition = proof->options->partition,
         .offset = kept->offset,
         .record_time_ms = kept->timestamp_ms >= 0 ? kept->timestamp_ms : kept->event.occurred_at_ms,
         .future_tolerance_ms = proof->options->future_tolerance_ms,
         .clock_ms = clock_ms,
+        .day = kept->day,
     };
-    enum ss_refusal refusal;
     if (ss_event_check(proof->models.person, &kept->event, &context) != SS_REFUSAL_NONE)
         return SS_OK;
     enum ss_status status = owed_steps(s, state, clock_ms, i);
-    if (status == SS_OK &&
-        ss_apply(&proof->models, state, &kept->event, &context, &proof->effects, &refusal) ==
-            SS_COUNTED &&
+    if (status == SS_OK && ss_proof_apply(proof, state, &kept->event, &context) == SS_COUNTED &&
         proof->effects.has_record)
         status = owed(s, i + 1);
     return status;
@@ -349,17 +352,20 @@ static enum ss_status forced_record(struct settling *s, struct ss_user_state *st
         .partition = proof->options->partition,
         .future_tolerance_ms = proof->options->future_tolerance_ms,
         .clock_ms = ss_proof_clock(&record->view, proof->low_ms),
+        .day = proof->day,
     };
     enum ss_status status = SS_OK;
-    enum ss_refusal refusal;
     struct ss_score_view view;
     bool same, made = false;
     if (context.clock_ms < proof->low_ms)
         context.clock_ms = proof->low_ms;
     memcpy(context.positions, record->view.positions, sizeof context.positions);
-    if (!s->cause) {
-        while (!made &&
-               ss_wake(&proof->models, state, ss_user_id(s->user), &context, &proof->effects))
+    ss_proof_take_friends(proof, state, &record->view);
+    if (record->cause_input == SS_NEIGHBOURS) {
+        status = owed_steps(s, state, context.clock_ms, s->one->kept_count);
+        made = status == SS_OK && ss_proof_message(proof, state, &record->view, &context);
+    } else if (!s->cause) {
+        while (!made && ss_proof_wake(proof, state, ss_user_id(s->user), &context))
             made = proof->effects.has_record;
     } else {
         status = owed_steps(s, state, context.clock_ms, s->one->kept_count);
@@ -367,8 +373,7 @@ static enum ss_status forced_record(struct settling *s, struct ss_user_state *st
         context.record_time_ms =
             s->cause->timestamp_ms >= 0 ? s->cause->timestamp_ms : s->cause->event.occurred_at_ms;
         made = status == SS_OK &&
-               ss_apply(&proof->models, state, &s->cause->event, &context, &proof->effects,
-                        &refusal) == SS_COUNTED &&
+               ss_proof_apply(proof, state, &s->cause->event, &context) == SS_COUNTED &&
                proof->effects.has_record;
     }
     if (status != SS_OK)
@@ -376,7 +381,9 @@ static enum ss_status forced_record(struct settling *s, struct ss_user_state *st
     if (!made) {
         tell(s, SS_PROOF_EXTRA, record, NULL, s->one->kept_count,
              s->cause ? "its cause changes nothing"
-                      : "nothing has happened, and time does nothing");
+             : record->cause_input == SS_NEIGHBOURS
+                 ? "no friends that there can be lead to it"
+                 : "nothing has happened, and time does nothing");
         return ss_grants_hold(proof, &record->view);
     }
     if (ss_proof_equal(proof, record)) {
@@ -399,7 +406,9 @@ static enum ss_status forced(struct settling *s, struct ss_user_state *state)
         const struct proof_kept *kept = s->one->kept[i];
         if (kept->low_ms > clock_ms)
             clock_ms = kept->low_ms;
+        const struct ss_models now = ss_proof_go_back(s->proof, kept->epoch);
         status = forced_event(s, state, i, clock_at(s->one, kept, clock_ms));
+        s->proof->models = now;
     }
     if (status == SS_OK && s->record)
         status = forced_record(s, state);
@@ -412,7 +421,7 @@ static enum ss_status forced(struct settling *s, struct ss_user_state *state)
 static bool is_gone(struct settling *s)
 {
     const struct ss_walk_record *record = s->record;
-    if (!record->view.cause.known || s->cause || s->one->erased)
+    if (!ss_proof_needs_cause(record) || s->cause || s->one->erased)
         return s->one->erased;
     s->one->erased =
         s->user->flags & GONE && s->user->note > 0 && record->offset <= s->user->note - 1;
@@ -496,7 +505,7 @@ static enum ss_status begin_blind(struct settling *s, struct ss_user_state *stat
         return status == SS_OK ? remember(s, &tried, NULL) : status;
     }
     if (s->cause)
-        ss_proof_fold_blind(s->proof, state, s->cause);
+        ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
     s->one->weak = says_the_same(s->proof, state, &s->record->view);
     s->one->lost = !s->one->weak;
     if (s->one->weak)
@@ -510,7 +519,9 @@ static void fold_kept(struct settling *s, struct ss_user_state *state)
         const struct proof_kept *kept = s->one->kept[i];
         const struct ss_source_event event = {
             .event = kept->event, .offset = kept->offset, .timestamp_ms = kept->timestamp_ms};
-        ss_proof_fold_blind(s->proof, state, &event);
+        const struct ss_models now = ss_proof_go_back(s->proof, kept->epoch);
+        ss_proof_fold_blind(s->proof, state, &event, kept->day);
+        s->proof->models = now;
     }
 }
 
@@ -522,7 +533,7 @@ static enum ss_status doubt(struct settling *s, struct ss_user_state *state)
     enum ss_status status = SS_OK;
     fold_kept(s, state);
     if (s->cause)
-        ss_proof_fold_blind(s->proof, state, s->cause);
+        ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
     forget_events(one);
     if (s->record && !one->doubtful) {
         status = ss_proof_keep_stray(s->proof, one, s->record);
@@ -556,6 +567,17 @@ static enum ss_status pass_erased(struct settling *s, struct ss_user_state *stat
     return status == SS_OK ? ss_grants_pass(s->proof, view) : status;
 }
 
+static bool left_friends(const struct proof_case *one)
+{
+    for (size_t i = 0; i < one->kept_count; i++) {
+        const struct ss_event *event = &one->kept[i]->event;
+        if (event->input == SS_CONSENTS && event->consent.purpose == SS_PURPOSE_SOCIAL &&
+            event->consent.action == SS_CONSENT_WITHDRAWN)
+            return true;
+    }
+    return false;
+}
+
 enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                                const struct ss_walk_record *record,
                                const struct ss_source_event *cause)
@@ -576,18 +598,18 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
             s.one->weak = s.one->doubtful;
         if (is_gone(&s))
             return pass_erased(&s, &state);
-        if (!ss_proof_models(proof, record->view.model_version)) {
+        if (!proof->model_known) {
             tell(&s, SS_PROOF_NO_MODEL, record, NULL, s.one->kept_count,
                  "there is no such model; give it with --model or --business-model");
             fold_kept(&s, &state);
             if (cause)
-                ss_proof_fold_blind(proof, &state, cause);
+                ss_proof_fold_blind(proof, &state, cause, proof->day);
             ss_proof_adopt(proof, &state, &record->view);
             forget_events(s.one);
             status = remember(&s, &state, NULL);
             return status == SS_OK ? ss_grants_pass(proof, &record->view) : status;
         }
-        if (record->view.cause.known && !cause) {
+        if (ss_proof_needs_cause(record) && !cause) {
             tell(&s, SS_PROOF_EXTRA, record, NULL, s.one->kept_count,
                  "the log has no such event of this user as its cause");
             /* whatever it was made of comes up with the next record */
@@ -599,7 +621,7 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
             fold_kept(&s, &state);
             if (ss_proof_stays_unknown(proof, &record->view)) {
                 if (cause)
-                    ss_proof_fold_blind(proof, &state, cause);
+                    ss_proof_fold_blind(proof, &state, cause, proof->day);
                 return out_of_retention(&s, &state);
             }
             s.one->lost = s.one->weak = false;
@@ -610,7 +632,11 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
         forget(s.one);
         return SS_OK;
     }
+    proof->goal_ms = record ? record->view.as_of_ms : 0;
+    proof->left_friends = left_friends(s.one);
     bool found = any_way(&s, &state);
+    proof->left_friends = false;
+    proof->goal_ms = 0;
     if (s.one->weak && (!found || (!record && s.one->doubtful)))
         return doubt(&s, &state);
     s.one->doubtful = false;

@@ -104,8 +104,10 @@ static enum ss_status on_open(void *arg, const struct ss_source_users *users,
 {
     struct part *part = arg;
     const struct ss_prove_options *options = part->proving->options;
-    const struct ss_puller_config config = {
-        .partition = part->partition, .from = part->start, .users = users ? users : options->users};
+    const struct ss_puller_config config = {.partition = part->partition,
+                                            .from = part->start,
+                                            .users = users ? users : options->users,
+                                            .inputs_skipped = {[SS_NEIGHBOURS] = true}};
     close_logs(part);
     enum ss_status status = ss_puller_open(options->inputs, &config, &part->puller, err);
     for (int i = 0; i < 2 && status == SS_OK; i++)
@@ -159,6 +161,10 @@ static enum ss_status find_start(struct part *part, const struct ss_snapshot_par
 {
     const struct ss_prove_options *options = part->proving->options;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        if (i == SS_NEIGHBOURS) { /* which is not read */
+            part->start[i] = from ? from->positions[i] : 0;
+            continue;
+        }
         struct ss_source_range range =
             ss_source_range(options->inputs, part->partition, (enum ss_input)i);
         part->start[i] = from ? from->positions[i] : range.low;
@@ -210,6 +216,8 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         .stop = options->stop,
     };
     memcpy(proof.start, part->start, sizeof proof.start);
+    if (from)
+        memcpy(proof.start_days, from->days, sizeof proof.start_days);
     return ss_proof_run(&proof, result, err);
 }
 

@@ -32,6 +32,29 @@ static enum ss_status open_source(struct ss_replay *run, struct ss_error *err)
     return SS_OK;
 }
 
+/* Whether an input has a record in any of the partitions. */
+static bool has_records(const struct ss_replay *run, enum ss_input input)
+{
+    for (int32_t p = 0; p < run->partition_count; p++) {
+        const struct ss_source_range range = ss_source_range(run->source, p, input);
+        if (range.end > range.low)
+            return true;
+    }
+    return false;
+}
+
+static enum ss_replay_friendship friendship_of(const struct ss_replay *run)
+{
+    if (!ss_friends_matter(run->models.person))
+        return SS_FRIENDSHIP_NONE;
+    if (ss_source_kind(run->source) != SS_SOURCE_PLAIN && has_records(run, SS_NEIGHBOURS))
+        return SS_FRIENDSHIP_LOG;
+    /* a snapshot may hold friends of before */
+    if (!has_records(run, SS_SOCIAL) && !run->options->snapshot_file)
+        return SS_FRIENDSHIP_NONE;
+    return run->partition_count == 1 ? SS_FRIENDSHIP_LOOPED : SS_FRIENDSHIP_UNHEARD;
+}
+
 static uint64_t hash_of_from(const struct ss_replay *run)
 {
     const struct ss_replay_options *options = run->options;
@@ -47,12 +70,13 @@ static void write_note(struct ss_replay *run)
     const struct ss_replay_options *options = run->options;
     const struct ss_snapshot_head *start = run->start ? ss_snapshot_head(run->start) : NULL;
     snprintf(run->note, sizeof run->note,
-             "%s, until %lld, tolerance %lld, users %llx, from %llx, snapshot %lld, records %d",
+             "%s, until %lld, tolerance %lld, users %llx, from %llx, snapshot %lld, records %d, "
+             "friends %d",
              ss_source_kind_name(ss_source_kind(run->source)), (long long)options->until_ms,
              (long long)options->future_tolerance_ms,
              (unsigned long long)(options->users ? ss_source_users_digest(options->users) : 0),
              (unsigned long long)hash_of_from(run), (long long)(start ? start->made_at_ms : 0),
-             options->records_file != NULL);
+             options->records_file != NULL, (int)run->friendship);
 }
 
 static enum ss_status open_start(struct ss_replay *run, struct ss_error *err)
@@ -102,8 +126,12 @@ static enum ss_status open_run(struct ss_replay *run, struct ss_error *err)
         ss_models_load(options->model_file, options->business_model_file, &run->models, err);
     if (status == SS_OK)
         status = open_source(run, err);
-    if (status == SS_OK)
+    if (status == SS_OK) {
+        run->friendship = friendship_of(run);
+        if (options->friendship)
+            *options->friendship = run->friendship;
         status = check_options(run, err);
+    }
     if (status == SS_OK)
         status = open_start(run, err);
     if (status != SS_OK)

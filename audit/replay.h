@@ -13,6 +13,15 @@
 
 struct ss_sealer;
 
+/* What friends tell each other goes from partition to partition, so partitions folded apart cannot
+ * tell it: they read what was told at the time, if that is at hand. */
+enum ss_replay_friendship {
+    SS_FRIENDSHIP_NONE, /* nothing that friends do matters to the model, or there are no friends */
+    SS_FRIENDSHIP_LOOPED,  /* one partition: whatever is told is heard at once */
+    SS_FRIENDSHIP_LOG,     /* sesame-neighbours is read as the other inputs are */
+    SS_FRIENDSHIP_UNHEARD, /* it is not at hand: links stay unconfirmed, and count for nothing */
+};
+
 struct ss_replay_options {
     struct ss_source *source;        /* NULL: plain files in `directory` */
     const char *directory;           /* of payments.avro, bills.avro, … */
@@ -51,7 +60,8 @@ struct ss_replay_options {
     /* Now and then, from one thread; or NULL. `share`: how much has been read, 0 to 1. */
     void (*progress)(void *arg, int64_t events, double share);
     void *progress_arg;
-    struct ss_source_report *reports; /* by partition, then input: filled in; or NULL */
+    struct ss_source_report *reports;      /* by partition, then input: filled in; or NULL */
+    enum ss_replay_friendship *friendship; /* filled in; or NULL */
 };
 
 /* Fills *stats with what was done, what a snapshot told included (its lock is not used), and *users

@@ -20,6 +20,7 @@ struct ss_replay {
     char note[SS_SNAPSHOT_NOTE_MAX]; /* what must be the same in a run that is taken up */
     struct ss_snapshot *start;
     int64_t size; /* of all partitions to be read */
+    enum ss_replay_friendship friendship;
 
     atomic_int next; /* partition */
     atomic_bool failed;

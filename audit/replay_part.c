@@ -84,14 +84,19 @@ static enum ss_status begin(struct part *part, int32_t partition, struct ss_erro
     struct ss_replay_fold *fold = &part->fold;
     int64_t records_bytes = 0;
     bool found = false;
-    enum ss_status status = ss_replay_fold_init(fold, err);
+    enum ss_status status = ss_replay_fold_init(fold, &run->models, err);
     if (status != SS_OK)
         return status;
-    fold->models = run->models;
     fold->partition = partition;
     fold->future_tolerance_ms = options->future_tolerance_ms;
-    fold->without_scores = options->scores_only;
-    fold->without_steps = options->scores_only && options->until_ms != INT64_MAX;
+    /* what friends are told depends on every score on the way */
+    const bool looped = run->friendship == SS_FRIENDSHIP_LOOPED;
+    fold->without_scores = options->scores_only && !looped;
+    fold->without_steps = fold->without_scores && options->until_ms != INT64_MAX;
+    fold->of_some = options->users != NULL;
+    fold->hearing = looped                                 ? SS_FRIENDS_LOOPED
+                    : run->friendship == SS_FRIENDSHIP_LOG ? SS_FRIENDS_OF_LOG
+                                                           : SS_FRIENDS_UNHEARD;
     if (options->records_file || options->record) {
         fold->sink = on_effects;
         fold->sink_arg = part;
@@ -122,6 +127,7 @@ static enum ss_status begin(struct part *part, int32_t partition, struct ss_erro
         .cut = options->save_file != NULL,
         .future_tolerance_ms = options->future_tolerance_ms,
         .assume_consent = options->assume_consent};
+    merge.puller.inputs_skipped[SS_NEIGHBOURS] = fold->hearing != SS_FRIENDS_OF_LOG;
     part->saved_at_ms = ss_replay_now_ms();
     return ss_merge_open(&merge, &part->merge, err);
 }

@@ -1,5 +1,7 @@
 #include "audit/replay_internal.h"
 
+#include "state/pack_friends.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -49,13 +51,25 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
                                     .records_bytes = records_bytes};
     memcpy(part.positions, fold->positions, sizeof part.positions);
     memcpy(part.counts, fold->counts, sizeof part.counts);
+    memcpy(part.days, fold->days, sizeof part.days);
     const struct ss_user *user;
     for (size_t at = 0; (user = ss_user_table_next(fold->users, &at));)
         part.users += user->packed_size > 0;
+    struct ss_bytes packed;
+    for (size_t at = 0; fold->friends && ss_replay_friends_next(fold->friends, &at, &packed);)
+        part.friends++;
     enum ss_status status = ss_snapshot_begin(writer, &part, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(fold->users, &at));)
         if (user->packed_size > 0)
             status = ss_snapshot_put(writer, ss_user_id(user), ss_user_packed(user), err);
+    for (size_t at = 0; status == SS_OK && fold->friends &&
+                        (user = ss_replay_friends_next(fold->friends, &at, &packed));) {
+        uint8_t buffer[SS_FRIENDS_KEY_MAX];
+        const struct ss_text id = ss_user_id(user);
+        const struct ss_bytes key = ss_friends_key((struct ss_bytes){id.data, id.size}, buffer);
+        status =
+            ss_snapshot_put(writer, (struct ss_text){key.data, (uint32_t)key.size}, packed, err);
+    }
     return status;
 }
 
@@ -78,6 +92,7 @@ enum ss_status ss_replay_read(struct ss_replay_fold *fold, struct ss_snapshot *s
     *records_bytes = part->records_bytes;
     memcpy(fold->positions, part->positions, sizeof fold->positions);
     memcpy(fold->counts, part->counts, sizeof fold->counts);
+    memcpy(fold->days, part->days, sizeof fold->days);
     return ss_snapshot_read(snapshot, fold->partition, on_state, fold, err);
 }
 

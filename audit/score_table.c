@@ -2,7 +2,6 @@
 
 #include "scoring/apply.h"
 #include "state/pack.h"
-#include "state/pack_friends.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,8 +104,6 @@ enum ss_status ss_score_table_add(struct ss_score_table *table, struct ss_bytes 
                                   struct ss_bytes packed, struct ss_error *err)
 {
     struct ss_user_state state;
-    if (ss_is_friends_key(user_id))
-        return;
     struct ss_score score;
     enum ss_status status = ss_state_unpack(packed, &state, err);
     if (status != SS_OK || !state.consents.scoring)

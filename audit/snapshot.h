@@ -23,7 +23,7 @@
 #include "state/changelog.h"
 #include "state/seal.h"
 
-enum { SS_SNAPSHOT_FORMAT = 1, SS_SNAPSHOT_NOTE_MAX = 256 };
+enum { SS_SNAPSHOT_FORMAT = 2, SS_SNAPSHOT_NOTE_MAX = 256 };
 
 struct ss_snapshot_head {
     bool live;                          /* of the changelog; else folded from logs */
@@ -40,9 +40,11 @@ struct ss_snapshot_part {
     int64_t clock_ms, reached_ms;
     int64_t positions[SS_INPUT_COUNT];
     struct ss_counts counts[SS_INPUT_COUNT];
+    int32_t days[SS_INPUT_COUNT];        /* that each has come to: ss_input_day */
     int64_t score_records, entitlements; /* published so far, where it was folded */
     int64_t records_bytes;               /* of the file beside it that they went to; 0: none */
     int64_t users;                       /* states that follow */
+    int64_t friends;                     /* friends records (state/pack_friends.h) that follow */
 };
 
 /* --- writing --- */
@@ -54,7 +56,8 @@ SS_MUST_USE enum ss_status ss_snapshot_create(const char *path, const struct ss_
                                               const struct ss_sealer *sealer,
                                               struct ss_snapshot_writer **writer,
                                               struct ss_error *err);
-/* Begins a partition; exactly part->users states follow. */
+/* Begins a partition; exactly part->users states follow, and part->friends friends records, which
+ * are put with their keys in place of user ids, before or behind states. */
 SS_MUST_USE enum ss_status ss_snapshot_begin(struct ss_snapshot_writer *writer,
                                              const struct ss_snapshot_part *part,
                                              struct ss_error *err);
@@ -79,10 +82,11 @@ const struct ss_snapshot_head *ss_snapshot_head(const struct ss_snapshot *snapsh
 /* NULL: the file does not hold that partition. */
 const struct ss_snapshot_part *ss_snapshot_part(const struct ss_snapshot *snapshot,
                                                 int32_t partition);
-int64_t ss_snapshot_states(const struct ss_snapshot *snapshot); /* of all partitions */
+int64_t ss_snapshot_states(const struct ss_snapshot *snapshot); /* and friends records, of all */
 int64_t ss_snapshot_bytes(const struct ss_snapshot *snapshot);
 
-/* Receives one state; both live during the call. Any status but SS_OK ends the reading with it. */
+/* Receives one state, or a friends record with its key for a user id; both live during the call.
+ * Any status but SS_OK ends the reading with it. */
 typedef enum ss_status ss_snapshot_sink(void *arg, struct ss_text user_id, struct ss_bytes packed,
                                         struct ss_error *err);
 /* The states of a partition that the file holds. */

@@ -24,10 +24,12 @@ const char ss_snapshot_schema[] =
     "{\"name\":\"entitlements\",\"type\":\"long\"},"
     "{\"name\":\"records_bytes\",\"type\":\"long\"},"
     "{\"name\":\"users\",\"type\":\"long\"},"
+    "{\"name\":\"friends\",\"type\":\"long\"},"
     "{\"name\":\"inputs\",\"type\":{\"type\":\"array\",\"items\":"
     "{\"type\":\"record\",\"name\":\"Input\",\"fields\":["
     "{\"name\":\"input\",\"type\":\"string\"},"
     "{\"name\":\"position\",\"type\":\"long\"},"
+    "{\"name\":\"day\",\"type\":\"int\"},"
     "{\"name\":\"consumed\",\"type\":\"long\"},"
     "{\"name\":\"outcomes\",\"type\":{\"type\":\"array\",\"items\":\"long\"}}]}}},"
     "{\"name\":\"crc32\",\"type\":\"long\"}]},"
@@ -99,10 +101,12 @@ bool ss_snapshot_put_part(struct ss_buffer *out, const struct ss_snapshot_part *
                 ss_snapshot_put_number(out, part->entitlements) &&
                 ss_snapshot_put_number(out, part->records_bytes) &&
                 ss_snapshot_put_number(out, part->users) &&
+                ss_snapshot_put_number(out, part->friends) &&
                 ss_snapshot_put_number(out, SS_INPUT_COUNT);
     for (int i = 0; i < SS_INPUT_COUNT && fine; i++) {
         fine = put_string(out, ss_input_name((enum ss_input)i)) &&
                ss_snapshot_put_number(out, part->positions[i]) &&
+               ss_snapshot_put_number(out, part->days[i]) &&
                ss_snapshot_put_number(out, part->counts[i].consumed) &&
                ss_snapshot_put_number(out, SS_OUTCOME_COUNT);
         for (int o = 0; o < SS_OUTCOME_COUNT && fine; o++)
@@ -222,8 +226,9 @@ static bool take_input(struct ss_snapshot_cursor *cursor, struct ss_snapshot_par
     struct ss_bytes name;
     int64_t position, count;
     struct ss_counts counts;
+    int32_t day;
     if (!ss_snapshot_take_bytes(cursor, &name) || !ss_snapshot_take_number(cursor, &position) ||
-        !ss_snapshot_take_number(cursor, &counts.consumed) ||
+        !take_int(cursor, &day) || !ss_snapshot_take_number(cursor, &counts.consumed) ||
         !ss_snapshot_take_number(cursor, &count) || count != SS_OUTCOME_COUNT)
         return false;
     for (int o = 0; o < SS_OUTCOME_COUNT; o++)
@@ -234,6 +239,7 @@ static bool take_input(struct ss_snapshot_cursor *cursor, struct ss_snapshot_par
         return false;
     part->positions[input] = position;
     part->counts[input] = counts;
+    part->days[input] = day;
     return true;
 }
 
@@ -249,6 +255,7 @@ bool ss_snapshot_take_part(struct ss_snapshot_cursor *cursor, struct ss_snapshot
                 ss_snapshot_take_number(cursor, &part->entitlements) &&
                 ss_snapshot_take_number(cursor, &part->records_bytes) &&
                 ss_snapshot_take_number(cursor, &part->users) &&
+                ss_snapshot_take_number(cursor, &part->friends) &&
                 ss_snapshot_take_number(cursor, &inputs) && inputs > 0 && inputs <= SS_INPUT_COUNT;
     for (int64_t i = 0; i < inputs && fine; i++)
         fine = take_input(cursor, part);

@@ -5,6 +5,7 @@
 #include "consumer/kafka_admin.h"
 #include "consumer/kafka_positions.h"
 #include "consumer/kafka_pull.h"
+#include "state/pack_friends.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,51 @@ struct live {
     const struct ss_snapshot_live *options;
     struct ss_snapshot_live_result *result;
     struct ss_snapshot_writer *writer;
-    struct ss_user_table *users; /* of the partition in hand, as they are stored */
+    struct ss_user_table *users;   /* of the partition in hand, as they are stored */
+    struct ss_user_table *friends; /* their friends records: `note` is where a struct stored lies */
     struct ss_mark mark;
     int64_t mark_offset; /* -1: none yet */
     bool behind_mark;    /* the newest record is no mark */
     int64_t size;        /* of all partitions, in offsets */
     int64_t done;
 };
+
+/* A friends record may be larger than what a table of users holds. */
+struct stored {
+    size_t size;
+    uint8_t bytes[];
+};
+
+static struct stored *stored_of(const struct ss_user *user)
+{
+    return (struct stored *)(intptr_t)user->note;
+}
+
+static void close_friends(struct live *live)
+{
+    struct ss_user *user;
+    for (size_t at = 0; live->friends && (user = ss_user_table_next(live->friends, &at));)
+        free(stored_of(user));
+    ss_user_table_close(live->friends);
+    live->friends = NULL;
+}
+
+static enum ss_status take_friends(struct live *live, const struct ss_kafka_record *record,
+                                   struct ss_error *err)
+{
+    const char *key = record->key.data;
+    const struct ss_text id = {key + 1, (uint32_t)record->key.size - 1};
+    struct ss_user *user = ss_user_table_add(live->friends, ss_user_hash(id), id);
+    struct stored *stored =
+        user ? realloc(stored_of(user), sizeof *stored + record->value.size) : NULL;
+    if (!stored)
+        return ss_fail(err, SS_STOP, "out of memory for the friends of users");
+    stored->size = record->value.size;
+    if (record->value.size > 0)
+        memcpy(stored->bytes, record->value.data, record->value.size);
+    user->note = (int64_t)(intptr_t)stored;
+    return SS_OK;
+}
 
 static enum ss_status take_record(struct live *live, const struct ss_kafka_record *record,
                                   struct ss_error *err)
@@ -33,10 +72,15 @@ static enum ss_status take_record(struct live *live, const struct ss_kafka_recor
         live->mark_offset = record->offset;
         return ss_mark_unpack(record->value, &live->mark, err);
     }
-    if (!record->key.data || record->key.size == 0 || record->key.size > SS_USER_ID_MAX ||
-        record->value.size > SS_SEALED_MAX)
+    const bool of_friends = ss_is_friends_key(record->key) && record->key.size > 1;
+    const size_t value_max =
+        of_friends ? (size_t)SS_FRIENDS_PACKED_MAX + SS_SEAL_OVERHEAD_MAX : SS_SEALED_MAX;
+    if (!record->key.data || record->key.size == 0 ||
+        record->key.size > (size_t)SS_USER_ID_MAX + of_friends || record->value.size > value_max)
         return ss_fail(err, SS_STOP, "%s [%d] %lld is no record of the engine's",
                        live->options->topic, record->partition, (long long)record->offset);
+    if (of_friends)
+        return take_friends(live, record, err);
     const struct ss_text id = {record->key.data, (uint32_t)record->key.size};
     struct ss_user *user = ss_user_table_add(live->users, ss_user_hash(id), id);
     if (user)
@@ -119,6 +163,21 @@ static enum ss_status write_users(struct live *live, struct ss_error *err)
         if (status == SS_OK)
             status = ss_snapshot_put(live->writer, id, packed, err);
     }
+    for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(live->friends, &at));) {
+        uint8_t plain[SS_FRIENDS_PACKED_MAX], buffer[SS_FRIENDS_KEY_MAX];
+        const struct stored *stored = stored_of(user);
+        struct ss_bytes packed;
+        if (stored->size == 0)
+            continue;
+        const struct ss_text id = ss_user_id(user);
+        const struct ss_bytes key = ss_friends_key((struct ss_bytes){id.data, id.size}, buffer);
+        status = ss_unseal_into(live->options->sealer, key,
+                                (struct ss_bytes){stored->bytes, stored->size}, plain, sizeof plain,
+                                &packed, err);
+        if (status == SS_OK)
+            status = ss_snapshot_put(live->writer, (struct ss_text){key.data, (uint32_t)key.size},
+                                     packed, err);
+    }
     return status == SS_GIVE_UP ? SS_STOP : status;
 }
 
@@ -129,8 +188,10 @@ static enum ss_status snap_partition(struct live *live, int32_t partition, int32
     live->mark_offset = -1;
     live->behind_mark = false;
     live->users = ss_user_table_open();
-    enum ss_status status = live->users ? fold(live, partition, low, end, err)
-                                        : ss_fail(err, SS_STOP, "out of memory for users");
+    live->friends = ss_user_table_open();
+    enum ss_status status = live->users && live->friends
+                                ? fold(live, partition, low, end, err)
+                                : ss_fail(err, SS_STOP, "out of memory for users");
     if (status == SS_OK)
         status = check_mark(live, partition, partitions, err);
     if (status == SS_OK) {
@@ -140,9 +201,12 @@ static enum ss_status snap_partition(struct live *live, int32_t partition, int32
                                         .reached_ms = live->mark.clock_ms};
         memcpy(part.positions, live->mark.positions, sizeof part.positions);
         memcpy(part.counts, live->mark.counts, sizeof part.counts);
+        memcpy(part.days, live->mark.days, sizeof part.days);
         const struct ss_user *user;
         for (size_t at = 0; (user = ss_user_table_next(live->users, &at));)
             part.users += user->packed_size > 0;
+        for (size_t at = 0; (user = ss_user_table_next(live->friends, &at));)
+            part.friends += stored_of(user)->size > 0;
         live->result->users += part.users;
         status = ss_snapshot_begin(live->writer, &part, err);
     }
@@ -150,6 +214,7 @@ static enum ss_status snap_partition(struct live *live, int32_t partition, int32
         status = write_users(live, err);
     ss_user_table_close(live->users);
     live->users = NULL;
+    close_friends(live);
     return status;
 }
 

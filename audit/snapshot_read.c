@@ -1,6 +1,7 @@
 #include "audit/snapshot_format.h"
 
 #include "schemas/container.h"
+#include "state/pack_friends.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,12 +43,14 @@ static enum ss_status take_states(const struct ss_snapshot *snapshot,
         return ss_fail(err, SS_STOP, "it is of another partition");
     *states = count;
     for (int64_t i = 0; i < count; i++) {
-        uint8_t plain[SS_PACKED_MAX];
+        uint8_t plain[SS_FRIENDS_PACKED_MAX];
         struct ss_bytes id, stored, packed;
         if (!ss_snapshot_take_bytes(cursor, &id) || !ss_snapshot_take_bytes(cursor, &stored) ||
-            id.size == 0 || id.size > SS_USER_ID_MAX || stored.size == 0)
+            id.size == 0 || id.size > (size_t)SS_USER_ID_MAX + ss_is_friends_key(id) ||
+            stored.size == 0)
             return ss_fail(err, SS_STOP, "a state cannot be read");
-        enum ss_status status = ss_unseal(snapshot->sealer, id, stored, plain, &packed, err);
+        enum ss_status status =
+            ss_unseal_into(snapshot->sealer, id, stored, plain, sizeof plain, &packed, err);
         if (status == SS_OK)
             status = sink(arg, (struct ss_text){id.data, (uint32_t)id.size}, packed, err);
         if (status != SS_OK)
@@ -86,7 +89,11 @@ static enum ss_status on_checked(void *arg, struct ss_text user_id, struct ss_by
                                  struct ss_error *err)
 {
     struct ss_user_state state;
-    (void)arg, (void)user_id;
+    (void)arg;
+    if (ss_is_friends_key((struct ss_bytes){user_id.data, user_id.size})) {
+        struct ss_friends list;
+        return ss_friends_unpack(packed, &list, err);
+    }
     return ss_state_unpack(packed, &state, err);
 }
 
@@ -95,7 +102,7 @@ static bool all_seen(const struct ss_snapshot *snapshot)
     if (snapshot->part_count == 0)
         return true;
     const struct part *last = &snapshot->parts[snapshot->part_count - 1];
-    return last->seen == last->part.users;
+    return last->seen == last->part.users + last->part.friends;
 }
 
 /* What a record says, in its place. */
@@ -279,7 +286,7 @@ enum ss_status ss_snapshot_read(struct ss_snapshot *snapshot, int32_t partition,
     if (!part)
         return ss_fail(err, SS_STOP, "%.200s has no partition %d", snapshot->path, partition);
     enum ss_status status = ss_container_seek(snapshot->container, part->begin, err);
-    for (int64_t read = 0; status == SS_OK && read < part->part.users;) {
+    for (int64_t read = 0; status == SS_OK && read < part->part.users + part->part.friends;) {
         const int64_t at = ss_container_tell(snapshot->container);
         struct ss_snapshot_cursor cursor;
         enum ss_snapshot_kind kind = SS_SNAPSHOT_END;

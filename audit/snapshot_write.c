@@ -1,6 +1,7 @@
 #include "audit/snapshot_format.h"
 
 #include "schemas/container.h"
+#include "state/pack_friends.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -111,7 +112,7 @@ enum ss_status ss_snapshot_begin(struct ss_snapshot_writer *writer,
     if (status != SS_OK)
         return status;
     writer->partition = part->partition;
-    writer->due = part->users;
+    writer->due = part->users + part->friends;
     writer->end.partitions++;
     writer->record.size = 0;
     if (!ss_snapshot_put_part(&writer->record, part))
@@ -122,7 +123,8 @@ enum ss_status ss_snapshot_begin(struct ss_snapshot_writer *writer,
 enum ss_status ss_snapshot_put(struct ss_snapshot_writer *writer, struct ss_text user_id,
                                struct ss_bytes packed, struct ss_error *err)
 {
-    uint8_t sealed[SS_SEALED_MAX];
+    _Static_assert((int)SS_FRIENDS_PACKED_MAX >= (int)SS_PACKED_MAX, "sealed must hold either");
+    uint8_t sealed[SS_FRIENDS_PACKED_MAX + SS_SEAL_OVERHEAD_MAX];
     assert(writer->due > 0);
     struct ss_bytes state =
         ss_seal(writer->sealer, (struct ss_bytes){user_id.data, user_id.size}, packed, sealed);

@@ -73,10 +73,13 @@ struct ss_source_range ss_source_range(const struct ss_source *source, int32_t p
 enum ss_status ss_source_offsets_at(struct ss_source *source, int32_t partition, int64_t time_ms,
                                     int64_t offsets[SS_INPUT_COUNT], struct ss_error *err)
 {
+    offsets[SS_NEIGHBOURS] = 0;
     if (source->kind != SS_SOURCE_KAFKA)
         return ss_source_files_offsets_at(source, partition, time_ms, offsets, err);
-    enum ss_status status = ss_kafka_positions_at(source->config.access, source->topics,
-                                                  SS_INPUT_COUNT, partition, time_ms, offsets, err);
+    enum ss_status status =
+        ss_kafka_positions_at(source->config.access, source->topics,
+                              source->without_neighbours ? SS_UPSTREAM_COUNT : SS_INPUT_COUNT,
+                              partition, time_ms, offsets, err);
     for (int i = 0; i < SS_INPUT_COUNT && status == SS_OK; i++)
         if (offsets[i] < 0)
             offsets[i] = ss_source_range(source, partition, (enum ss_input)i).end;
@@ -97,7 +100,8 @@ static enum ss_status open_input(struct ss_puller *puller, const struct ss_pulle
         *from = in->report.next = range.low;
     }
     in->to = *to;
-    if (config->inputs_skipped[input])
+    if (config->inputs_skipped[input] ||
+        (input == SS_NEIGHBOURS && puller->source->without_neighbours))
         return SS_OK;
     in->events = calloc(SS_SOURCE_BATCH_MAX, sizeof *in->events);
     return in->events ? SS_OK : ss_fail(err, SS_STOP, "out of memory for a batch of events");

@@ -15,7 +15,8 @@ struct ss_source {
     struct ss_source_config config;
     enum ss_source_kind kind;
     int32_t partition_count;
-    bool counted; /* the partition count is certain, so that records can be misrouted */
+    bool without_neighbours; /* Kafka: there is no such topic */
+    bool counted;            /* the partition count is certain, so that records can be misrouted */
     const char *topics[SS_INPUT_COUNT];
     const char *output_topics[SS_OUTPUT_COUNT];
     struct ss_source_range *ranges; /* by partition, then input */

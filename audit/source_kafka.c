@@ -16,6 +16,10 @@ static enum ss_status count_partitions(struct ss_source *source, struct ss_error
     if (status != SS_OK)
         return status;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        if (counts[i] == 0 && i == SS_NEIGHBOURS) { /* the engine's own: where friends matter */
+            source->without_neighbours = true;
+            continue;
+        }
         if (counts[i] == 0)
             return ss_fail(err, SS_STOP, "there is no topic %s", source->topics[i]);
         if (counts[i] != counts[0])
@@ -31,13 +35,14 @@ static enum ss_status ask_ranges(struct ss_source *source, int64_t *lows, int64_
                                  int64_t *committed, struct ss_error *err)
 {
     const struct ss_source_config *config = &source->config;
-    enum ss_status status = ss_kafka_positions_ends(config->access, source->topics, SS_INPUT_COUNT,
+    const size_t topics = source->without_neighbours ? SS_UPSTREAM_COUNT : SS_INPUT_COUNT;
+    enum ss_status status = ss_kafka_positions_ends(config->access, source->topics, topics,
                                                     source->partition_count, lows, ends, err);
     if (status == SS_OK && config->group)
-        status = ss_kafka_positions_group(config->access, config->group, source->topics,
-                                          SS_INPUT_COUNT, source->partition_count, committed, err);
+        status = ss_kafka_positions_group(config->access, config->group, source->topics, topics,
+                                          source->partition_count, committed, err);
     for (int32_t p = 0; p < source->partition_count && status == SS_OK; p++)
-        for (size_t i = 0; i < SS_INPUT_COUNT; i++) {
+        for (size_t i = 0; i < topics; i++) {
             const size_t at = i * (size_t)source->partition_count + (size_t)p;
             struct ss_source_range range = {lows[at], ends[at]};
             if (config->group && committed[at] < range.end)

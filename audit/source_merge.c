@@ -15,8 +15,9 @@ struct ss_merge {
     struct ss_puller *puller;
     enum ss_input order[SS_INPUT_COUNT];
     struct head heads[SS_INPUT_COUNT];
-    struct head *taken;            /* whose event was handed out */
-    struct ss_source_users *known; /* who needs no grant of ours (any more) */
+    struct head *taken;                       /* whose event was handed out */
+    struct ss_source_users *known;            /* who needs no grant of ours (any more) */
+    struct ss_source_users *assumed, *social; /* to whom we gave SCORING; and SOCIAL with it */
     struct ss_source_event grant, shifted;
     int64_t grants; /* handed out */
 };
@@ -41,7 +42,9 @@ static enum ss_status list_known(struct ss_merge *merge, struct ss_error *err)
         config.inputs_skipped[i] = i != SS_CONSENTS;
     config.from = NULL;
     merge->known = ss_source_users_open();
-    if (!merge->known)
+    merge->assumed = ss_source_users_open();
+    merge->social = ss_source_users_open();
+    if (!merge->known || !merge->assumed || !merge->social)
         return ss_fail(err, SS_STOP, "out of memory");
     enum ss_status status = ss_puller_open(merge->config.source, &config, &puller, err);
     if (status != SS_OK)
@@ -88,6 +91,8 @@ void ss_merge_close(struct ss_merge *merge)
         return;
     ss_puller_close(merge->puller);
     ss_source_users_close(merge->known);
+    ss_source_users_close(merge->assumed);
+    ss_source_users_close(merge->social);
     free(merge);
 }
 
@@ -145,17 +150,32 @@ static enum ss_status earliest(struct ss_merge *merge, struct head **best, struc
     return SS_OK;
 }
 
+static bool gives_social(const struct ss_merge *merge, const struct ss_event *event)
+{
+    const struct ss_text id = event->user_id;
+    return event->input == SS_SOCIAL && ss_source_users_have(merge->assumed, id.data, id.size) &&
+           !ss_source_users_have(merge->social, id.data, id.size);
+}
+
+/* SCORING first, then, before the user's first friend, SOCIAL. */
 static enum ss_status assume(struct ss_merge *merge, const struct ss_source_event *first,
                              bool *assumed, struct ss_error *err)
 {
     const struct ss_text id = first->event.user_id;
-    *assumed = !first->reject && first->event.input != SS_CONSENTS &&
-               first->event.input != SS_BLACKLIST &&
-               !ss_source_users_have(merge->known, id.data, id.size);
+    const enum ss_input input = first->event.input;
+    const bool readable =
+        !first->reject && input != SS_CONSENTS && input != SS_BLACKLIST && input != SS_NEIGHBOURS;
+    const bool scoring = readable && !ss_source_users_have(merge->known, id.data, id.size);
+    const bool social = readable && !scoring && gives_social(merge, &first->event);
+    *assumed = scoring || social;
     if (!*assumed)
         return SS_OK;
-    enum ss_status status =
-        ss_source_users_add(merge->known, (struct ss_bytes){id.data, id.size}, err);
+    const struct ss_bytes user = {id.data, id.size};
+    enum ss_status status = SS_OK;
+    if (scoring)
+        status = ss_source_users_add(merge->known, user, err);
+    if (status == SS_OK)
+        status = ss_source_users_add(scoring ? merge->assumed : merge->social, user, err);
     if (status != SS_OK) { /* no user id: it is refused as it is */
         *assumed = false;
         return status == SS_DROP ? SS_OK : status;
@@ -169,9 +189,10 @@ static enum ss_status assume(struct ss_merge *merge, const struct ss_source_even
         .timestamp_ms = first->timestamp_ms,
         .event = {.input = SS_CONSENTS,
                   .user_id = id,
-                  .event_id = {"assumed", 7},
+                  .event_id = {social ? "assumed-social" : "assumed", social ? 14 : 7},
                   .occurred_at_ms = first->event.occurred_at_ms,
-                  .consent = {.action = SS_CONSENT_GRANTED, .purpose = SS_PURPOSE_SCORING}}};
+                  .consent = {.action = SS_CONSENT_GRANTED,
+                              .purpose = social ? SS_PURPOSE_SOCIAL : SS_PURPOSE_SCORING}}};
     return SS_OK;
 }
 

@@ -22,7 +22,8 @@ struct ss_merge_config {
      */
     int64_t future_tolerance_ms;
     /* Users without any record in `consents` are taken to have granted SCORING just before their
-     * first event: for studies. Reads the consents once more, at opening. */
+     * first event, and SOCIAL just before their first friend: for studies. Reads the consents once
+     * more, at opening. */
     bool assume_consent;
 };
 

@@ -6,8 +6,9 @@
 
 enum { WARM = 16, BODY_MAX = 1 << 20 };
 
-static const enum ss_input order[SS_INPUT_COUNT] = {
-    SS_CONSENTS, SS_PAYMENTS, SS_BILLS, SS_BOOKINGS, SS_SOCIAL, SS_PROFILES, SS_BLACKLIST};
+static const enum ss_input order[SS_INPUT_COUNT] = {SS_CONSENTS,  SS_PAYMENTS,  SS_BILLS,
+                                                    SS_BOOKINGS,  SS_SOCIAL,    SS_PROFILES,
+                                                    SS_BLACKLIST, SS_NEIGHBOURS};
 
 const char *ss_stray_text(enum ss_stray stray)
 {
@@ -265,7 +266,7 @@ static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPU
     for (int i = 0; i < SS_INPUT_COUNT && walk->complete; i++) {
         struct ss_walk_input *input = &walk->inputs[i];
         const struct ss_source_event *event;
-        if (target[i] <= input->position)
+        if (i == SS_NEIGHBOURS || target[i] <= input->position)
             continue;
         /* what has been handed out already lies before the batch's end */
         if (target[i] <= input->next)
@@ -311,7 +312,7 @@ static enum ss_status next_silent(struct ss_walk *walk, bool *got, struct ss_err
         enum ss_input which = order[walk->turn];
         int64_t target = walk->target[which] - (which == cause);
         const struct ss_source_event *event;
-        if (target <= walk->inputs[which].position)
+        if (which == SS_NEIGHBOURS || target <= walk->inputs[which].position)
             continue;
         enum ss_status status = peek(walk, which, &event, err);
         if (status != SS_OK)
@@ -331,7 +332,7 @@ static enum ss_status end_interval(struct ss_walk *walk, struct ss_error *err)
     const struct ss_source_event *event = NULL;
     enum ss_input input = record->cause_input;
     walk->event = NULL;
-    if (input != SS_INPUT_COUNT) {
+    if (input != SS_INPUT_COUNT && input != SS_NEIGHBOURS) {
         enum ss_status status = peek(walk, input, &event, err);
         if (status != SS_OK)
             return status;

@@ -12,7 +12,9 @@
  * both of them is the one that is wrong.
  * 2. Which records are strays depends on scores and the offsets of inputs alone, so that a second
  *    walk, over fewer users, cuts where the first one did.
- * 3. Behind the last record come the events that are left, then WALK_END.
+ * 3. Messages of friends are not walked over: a record carries what they came to. Its position
+ * among them must not go back, and nothing more is asked of it.
+ * 4. Behind the last record come the events that are left, then WALK_END.
  *
  * One thread. Internal to audit/.
  */
@@ -110,7 +112,8 @@ SS_MUST_USE enum ss_status ss_walk_next(struct ss_walk *walk, enum ss_walk_step 
 /* What a record shows of the partition's clock: it is exactly that, or at least that. */
 static inline bool ss_clock_exact(const struct ss_score_view *view)
 {
-    return view->clock_ms < view->as_of_ms;
+    /* a change of model moves neither as_of nor what was shown of the clock */
+    return view->clock_ms < view->as_of_ms && view->kind != SS_KIND_RESCORE;
 }
 
 /* The input that a cause's topic is; SS_INPUT_COUNT: none. */

@@ -81,6 +81,7 @@ static void print_result(const struct ss_replay_request *request, const struct s
     print_proof(source);
     if (request->from)
         printf("it began in the midst of the logs: whoever granted consent before is not scored\n");
+    ss_replay_request_print_friends(request, source);
     print_holes(source, reports);
     print_gaps(source, reports);
     ss_engine_accounted(stats, line, sizeof line);

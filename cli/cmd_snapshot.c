@@ -24,9 +24,11 @@ static void print_snapshot(const struct ss_snapshot *snapshot, const char *path)
 {
     const struct ss_snapshot_head *head = ss_snapshot_head(snapshot);
     char made_at[40], clock[40];
-    printf("%s: sound: %" PRId64 " states, %" PRId64 " bytes, %s, made at %s\n", path,
-           ss_snapshot_states(snapshot), ss_snapshot_bytes(snapshot),
-           head->live ? "of the changelog" : "folded from logs",
+    int64_t states = 0;
+    for (int32_t p = 0; p < head->partition_count; p++)
+        states += ss_snapshot_part(snapshot, p) ? ss_snapshot_part(snapshot, p)->users : 0;
+    printf("%s: sound: %" PRId64 " states, %" PRId64 " bytes, %s, made at %s\n", path, states,
+           ss_snapshot_bytes(snapshot), head->live ? "of the changelog" : "folded from logs",
            ss_time_format(head->made_at_ms, made_at, sizeof made_at));
     printf("model %s%s%s\n", head->model_version, *head->business_model_version ? " and " : "",
            head->business_model_version);
@@ -36,8 +38,9 @@ static void print_snapshot(const struct ss_snapshot *snapshot, const char *path)
             printf("partition %d: not in it\n", p);
             continue;
         }
-        printf("partition %d: %" PRId64 " states, clock %s, positions", p, part->users,
-               ss_time_format(part->clock_ms, clock, sizeof clock));
+        printf("partition %d: %" PRId64 " states, %" PRId64 " of them with friends, clock %s, "
+               "positions",
+               p, part->users, part->friends, ss_time_format(part->clock_ms, clock, sizeof clock));
         for (int i = 0; i < SS_INPUT_COUNT; i++)
             printf(" %s %" PRId64, ss_input_name((enum ss_input)i), part->positions[i]);
         putchar('\n');
@@ -90,6 +93,8 @@ static int of_logs(struct request *request, const struct ss_config *config)
         status = ss_replay_run(options, &stats, &users, &err);
         ss_replay_request_clear(&request->replay);
     }
+    if (status == SS_OK)
+        ss_replay_request_print_friends(&request->replay, logs.source);
     ss_logs_close(&logs);
     if (status != SS_OK)
         return ss_failed(&err);

@@ -232,6 +232,36 @@ void ss_replay_request_clear(struct ss_replay_request *request)
         fprintf(stderr, "\r\033[K");
 }
 
+/* Nobody is to take a score without friends for one with them. */
+void ss_replay_request_print_friends(const struct ss_replay_request *request,
+                                     const struct ss_source *source)
+{
+    int64_t out_of_time = 0;
+    for (int32_t p = 0; p < ss_source_partition_count(source); p++)
+        out_of_time += request->reports[p * SS_INPUT_COUNT + SS_NEIGHBOURS].out_of_time > 0;
+    switch (request->friendship) {
+    case SS_FRIENDSHIP_NONE:
+        return;
+    case SS_FRIENDSHIP_LOOPED:
+        printf("friends are followed: what they tell each other is heard at once\n");
+        if (request->users)
+            printf("only of the users asked for: their friends beyond them count for nothing\n");
+        return;
+    case SS_FRIENDSHIP_LOG:
+        printf("friends are followed by what %s told at the time\n", ss_input_name(SS_NEIGHBOURS));
+        if (out_of_time > 0)
+            printf("%s has lost its beginning to retention in %" PRId64
+                   " partitions: friends confirmed before that count for nothing\n",
+                   ss_input_name(SS_NEIGHBOURS), out_of_time);
+        return;
+    case SS_FRIENDSHIP_UNHEARD:
+        printf("friends are not followed, for the logs hold nothing of %s: relationships stand at "
+               "neutral, and scores may differ from those that were published\n",
+               ss_input_name(SS_NEIGHBOURS));
+        return;
+    }
+}
+
 /* --- all of it --- */
 
 enum ss_status ss_replay_request_keys(struct ss_replay_request *request,
@@ -257,6 +287,7 @@ enum ss_status ss_replay_request_finish(struct ss_replay_request *request, struc
     struct ss_replay_options *options = &request->options;
     const int32_t count = ss_source_partition_count(source);
     options->source = source;
+    options->friendship = &request->friendship;
     options->users = request->users;
     if (!options->model_file)
         options->model_file = config->model_file;

@@ -19,6 +19,7 @@ struct ss_replay_request {
     struct ss_source_report *reports;
     struct ss_key_ring *keys;
     const struct ss_sealer *sealer;
+    enum ss_replay_friendship friendship; /* once it has run, as are the reports */
     bool terminal;
     double started, said;
 };
@@ -71,5 +72,8 @@ SS_MUST_USE enum ss_status ss_replay_request_keys(struct ss_replay_request *requ
 /* The bar, which begins now; its argument is the request. */
 void (*ss_replay_request_progress(struct ss_replay_request *request))(void *, int64_t, double);
 void ss_replay_request_clear(struct ss_replay_request *request); /* the bar goes */
+/* How friends were followed, or that they were not. */
+void ss_replay_request_print_friends(const struct ss_replay_request *request,
+                                     const struct ss_source *source);
 
 #endif

@@ -51,12 +51,23 @@ static void consent(struct story *story, struct ss_event *event, bool first)
     event->consent.action = SS_CONSENT_GRANTED;
     if (first)
         return;
-    if (percent(story, story->options.withdrawals))
+    if (percent(story, story->options.withdrawals)) {
         event->consent.action = SS_CONSENT_WITHDRAWN;
+        if (story->options.friends && percent(story, 50))
+            event->consent.purpose = SS_PURPOSE_SOCIAL;
+    } else if (story->options.friends && percent(story, 50))
+        event->consent.purpose = SS_PURPOSE_SOCIAL;
     else if (percent(story, 50)) {
         event->consent.purpose = SS_PURPOSE_SHARE;
         event->consent.subscriber = story_text(story, "lender-%d", (int)story_random(story, 3));
     }
+}
+
+/* Few enough that friendships are of both sides. */
+static struct ss_text friend_of(struct story *story, int user)
+{
+    int users = story->options.users;
+    return name_of(story, (user + (percent(story, 50) ? 1 : users - 1)) % users);
 }
 
 static void fill(struct story *story, struct ss_event *event, int user)
@@ -90,6 +101,8 @@ static void fill(struct story *story, struct ss_event *event, int user)
         event->social.action = percent(story, 80) ? SS_FRIEND_ADDED : SS_FRIEND_REMOVED;
         event->social.friend_id =
             name_of(story, (int)story_random(story, (uint64_t)story->options.users));
+        if (story->options.friends)
+            event->social.friend_id = friend_of(story, user);
         break;
     case SS_PROFILES:
         event->profile.action = percent(story, 80) ? SS_PROFILE_VERIFIED : SS_PROFILE_REVOKED;
@@ -104,6 +117,7 @@ static void fill(struct story *story, struct ss_event *event, int user)
         event->listing.action = percent(story, 50) ? SS_LISTED : SS_DELISTED;
         event->listing.case_id = story_text(story, "c-%d-%d", user, (int)story_random(story, 2));
         break;
+    case SS_NEIGHBOURS: /* comes of what the engine tells friends */
     case SS_INPUT_COUNT:
         break;
     }
@@ -133,6 +147,23 @@ static void append(struct story *story, enum ss_input input, const struct ss_eve
     story->counts[input]++;
 }
 
+/* Everybody agrees to be found, and then names a friend. */
+static void befriend(struct story *story, struct ss_event *event, int i)
+{
+    int users = story->options.users;
+    event->user_id = name_of(story, i % users);
+    event->input = i < users ? SS_CONSENTS : SS_SOCIAL;
+    if (i < users) {
+        event->consent.purpose = SS_PURPOSE_SOCIAL;
+        event->consent.action = SS_CONSENT_GRANTED;
+    } else {
+        event->social.action = SS_FRIEND_ADDED;
+        event->social.friend_id = name_of(story, (i % users + 1) % users);
+        if (percent(story, 50))
+            event->social.friend_id = name_of(story, (i % users + users - 1) % users);
+    }
+}
+
 static void make_events(struct story *story)
 {
     const struct story_options *options = &story->options;
@@ -150,6 +181,8 @@ static void make_events(struct story *story)
             event.occurred_at_ms -= (int64_t)story_random(story, 20 * DAY_MS);
         if (first)
             consent(story, &event, true);
+        else if (options->friends && i >= options->users && i < 3 * options->users)
+            befriend(story, &event, i - options->users);
         else
             fill(story, &event, user);
         append(story, event.input, &event);
@@ -160,12 +193,78 @@ static void make_events(struct story *story)
 
 /* --- the engine --- */
 
+static void rank(struct story *story, struct ss_score_record *record)
+{
+    if (!story->options.ranks)
+        return;
+    if (story->table_count > 0)
+        ss_rank_record(&story->tables[story->table_count - 1], story->table_count - 1, record);
+    cr_assert(ss_histogram_move(&story->histogram, record));
+    if (story->score_count % 50 != 1)
+        return;
+    int64_t users[SS_SCORE_COUNT];
+    for (int i = 0; i < SS_SCORE_COUNT; i++)
+        users[i] = story->histogram.users[i];
+    story->tables =
+        realloc(story->tables, (size_t)(story->table_count + 1) * sizeof *story->tables);
+    cr_assert(story->tables);
+    ss_rank_table_init(&story->tables[story->table_count++], users);
+}
+
+static int32_t on_rank(void *arg, int64_t offset, int32_t score)
+{
+    const struct story *story = arg;
+    if (story->no_ranks || offset < 0 || offset >= story->table_count)
+        return SS_PROOF_RANK_UNKNOWN;
+    return ss_rank_percentile(&story->tables[offset], score);
+}
+
+static void send(struct story *story, const struct ss_neighbour_message *message, int64_t at_ms)
+{
+    struct ss_event event = {
+        .input = SS_NEIGHBOURS,
+        .user_id = story_text(story, "%.*s", (int)message->to.size, message->to.data),
+        .event_id = {"", 0},
+        .occurred_at_ms = at_ms,
+        .neighbour = {.action = message->kind == SS_NEIGHBOUR_GONE ? SS_NEIGHBOUR_LEFT
+                                : message->wants_reply             ? SS_NEIGHBOUR_ASKS
+                                                                   : SS_NEIGHBOUR_TELLS,
+                      .from =
+                          story_text(story, "%.*s", (int)message->from.size, message->from.data),
+                      .band = message->band,
+                      .cause = {"", 0},
+                      .cause_offset = -1}};
+    append(story, SS_NEIGHBOURS, &event);
+    story->told_by_friends++;
+}
+
+static void tell_friends(struct story *story, int user, const struct ss_effects *effects)
+{
+    struct ss_friends_sum closing = {.open = true};
+    struct ss_neighbour_message gone;
+    if (effects->has_message)
+        send(story, &effects->message, effects->message_at_ms);
+    while (effects->friends_left &&
+           ss_friends_leave(&story->lists[user], &closing, name_of(story, user), &gone))
+        send(story, &gone, effects->message_at_ms);
+}
+
+static void tell_band(struct story *story, int user)
+{
+    struct ss_user_state *state = &story->states[user];
+    struct ss_neighbour_message message;
+    while (ss_friends_tell(&story->lists[user], &state->friends, name_of(story, user), &message))
+        send(story, &message, state->published.as_of_ms);
+}
+
 static void publish(struct story *story, const struct ss_effects *effects)
 {
     if (!effects->has_record)
         return;
     cr_assert_lt(story->score_count, (size_t)SCORES_MAX);
-    story->scores[story->score_count++].record = effects->record;
+    struct ss_score_record *record = &story->scores[story->score_count++].record;
+    *record = effects->record;
+    rank(story, record);
     for (int i = 0; i < effects->entitlement_count; i++)
         story->grants[story->grant_count++].entitlement = effects->entitlements[i];
 }
@@ -177,12 +276,15 @@ static void steps(struct story *story, int user)
     memcpy(context.positions, story->positions, sizeof context.positions);
     while (ss_wake(&story->models, &story->states[user], name_of(story, user), &context, &effects))
         publish(story, &effects);
+    tell_band(story, user);
 }
 
 static void tick(struct story *story)
 {
     int64_t least_ms = INT64_MAX, newest_ms = 0;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        if (i == SS_NEIGHBOURS)
+            continue;
         if (story->read[i] < story->counts[i] && story->reached_ms[i] < least_ms)
             least_ms = story->reached_ms[i];
         if (story->reached_ms[i] > newest_ms)
@@ -195,7 +297,8 @@ static void tick(struct story *story)
 
 static void read_event(struct story *story, enum ss_input input)
 {
-    const struct ss_source_event *source = &story->events[input][story->read[input]++];
+    const struct ss_source_event copy = story->events[input][story->read[input]++];
+    const struct ss_source_event *source = &copy; /* what comes of it may be appended there */
     const struct ss_event *event = &source->event;
     struct ss_effects effects;
     enum ss_refusal refusal;
@@ -212,9 +315,17 @@ static void read_event(struct story *story, enum ss_input input)
                                  .future_tolerance_ms = DAY_MS,
                                  .clock_ms = story->clock_ms};
     memcpy(context.positions, story->positions, sizeof context.positions);
-    if (ss_apply(&story->models, &story->states[user], event, &context, &effects, &refusal) ==
-        SS_COUNTED)
+    if (ss_event_check(story->models.person, event, &context) == SS_REFUSAL_NONE)
+        story->days[input] = ss_input_day(story->days[input], event, &context);
+    context.day = story->days[input];
+    if (ss_event_reads_friends(&story->models, event))
+        context.friends = &story->lists[user];
+    enum ss_outcome outcome =
+        ss_apply(&story->models, &story->states[user], event, &context, &effects, &refusal);
+    if (outcome == SS_COUNTED)
         publish(story, &effects);
+    if (outcome == SS_COUNTED || input == SS_NEIGHBOURS)
+        tell_friends(story, user, &effects);
 }
 
 static enum ss_input next_input(struct story *story)
@@ -243,6 +354,7 @@ static void keep_half(struct story *story)
     memcpy(story->half_states, story->states, size);
     memcpy(story->half_positions, story->positions, sizeof story->positions);
     memcpy(story->half_read, story->read, sizeof story->read);
+    memcpy(story->half_days, story->days, sizeof story->days);
     story->half_clock_ms = story->clock_ms;
     story->half_scores = story->score_count;
 }
@@ -253,8 +365,13 @@ static void run_engine(struct story *story)
     for (int turn = 0; (input = next_input(story)) != SS_INPUT_COUNT; turn++) {
         if (turn == (story->options.users + story->options.events) / 2)
             keep_half(story);
-        if (turn == (story->options.users + story->options.events) / 2 && story->second)
-            story->models.person = story->second;
+        if (turn == (story->options.users + story->options.events) / 2 && story->second) {
+            story->first_models = story->models;
+            story->models = (struct ss_models){.person = story->second,
+                                               .epoch = 1,
+                                               .person_since = 1,
+                                               .before = &story->first_models};
+        }
         read_event(story, input);
         if (turn % story->options.wake_every == story->options.wake_every - 1)
             for (int user = 0; user < story->options.users; user++)
@@ -283,6 +400,8 @@ struct story *story_open(const struct story_options *options)
     story->scores = calloc(SCORES_MAX, sizeof *story->scores);
     story->grants = calloc(SCORES_MAX, sizeof *story->grants);
     story->states = calloc((size_t)options->users, sizeof *story->states);
+    story->lists = calloc((size_t)options->users, sizeof *story->lists);
+    cr_assert(story->lists);
     story->batch = 7;
     for (int i = 0; i < options->users; i++)
         snprintf(story->names[i], sizeof story->names[i], "user-%04d", i);
@@ -316,6 +435,8 @@ void story_close(struct story *story)
     free(story->grants);
     free(story->states);
     free(story->half_states);
+    free(story->lists);
+    free(story->tables);
     free(story->model);
     free(story->second);
     free(story);
@@ -375,6 +496,7 @@ static enum ss_status on_events(void *arg, enum ss_input input, struct ss_source
                                 struct ss_error *err)
 {
     struct story *story = arg;
+    cr_assert_neq(input, SS_NEIGHBOURS, "what friends said is not asked for");
     size_t at = story->input_at[input], left = story->counts[input] - at;
     (void)err;
     batch->count = left < story->batch ? left : story->batch;
@@ -436,6 +558,16 @@ static void on_difference(void *arg, const struct ss_proof_difference *differenc
                 ss_proof_score_fields[i].show(difference->recomputed, b, 100);
                 fprintf(stderr, "  %s: %s, %s\n", ss_proof_score_fields[i].name, a, b);
             }
+    for (int i = 0; i < 2 && getenv("STORY_VERBOSE"); i++) {
+        const struct ss_score_view *v = i ? difference->recomputed : difference->published;
+        if (v)
+            fprintf(stderr,
+                    "  %s: seq %lld %s %d<-%d as_of %lld clock %lld friends %d/%d model %.*s\n",
+                    i ? "recomputed" : "published", (long long)v->sequence,
+                    ss_proof_kind_name(v->kind), v->score, v->previous_score,
+                    (long long)v->as_of_ms, (long long)v->clock_ms, v->friends_confirmed,
+                    v->friends_bands, (int)v->model_version.size, v->model_version.data);
+    }
     if (getenv("STORY_VERBOSE"))
         fprintf(stderr, "%s at %lld of %.*s: %s\n", ss_proof_verdict_text(difference->verdict),
                 (long long)difference->offset, (int)difference->user_id.size,
@@ -476,6 +608,7 @@ struct ss_proof_result story_prove(struct story *story, const struct ss_proof_op
     options.future_tolerance_ms = DAY_MS;
     options.open = on_open;
     options.difference = on_difference;
+    options.rank = story->options.ranks ? on_rank : NULL;
     options.arg = story;
     story->told = 0;
     encode_all(story);

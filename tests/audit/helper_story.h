@@ -7,6 +7,7 @@
 #define SS_TESTS_AUDIT_HELPER_STORY_H
 
 #include "audit/proof.h"
+#include "scoring/friends.h"
 
 enum { STORY_USERS_MAX = 400 };
 
@@ -18,6 +19,8 @@ struct story_options {
     int gaps;        /* of 100 events, behind how many an offset is missing */
     int withdrawals; /* of 100 consents */
     bool two_models; /* half-way another one is put in charge */
+    bool friends;    /* people are friends, and tell each other their bands */
+    bool ranks;      /* records have percentiles: a new histogram with each 50th */
     int silent;      /* of 100 events: those that change no score, such as refunds of nothing */
 };
 
@@ -47,6 +50,14 @@ struct story {
     char names[STORY_USERS_MAX][16];
     /* the engine */
     size_t read[SS_INPUT_COUNT];
+    int32_t days[SS_INPUT_COUNT], half_days[SS_INPUT_COUNT];
+    struct ss_friends *lists; /* by user */
+    int64_t told_by_friends;  /* messages */
+    struct ss_histogram histogram;
+    struct ss_rank_table *tables; /* by offset of the histograms */
+    int64_t table_count;
+    bool no_ranks; /* the histograms are not at hand */
+    struct ss_models first_models;
     int64_t positions[SS_INPUT_COUNT], reached_ms[SS_INPUT_COUNT], clock_ms;
     struct ss_user_state *states;
     /* as all stood when half of the events had been read */

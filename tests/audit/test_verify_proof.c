@@ -49,6 +49,76 @@ Test(verify_proof, what_an_engine_published_is_proven)
     cr_assert_gt(searched, 0);
 }
 
+Test(verify_proof, what_friends_add_is_proven)
+{
+    int64_t messages = 0, by_friends = 0, with_friends = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct story_options options = plain;
+        options.seed = seed;
+        options.friends = options.ranks = true;
+        options.two_models = seed % 2;
+        options.disorder = (int)(seed * 7 % 60);
+        options.users = (int)(5 + seed % 30);
+        struct story *story = story_open(&options);
+        struct ss_proof_result result = story_prove(story, NULL);
+        expect_proven(story, &result);
+        cr_assert_eq(result.percentiles_unchecked, 0);
+        messages += story->told_by_friends;
+        for (size_t i = 0; i < story->score_count; i++) {
+            by_friends += story->scores[i].record.kind == SS_KIND_NEIGHBOUR;
+            with_friends += story->scores[i].record.friends_confirmed > 0;
+        }
+        story_close(story);
+    }
+    cr_assert_gt(messages, 1000);
+    cr_assert_gt(by_friends, 100);
+    cr_assert_gt(with_friends, 1000);
+}
+
+/* Who still stands as the model before had it, after others were told of the new one. */
+Test(verify_proof, who_was_not_told_of_a_new_model_shows)
+{
+    struct story_options options = plain;
+    options.two_models = true;
+    struct story *story = story_open(&options);
+    int altered = 0;
+    for (size_t i = 0; i < story->score_count && altered < 12; i++) {
+        if (story->scores[i].record.kind != SS_KIND_RESCORE)
+            continue;
+        story->scores[i].gone = true;
+        struct ss_proof_result result = story_prove(story, NULL);
+        bool owed = false;
+        for (size_t j = i + 1; j < story->score_count; j++)
+            owed |= story->scores[j].record.user_id.data == story->scores[i].record.user_id.data;
+        if (owed) {
+            cr_assert(!ss_proof_holds(&result), "without RESCORE %d all is proven", (int)i);
+            cr_assert_leq(result.differing + result.missing, 3);
+            altered++;
+        }
+        story->scores[i].gone = false;
+    }
+    cr_assert_gt(altered, 3);
+    story_close(story);
+}
+
+Test(verify_proof, without_histograms_percentiles_are_counted_as_not_checked)
+{
+    struct story_options options = plain;
+    options.ranks = true;
+    struct story *story = story_open(&options);
+    story->no_ranks = true;
+    struct ss_proof_result result = story_prove(story, NULL);
+    expect_proven(story, &result);
+    cr_assert_gt(result.percentiles_unchecked, 100);
+    size_t i = story->score_count / 2;
+    while (!story->scores[i].record.has_rank)
+        i++;
+    story->scores[i].record.percentile = SS_PERCENTILE_MAX + 1;
+    result = story_prove(story, NULL);
+    cr_assert_eq(result.differing, 1);
+    story_close(story);
+}
+
 /* --- one field at a time --- */
 
 struct tampering {
@@ -89,12 +159,29 @@ TAMPER(cause_partition, record->has_cause, record->cause.partition = 1)
 TAMPER(cause_offset, record->has_cause, record->cause.offset++)
 TAMPER(cause_event_id, record->has_cause, record->cause.event_id = story_text(story, "another"))
 TAMPER(payments, record->has_cause && record->cause.input == SS_PAYMENTS, record->positions[0]++)
-TAMPER(bills, record->positions[1] > 0, record->positions[1]--)
+/* Where nothing else says how far an input had been read, a silent event of others may as well have
+ * been read a little later. */
+static bool as_before(const struct story *story, const struct ss_score_record *record,
+                      enum ss_input input)
+{
+    const struct story_score *score = (const struct story_score *)(const void *)record;
+    return score > story->scores && score[-1].record.positions[input] == record->positions[input];
+}
+
+TAMPER(bills, record->positions[1] > 0 && as_before(story, record, SS_BILLS),
+       record->positions[1]--)
 TAMPER(bookings, true, record->positions[2] += 20)
 TAMPER(social, record->has_cause && record->cause.input == SS_SOCIAL, record->positions[3]--)
 TAMPER(profiles, true, record->positions[4] += 1000)
 TAMPER(consents, record->positions[5] > 3, record->positions[5] -= 3)
 TAMPER(blacklist, record->has_cause && record->cause.input == SS_BLACKLIST, record->positions[6]--)
+TAMPER(neighbours, record->positions[SS_NEIGHBOURS] > 0 && as_before(story, record, SS_NEIGHBOURS),
+       record->positions[SS_NEIGHBOURS]--)
+TAMPER(friends_confirmed, record->friends_confirmed > 0, record->friends_confirmed = 501)
+TAMPER(friends_bands, record->friends_confirmed > 0,
+       record->friends_bands = record->friends_confirmed * 11 + 1)
+TAMPER(percentile, record->has_rank && record->percentile < SS_PERCENTILE_MAX, record->percentile++)
+TAMPER(ranks, record->has_rank, record->ranks_offset = -1)
 TAMPER(consent_position, true, record->consent_position++)
 TAMPER(as_of, true, record->as_of_ms++)
 TAMPER(clock, record->has_cause && record->clock_ms == record->as_of_ms, record->clock_ms++)
@@ -126,7 +213,12 @@ static const struct tampering tamperings[] = {
     {"positions.profiles", tamper_profiles},
     {"positions.consents", tamper_consents},
     {"positions.blacklist", tamper_blacklist},
+    {"positions.neighbours", tamper_neighbours},
     {"consent_positions.scoring", tamper_consent_position},
+    {"friends.confirmed", tamper_friends_confirmed},
+    {"friends.bands", tamper_friends_bands},
+    {"percentile", tamper_percentile},
+    {"ranks", tamper_ranks},
     {"as_of", tamper_as_of},
     {"clock", tamper_clock},
     {"model_version", tamper_model_version},
@@ -148,11 +240,17 @@ Test(verify_proof, each_altered_field_is_caught)
     options.disorder = 0;
     options.events = 700;
     options.gaps = 0;
-    struct story *story = story_open(&options);
+    options.ranks = true;
+    struct story *lonely = story_open(&options);
+    options.friends = true;
+    struct story *befriended = story_open(&options);
     for (size_t f = 0; f < ss_proof_score_field_count; f++) {
         const char *field = ss_proof_score_fields[f].name;
         const struct tampering *tampering = tampering_of(field);
         cr_assert(tampering, "no test alters %s", field);
+        bool of_friends = strstr(field, "friends") || strstr(field, "neighbours") ||
+                          strcmp(field, "positions.social") == 0;
+        struct story *story = of_friends ? befriended : lonely;
         int altered = 0;
         for (int tries = 0; tries < 4000 && altered < 12; tries++) {
             size_t i = (size_t)story_random(story, story->score_count);
@@ -168,16 +266,20 @@ Test(verify_proof, each_altered_field_is_caught)
                           (int)result.differing, (int)result.missing);
             cr_assert_gt(story->told, 0);
             if (strncmp(field, "positions", 9) != 0 && strcmp(field, "user_id") != 0 &&
-                strcmp(field, "model_version") != 0 && strcmp(field, "sequence") != 0)
+                strcmp(field, "model_version") != 0 && strcmp(field, "sequence") != 0 &&
+                !(of_friends && story->verdicts[0] == SS_PROOF_EXTRA))
                 cr_assert(strstr(story->fields[0], field), "%s of record %d altered, told: %s",
                           field, (int)i, story->fields[0]);
             story->scores[i].record = before;
         }
         cr_assert_geq(altered, 3, "%s: only %d", field, altered);
+        if (f + 1 == ss_proof_score_field_count || of_friends) {
+            struct ss_proof_result result = story_prove(story, NULL);
+            expect_proven(story, &result);
+        }
     }
-    struct ss_proof_result result = story_prove(story, NULL);
-    expect_proven(story, &result);
-    story_close(story);
+    story_close(lonely);
+    story_close(befriended);
 }
 
 Test(verify_proof, a_clock_that_goes_back_is_caught)
@@ -391,6 +493,7 @@ Test(verify_proof, it_goes_on_from_a_snapshot)
     struct story *story = story_open(&plain);
     struct ss_proof_options more = {.seed = story_seed, .start_clock_ms = story->half_clock_ms};
     memcpy(more.start, story->half_positions, sizeof more.start);
+    memcpy(more.start_days, story->half_days, sizeof more.start_days);
     memcpy(story->drop_events, story->half_read, sizeof story->drop_events);
     more.entitlements_cut = true;
     while (story->drop_grants < story->grant_count &&

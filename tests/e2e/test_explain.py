@@ -60,7 +60,10 @@ def test_everybodys_score_is_recomputed_and_explained(files):
             assert change["previous_score"] == previous
             previous = change["score"]
             assert (change["cause"] is None) == (change["kind"] in ("AGED", "OVERDUE"))
-            assert change["cause"] is None or change["cause"]["in_log"]
+            # what friends told is kept in no file
+            told = change["kind"] == "NEIGHBOUR"
+            assert change["cause"] is None or change["cause"]["in_log"] != told
+            assert not told or "friend" in change["words"]
         assert previous == found["score"]["value"]
 
 

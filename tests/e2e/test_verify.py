@@ -79,6 +79,16 @@ def tampered(value, name):
             part["scoring"] += 1
         else:
             part["event_id"] += "x"
+    elif name == "friends":
+        if value[name]["confirmed"] > 0:
+            return None  # taken as given, as long as the score agrees
+        value[name]["bands"] += 1
+    elif name in ("percentile", "ranks"):
+        if value[name] is None:
+            return None
+        value[name] = {"percentile": 10001, "ranks": -1}[name]  # their bounds alone are checked
+    elif name == "as_of" and value["kind"] != "OPT_IN":
+        return None  # a friend's message may have moved it
     elif name == "reasons":
         if not value[name]:
             return None
