@@ -1,135 +1,311 @@
 #include "audit/replay.h"
 
-#include "audit/score_table.h"
+#include "audit/replay_internal.h"
 #include "config/models.h"
-#include "consumer/files_bus.h"
-#include "schemas/container.h"
-#include "state/memory_store.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-struct replay {
-    const struct ss_replay_options *options;
-    struct ss_models models;
-    struct ss_registry *registry;
-    struct ss_bus *bus;
-    struct ss_store *store;
-    struct ss_worker *worker;
-    struct ss_container_writer *records;
-    struct ss_worker_stats *stats;
-};
+enum { THREADS_MAX = 256, PROGRESS_MS = 100 };
 
-static int64_t no_clock(void *arg)
+/* --- before --- */
+
+static enum ss_status open_source(struct ss_replay *run, struct ss_error *err)
 {
-    (void)arg;
-    return 0; /* nothing in a replay depends on when it runs */
+    const struct ss_replay_options *options = run->options;
+    const struct ss_source_config config = {.directory = options->directory,
+                                            .topics = options->topics};
+    run->source = options->source;
+    if (!run->source) {
+        enum ss_status status = ss_source_open(&config, &run->own_source, err);
+        if (status != SS_OK)
+            return status;
+        run->source = run->own_source;
+    }
+    run->partition_count = ss_source_partition_count(run->source);
+    for (int32_t p = 0; p < run->partition_count; p++)
+        if (ss_replay_wants(run, p))
+            run->size += ss_source_size(run->source, p);
+    return SS_OK;
 }
 
-static enum ss_status on_produce(void *arg, enum ss_target target, struct ss_bytes key,
-                                 struct ss_bytes value, struct ss_error *err)
+/* Whether an input has a record in any of the partitions. */
+static bool has_records(const struct ss_replay *run, enum ss_input input)
 {
-    struct replay *replay = arg;
-    (void)key;
-    if (target != SS_TO_SCORES || !replay->records)
+    for (int32_t p = 0; p < run->partition_count; p++) {
+        const struct ss_source_range range = ss_source_range(run->source, p, input);
+        if (range.end > range.low)
+            return true;
+    }
+    return false;
+}
+
+static enum ss_replay_friendship friendship_of(const struct ss_replay *run)
+{
+    if (!ss_friends_matter(run->models.person))
+        return SS_FRIENDSHIP_NONE;
+    if (ss_source_kind(run->source) != SS_SOURCE_PLAIN && has_records(run, SS_NEIGHBOURS))
+        return SS_FRIENDSHIP_LOG;
+    /* a snapshot may hold friends of before */
+    if (!has_records(run, SS_SOCIAL) && !run->options->snapshot_file)
+        return SS_FRIENDSHIP_NONE;
+    return run->partition_count == 1 ? SS_FRIENDSHIP_LOOPED : SS_FRIENDSHIP_UNHEARD;
+}
+
+static uint64_t hash_of_from(const struct ss_replay *run)
+{
+    const struct ss_replay_options *options = run->options;
+    const struct ss_text offsets = {
+        (const char *)options->from,
+        (uint32_t)((size_t)run->partition_count * SS_INPUT_COUNT * sizeof *options->from)};
+    return options->from ? ss_user_hash(offsets) : 0;
+}
+
+/* Whatever else the results depend on, so that no run is taken up with other options. */
+static void write_note(struct ss_replay *run)
+{
+    const struct ss_replay_options *options = run->options;
+    const struct ss_snapshot_head *start = run->start ? ss_snapshot_head(run->start) : NULL;
+    snprintf(run->note, sizeof run->note,
+             "%s, until %lld, tolerance %lld, users %llx, from %llx, snapshot %lld, records %d, "
+             "friends %d",
+             ss_source_kind_name(ss_source_kind(run->source)), (long long)options->until_ms,
+             (long long)options->future_tolerance_ms,
+             (unsigned long long)(options->users ? ss_source_users_digest(options->users) : 0),
+             (unsigned long long)hash_of_from(run), (long long)(start ? start->made_at_ms : 0),
+             options->records_file != NULL, (int)run->friendship);
+}
+
+static enum ss_status open_start(struct ss_replay *run, struct ss_error *err)
+{
+    const struct ss_replay_options *options = run->options;
+    if (!options->snapshot_file)
         return SS_OK;
-    struct ss_bytes body = {(const uint8_t *)value.data + SS_WIRE_HEADER_SIZE,
-                            value.size - SS_WIRE_HEADER_SIZE};
-    return ss_container_append(replay->records, body, err);
-}
-
-static enum ss_status open_parts(struct replay *replay, struct ss_error *err)
-{
-    const struct ss_replay_options *options = replay->options;
-    struct ss_registry_config registry = {.url = "embedded:"};
-    struct ss_files_config files = {.directory = options->directory,
-                                    .until_ms = options->until_ms,
-                                    .assume_consent = options->assume_consent,
-                                    .sink = on_produce,
-                                    .sink_arg = replay};
     enum ss_status status =
-        ss_models_load(options->model_file, options->business_model_file, &replay->models, err);
-    if (status == SS_OK)
-        status = ss_registry_open(&registry, &replay->registry, err);
-    if (status == SS_OK)
-        status = ss_files_open(&files, &replay->bus, err);
-    if (status == SS_OK)
-        status = ss_memory_open(&replay->store, err);
-    if (status == SS_OK && options->records_file)
-        status = ss_container_create(options->records_file, ss_schema_of_output(SS_SCORES),
-                                     "deflate", &replay->records, err);
+        ss_snapshot_open(options->snapshot_file, options->sealer, &run->start, err);
     if (status != SS_OK)
         return status;
-    struct ss_worker_config worker = {
-        .bus = replay->bus,
-        .store = replay->store,
-        .registry = replay->registry,
-        .models = replay->models,
-        .clock = {no_clock, NULL},
-        .limits = {.batch_records_max = 10000,
-                   .cache_bytes_max = 256u << 20,
-                   .event_bytes_max = 1u << 20,
-                   .dead_letter_bytes_max = 1u << 20,
-                   .future_tolerance_ms = options->future_tolerance_ms,
-                   .delete_retention_ms = INT64_MAX,
-                   .event_time = true,
-                   .in_order = true},
-        .stats = replay->stats,
-        .stop = options->stop,
-    };
-    for (int input = 0; input < SS_INPUT_COUNT; input++)
-        worker.topics[input] = options->topics[input];
-    for (int output = 0; output < SS_OUTPUT_COUNT; output++)
-        worker.schema_ids[output] = (uint32_t)(SS_INPUT_COUNT + output + 1);
-    worker.neighbours_schema_id = SS_NEIGHBOURS + 1;
-    return ss_worker_open(&worker, &replay->worker, err);
+    const struct ss_snapshot_head *head = ss_snapshot_head(run->start);
+    const char *business = run->models.business ? run->models.business->version : "";
+    if (head->partition_count != run->partition_count)
+        return ss_fail(err, SS_STOP, "the snapshot is of %d partitions, and the logs have %d",
+                       head->partition_count, run->partition_count);
+    if (strcmp(head->model_version, run->models.person->version) != 0 ||
+        strcmp(head->business_model_version, business) != 0)
+        return ss_fail(err, SS_STOP,
+                       "the snapshot is of model %.60s%s%.60s, and this is %.60s%s%.60s: states go "
+                       "on only with the model that they were made by",
+                       head->model_version, *head->business_model_version ? " and " : "",
+                       head->business_model_version, run->models.person->version,
+                       *business ? " and " : "", business);
+    return SS_OK;
 }
 
-static enum ss_status replay_all(struct replay *replay, struct ss_error *err)
+static enum ss_status check_options(const struct ss_replay *run, struct ss_error *err)
 {
-    const struct ss_replay_options *options = replay->options;
-    bool idle = false;
-    /* caught up: nobody is left whom the time at the end has something to do with */
-    while (!(idle && ss_files_end(replay->bus) && replay->stats->caught_up)) {
-        if (atomic_load(options->stop))
-            return ss_fail(err, SS_STOP, "interrupted");
-        enum ss_status status = ss_worker_step(replay->worker, &idle, err);
-        if (status != SS_OK) /* nothing here can be away, so nothing gets better by waiting */
-            return SS_STOP;
-        if (options->progress)
-            options->progress(options->progress_arg, replay->stats);
-    }
+    const struct ss_replay_options *options = run->options;
+    if (options->assume_consent && (options->resume_directory || options->snapshot_file))
+        return ss_fail(err, SS_STOP,
+                       "consent is assumed in replays of one go only, from the beginning");
+    if (options->scores_only && (options->records_file || options->record || options->save_file ||
+                                 options->resume_directory))
+        return ss_fail(err, SS_STOP, "with final scores only there are no records and snapshots");
+    if (options->resume_directory && mkdir(options->resume_directory, 0700) != 0 && errno != EEXIST)
+        return ss_fail(err, SS_STOP, "cannot make the directory %.200s: %s",
+                       options->resume_directory, strerror(errno));
     return SS_OK;
+}
+
+static enum ss_status open_run(struct ss_replay *run, struct ss_error *err)
+{
+    const struct ss_replay_options *options = run->options;
+    enum ss_status status =
+        ss_models_load(options->model_file, options->business_model_file, &run->models, err);
+    if (status == SS_OK)
+        status = open_source(run, err);
+    if (status == SS_OK) {
+        run->friendship = friendship_of(run);
+        if (options->friendship)
+            *options->friendship = run->friendship;
+        status = check_options(run, err);
+    }
+    if (status == SS_OK)
+        status = open_start(run, err);
+    if (status != SS_OK)
+        return status;
+    write_note(run);
+    run->tables = calloc((size_t)run->partition_count, sizeof(struct ss_score_table *));
+    if (!run->tables)
+        return ss_fail(err, SS_STOP, "out of memory");
+    const struct ss_snapshot_head head = ss_replay_head(run);
+    return options->save_file
+               ? ss_snapshot_create(options->save_file, &head, options->sealer, &run->save, err)
+               : SS_OK;
+}
+
+/* --- the threads --- */
+
+static void *work(void *arg)
+{
+    struct ss_replay *run = arg;
+    for (int32_t p; (p = atomic_fetch_add(&run->next, 1)) < run->partition_count;) {
+        struct ss_error err;
+        if (!ss_replay_wants(run, p) || atomic_load(&run->failed))
+            continue;
+        enum ss_status status = ss_replay_partition(run, p, &err);
+        if (status == SS_OK)
+            continue;
+        pthread_mutex_lock(&run->lock);
+        if (!atomic_exchange(&run->failed, true)) {
+            run->status = status;
+            run->err = err;
+        }
+        pthread_mutex_unlock(&run->lock);
+    }
+    return NULL;
+}
+
+struct teller {
+    struct ss_replay *run;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool ended;
+};
+
+static void tell(const struct ss_replay *run)
+{
+    const double share = run->size > 0 ? (double)run->done / (double)run->size : 1;
+    run->options->progress(run->options->progress_arg, run->events, share > 1 ? 1 : share);
+}
+
+/* Progress is told from a thread of its own: the others are at work. */
+static void *tell_now_and_then(void *arg)
+{
+    struct teller *teller = arg;
+    pthread_mutex_lock(&teller->lock);
+    while (!teller->ended) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += PROGRESS_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        pthread_cond_timedwait(&teller->over, &teller->lock, &until);
+        if (!teller->ended)
+            tell(teller->run);
+    }
+    pthread_mutex_unlock(&teller->lock);
+    return NULL;
+}
+
+static enum ss_status work_all(struct ss_replay *run, struct ss_error *err)
+{
+    pthread_t threads[THREADS_MAX], telling;
+    struct teller teller = {.run = run};
+    int wanted = run->options->threads > 1 ? run->options->threads : 1, count = 0;
+    if (wanted > THREADS_MAX)
+        wanted = THREADS_MAX;
+    if (wanted > run->partition_count)
+        wanted = run->partition_count;
+    pthread_mutex_init(&teller.lock, NULL);
+    pthread_cond_init(&teller.over, NULL);
+    bool tells =
+        run->options->progress && pthread_create(&telling, NULL, tell_now_and_then, &teller) == 0;
+    while (count < wanted - 1 && pthread_create(&threads[count], NULL, work, run) == 0)
+        count++;
+    work(run);
+    while (count > 0)
+        pthread_join(threads[--count], NULL);
+    if (tells) {
+        pthread_mutex_lock(&teller.lock);
+        teller.ended = true;
+        pthread_cond_signal(&teller.over);
+        pthread_mutex_unlock(&teller.lock);
+        pthread_join(telling, NULL);
+    }
+    pthread_cond_destroy(&teller.over);
+    pthread_mutex_destroy(&teller.lock);
+    *err = run->err;
+    return run->status;
+}
+
+/* --- after --- */
+
+/* The partitions' records, one after the other, in one file. Those of a run that can be taken up
+ * again are left where they are. */
+static enum ss_status join_records(struct ss_replay *run, struct ss_error *err)
+{
+    struct ss_container_writer *writer;
+    if (!ss_replay_in_parts(run))
+        return SS_OK;
+    enum ss_status status = ss_container_create(
+        run->options->records_file, ss_schema_of_output(SS_SCORES), "deflate", &writer, err);
+    if (status != SS_OK)
+        return status;
+    for (int32_t p = 0; status == SS_OK && p < run->partition_count; p++) {
+        char path[4096];
+        if (ss_replay_wants(run, p) && ss_replay_records_path(run, p, path, sizeof path))
+            status = ss_container_join(writer, path, err);
+    }
+    struct ss_error finish_err;
+    enum ss_status finished = ss_container_finish(writer, &finish_err);
+    if (status == SS_OK && finished != SS_OK) {
+        status = finished;
+        *err = finish_err;
+    }
+    return status;
+}
+
+static void remove_parts(const struct ss_replay *run)
+{
+    if (!ss_replay_in_parts(run) || run->options->resume_directory)
+        return;
+    for (int32_t p = 0; p < run->partition_count; p++) {
+        char path[4096];
+        if (ss_replay_wants(run, p) && ss_replay_records_path(run, p, path, sizeof path))
+            unlink(path);
+    }
+}
+
+static enum ss_status leave_results(struct ss_replay *run, int64_t *users, struct ss_error *err)
+{
+    enum ss_status status = join_records(run, err);
+    for (int32_t p = 0; p < run->partition_count; p++)
+        *users += run->tables[p] ? ss_score_table_count(run->tables[p]) : 0;
+    if (status == SS_OK && run->options->scores_csv)
+        status = ss_score_table_write(run->tables, (size_t)run->partition_count,
+                                      run->options->scores_csv, err);
+    if (status == SS_OK && run->save) {
+        struct ss_snapshot_writer *save = run->save;
+        run->save = NULL;
+        status = ss_snapshot_finish(save, err);
+    }
+    return status;
 }
 
 enum ss_status ss_replay_run(const struct ss_replay_options *options, struct ss_worker_stats *stats,
                              int64_t *users, struct ss_error *err)
 {
-    struct replay replay = {.options = options, .stats = stats};
+    struct ss_replay run = {.options = options, .stats = stats};
     memset(stats, 0, sizeof *stats);
-    pthread_mutex_init(&stats->lock, NULL);
     *users = 0;
-    enum ss_status status = open_parts(&replay, err);
-    if (status == SS_OK)
-        status = replay_all(&replay, err);
-    if (replay.records) {
-        struct ss_error finish_err;
-        enum ss_status finished = ss_container_finish(replay.records, &finish_err);
-        if (status == SS_OK && finished != SS_OK) {
-            status = finished;
-            *err = finish_err;
-        }
+    pthread_mutex_init(&run.lock, NULL);
+    enum ss_status status = open_run(&run, err);
+    if (status == SS_OK) {
+        status = work_all(&run, err);
+        if (status == SS_OK)
+            status = leave_results(&run, users, err);
+        remove_parts(&run);
     }
-    if (status == SS_OK)
-        status = ss_score_table_write(replay.store, 1, &replay.models, options->until_ms,
-                                      options->scores_csv, users, err);
-    ss_worker_close(replay.worker);
-    if (replay.bus)
-        replay.bus->ops->close(replay.bus);
-    if (replay.store)
-        replay.store->ops->close(replay.store);
-    if (replay.registry)
-        ss_registry_close(replay.registry);
-    ss_models_free(&replay.models);
-    pthread_mutex_destroy(&stats->lock);
+    for (int32_t p = 0; run.tables && p < run.partition_count; p++)
+        ss_score_table_close(run.tables[p]);
+    free(run.tables);
+    ss_snapshot_abandon(run.save);
+    ss_snapshot_close(run.start);
+    ss_source_close(run.own_source);
+    ss_models_free(&run.models);
+    pthread_mutex_destroy(&run.lock);
     return status;
 }

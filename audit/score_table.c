@@ -2,7 +2,6 @@
 
 #include "scoring/apply.h"
 #include "state/pack.h"
-#include "state/pack_friends.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,15 +12,46 @@ struct row {
     size_t user_id_size;
 };
 
-struct table {
+struct ss_score_table {
     const struct ss_models *models;
     int64_t as_of_ms;
     struct ss_buffer text;
     struct row *rows;
     size_t count, capacity;
-    enum ss_status status;
-    struct ss_error *err;
 };
+
+/* A row where its text lies. */
+struct line {
+    const uint8_t *text;
+    const struct row *row;
+};
+
+enum ss_status ss_score_table_open(const struct ss_models *models, int64_t as_of_ms,
+                                   struct ss_score_table **out, struct ss_error *err)
+{
+    struct ss_score_table *table = calloc(1, sizeof *table);
+    *out = table;
+    if (!table)
+        return ss_fail(err, SS_STOP, "out of memory for the scores");
+    table->models = models;
+    table->as_of_ms = as_of_ms;
+    ss_buffer_init(&table->text, SIZE_MAX / 2);
+    return SS_OK;
+}
+
+void ss_score_table_close(struct ss_score_table *table)
+{
+    if (!table)
+        return;
+    ss_buffer_reset(&table->text);
+    free(table->rows);
+    free(table);
+}
+
+int64_t ss_score_table_count(const struct ss_score_table *table)
+{
+    return (int64_t)table->count;
+}
 
 /* A field in quotes where it needs them, as RFC 4180 has it. */
 static bool append_field(struct ss_buffer *text, struct ss_bytes field)
@@ -39,7 +69,7 @@ static bool append_field(struct ss_buffer *text, struct ss_bytes field)
     return fine && ss_buffer_append(text, "\"", 1);
 }
 
-static bool append_line(struct table *table, struct ss_bytes user_id,
+static bool append_line(struct ss_score_table *table, struct ss_bytes user_id,
                         const struct ss_user_state *state, const struct ss_score *score,
                         int64_t as_of_ms)
 {
@@ -57,27 +87,29 @@ static bool append_line(struct table *table, struct ss_bytes user_id,
            ss_buffer_append(&table->text, "\n", 1);
 }
 
-static void on_state(void *arg, struct ss_bytes user_id, struct ss_bytes packed)
+static bool grow(struct ss_score_table *table)
 {
-    struct table *table = arg;
+    if (table->count < table->capacity)
+        return true;
+    size_t capacity = table->capacity ? table->capacity * 2 : 1024;
+    struct row *rows = realloc(table->rows, capacity * sizeof *rows);
+    if (!rows)
+        return false;
+    table->rows = rows;
+    table->capacity = capacity;
+    return true;
+}
+
+enum ss_status ss_score_table_add(struct ss_score_table *table, struct ss_bytes user_id,
+                                  struct ss_bytes packed, struct ss_error *err)
+{
     struct ss_user_state state;
-    if (ss_is_friends_key(user_id))
-        return;
     struct ss_score score;
-    if (table->status == SS_OK)
-        table->status = ss_state_unpack(packed, &state, table->err);
-    if (table->status != SS_OK || !state.consents.scoring)
-        return;
-    if (table->count == table->capacity) {
-        size_t capacity = table->capacity ? table->capacity * 2 : 1024;
-        struct row *rows = realloc(table->rows, capacity * sizeof *rows);
-        if (!rows) {
-            table->status = ss_fail(table->err, SS_STOP, "out of memory for the scores");
-            return;
-        }
-        table->rows = rows;
-        table->capacity = capacity;
-    }
+    enum ss_status status = ss_state_unpack(packed, &state, err);
+    if (status != SS_OK || !state.consents.scoring)
+        return status;
+    if (!grow(table))
+        return ss_fail(err, SS_STOP, "out of memory for the scores");
     int64_t as_of_ms = table->as_of_ms == INT64_MAX ? state.published.as_of_ms : table->as_of_ms;
     struct row *row = &table->rows[table->count++];
     *row = (struct row){.user_id = table->text.size, .user_id_size = user_id.size};
@@ -86,21 +118,24 @@ static void on_state(void *arg, struct ss_bytes user_id, struct ss_bytes packed)
     bool fine = ss_buffer_append(&table->text, user_id.data, user_id.size);
     row->line = table->text.size;
     if (!fine || !append_line(table, user_id, &state, &score, as_of_ms))
-        table->status = ss_fail(table->err, SS_STOP, "out of memory for the scores");
+        return ss_fail(err, SS_STOP, "out of memory for the scores");
     row->line_size = table->text.size - row->line;
+    return SS_OK;
 }
 
-static int by_user_id(const void *a, const void *b, void *text)
+static int by_user_id(const void *a, const void *b)
 {
-    const struct row *x = a, *y = b;
+    const struct line *left = a, *right = b;
+    const struct row *x = left->row, *y = right->row;
     size_t size = x->user_id_size < y->user_id_size ? x->user_id_size : y->user_id_size;
-    int order = memcmp((char *)text + x->user_id, (char *)text + y->user_id, size);
+    int order = memcmp(left->text + x->user_id, right->text + y->user_id, size);
     if (order != 0)
         return order;
     return x->user_id_size < y->user_id_size ? -1 : x->user_id_size > y->user_id_size;
 }
 
-static enum ss_status write_rows(struct table *table, const char *path, struct ss_error *err)
+static enum ss_status write_lines(const struct line *lines, size_t count, const char *path,
+                                  struct ss_error *err)
 {
     FILE *file = fopen(path, "w");
     if (!file)
@@ -110,32 +145,28 @@ static enum ss_status write_rows(struct table *table, const char *path, struct s
         fprintf(file, ",%s_value,%s_points", ss_factor_name((enum ss_factor)f),
                 ss_factor_name((enum ss_factor)f));
     fputc('\n', file);
-    for (size_t i = 0; i < table->count; i++)
-        fwrite(table->text.data + table->rows[i].line, 1, table->rows[i].line_size, file);
+    for (size_t i = 0; i < count; i++)
+        fwrite(lines[i].text + lines[i].row->line, 1, lines[i].row->line_size, file);
     bool failed = ferror(file) != 0;
     if (fclose(file) != 0 || failed)
         return ss_fail(err, SS_STOP, "cannot write all of %s: %s", path, strerror(errno));
     return SS_OK;
 }
 
-enum ss_status ss_score_table_write(struct ss_store *store, int32_t partition_count,
-                                    const struct ss_models *models, int64_t as_of_ms,
-                                    const char *path, int64_t *users, struct ss_error *err)
+enum ss_status ss_score_table_write(struct ss_score_table *const *tables, size_t count,
+                                    const char *path, struct ss_error *err)
 {
-    struct table table = {.models = models, .as_of_ms = as_of_ms, .err = err};
-    enum ss_status status = SS_OK;
-    ss_buffer_init(&table.text, SIZE_MAX / 2);
-    for (int32_t p = 0; status == SS_OK && p < partition_count; p++) {
-        status = store->ops->scan(store, p, on_state, &table, err);
-        if (status == SS_OK)
-            status = table.status;
-    }
-    if (status == SS_OK && table.count)
-        qsort_r(table.rows, table.count, sizeof *table.rows, by_user_id, table.text.data);
-    *users = (int64_t)table.count;
-    if (status == SS_OK && path)
-        status = write_rows(&table, path, err);
-    ss_buffer_reset(&table.text);
-    free(table.rows);
+    size_t total = 0, used = 0;
+    for (size_t t = 0; t < count; t++)
+        total += tables[t] ? tables[t]->count : 0;
+    struct line *lines = calloc(total + 1, sizeof *lines);
+    if (!lines)
+        return ss_fail(err, SS_STOP, "out of memory for the scores");
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; tables[t] && i < tables[t]->count; i++)
+            lines[used++] = (struct line){tables[t]->text.data, &tables[t]->rows[i]};
+    qsort(lines, total, sizeof *lines, by_user_id);
+    enum ss_status status = write_lines(lines, total, path, err);
+    free(lines);
     return status;
 }

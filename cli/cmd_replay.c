@@ -1,6 +1,9 @@
-/* cmd_replay.c - scores out of archived event files, without Kafka and Redis. */
+/* cmd_replay.c - scores out of the logs, from Kafka or from archived files, into an isolated state.
+ */
 #include "audit/replay.h"
 #include "cli/command.h"
+#include "cli/logs.h"
+#include "cli/replay_options.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "consumer/engine.h"
@@ -8,136 +11,181 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-struct progress {
-    bool terminal;
-    double started, said;
-};
-
-static void on_progress(void *arg, const struct ss_worker_stats *stats)
+/* What the logs did not hold. */
+static void print_holes(const struct ss_source *source, const struct ss_source_report *reports)
 {
-    struct progress *progress = arg;
-    double now = ss_seconds();
-    if (now - progress->said < (progress->terminal ? 0.2 : 5))
-        return;
-    progress->said = now;
-    int64_t events = ss_engine_consumed(stats);
-    fprintf(stderr,
-            progress->terminal ? "\r%" PRId64 " events, %.0f/s   " : "%" PRId64 " events, %.0f/s\n",
-            events, (double)events / (now - progress->started));
+    for (int32_t p = 0; p < ss_source_partition_count(source); p++)
+        for (int i = 0; i < SS_INPUT_COUNT; i++) {
+            const struct ss_source_report *report = &reports[p * SS_INPUT_COUNT + i];
+            const char *name = ss_input_name((enum ss_input)i);
+            if (report->out_of_time > 0)
+                printf("%s [%d]: begins at offset %" PRId64 ": %" PRId64
+                       " records before it are out of retention\n",
+                       name, p, report->out_of_time, report->out_of_time);
+            if (report->repeated > 0)
+                printf("%s [%d]: %" PRId64 " records are in the archive twice; left out\n", name, p,
+                       report->repeated);
+        }
 }
 
-static int replay(struct ss_replay_options *options, const struct ss_config *config)
+/* Of all partitions: in archives markers and lost records look the same. */
+static void print_gaps(const struct ss_source *source, const struct ss_source_report *reports)
 {
-    struct progress progress = {.terminal = isatty(STDERR_FILENO), .started = ss_seconds()};
-    struct ss_worker_stats stats;
-    struct ss_error err;
-    char line[256];
-    int64_t users;
+    const struct ss_source_report *first = NULL;
+    int64_t gaps = 0, missing = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < (size_t)ss_source_partition_count(source) * SS_INPUT_COUNT; i++) {
+        gaps += reports[i].gaps;
+        missing += reports[i].missing;
+        if (reports[i].gaps > 0 && !first) {
+            first = &reports[i];
+            at = i;
+        }
+    }
+    if (first)
+        printf("%" PRId64 " offsets in %" PRId64 " places hold no record, the first at %s [%zu] "
+               "%" PRId64 ": markers of transactions do that, and lost records\n",
+               missing, gaps, ss_input_name((enum ss_input)(at % SS_INPUT_COUNT)),
+               at / SS_INPUT_COUNT, first->missing_at);
+}
 
-    options->model_file = options->model_file ? options->model_file : config->model_file;
-    if (!options->business_model_file)
-        options->business_model_file = config->business_model_file;
-    options->topics = (const char *const *)config->input_topics;
-    options->future_tolerance_ms = config->events_future_tolerance_ms;
-    options->stop = ss_stopping_catch();
-    options->progress = on_progress;
-    options->progress_arg = &progress;
-    progress.said = progress.started;
-    enum ss_status status = ss_replay_run(options, &stats, &users, &err);
-    if (progress.terminal)
-        fprintf(stderr, "\r\033[K");
-    if (status != SS_OK)
-        return ss_failed(&err);
-    double elapsed = ss_seconds() - progress.started;
-    printf("replayed %" PRId64 " events in %.1f s (%.0f/s): %" PRId64 " users scored, %" PRId64
-           " score records, %" PRId64 " grants and revocations\n",
-           ss_engine_consumed(&stats), elapsed, (double)ss_engine_consumed(&stats) / elapsed, users,
-           stats.score_records, stats.entitlements);
-    printf("this shows what the files lead to; they carry no partitions and offsets, so it proves "
-           "nothing about what was published\n");
-    ss_engine_accounted(&stats, line, sizeof line);
+static void print_proof(const struct ss_source *source)
+{
+    switch (ss_source_kind(source)) {
+    case SS_SOURCE_PLAIN:
+        printf("this shows what the files lead to; they carry no partitions and offsets, so it "
+               "proves nothing about what was published\n");
+        break;
+    case SS_SOURCE_ARCHIVE:
+    case SS_SOURCE_KAFKA:
+        printf("this shows what the logs of %d partitions lead to, in the order of the events' "
+               "times; `sesame verify` proves what was published\n",
+               ss_source_partition_count(source));
+        break;
+    }
+}
+
+static void print_result(const struct ss_replay_request *request, const struct ss_source *source,
+                         const struct ss_source_report *reports,
+                         const struct ss_worker_stats *stats, int64_t users, double elapsed)
+{
+    char line[256];
+    printf("replayed %" PRId64 " events in %.1f s (%.0f/s): %" PRId64 " users scored",
+           ss_engine_consumed(stats), elapsed, (double)ss_engine_consumed(stats) / elapsed, users);
+    if (!request->options.scores_only)
+        printf(", %" PRId64 " score records, %" PRId64 " grants and revocations",
+               stats->score_records, stats->entitlements);
+    putchar('\n');
+    print_proof(source);
+    if (request->from)
+        printf("it began in the midst of the logs: whoever granted consent before is not scored\n");
+    ss_replay_request_print_friends(request, source);
+    print_holes(source, reports);
+    print_gaps(source, reports);
+    ss_engine_accounted(stats, line, sizeof line);
     puts(line);
-    return SS_EXIT_DONE;
+}
+
+static int replay(struct ss_replay_request *request, const struct ss_config *config)
+{
+    struct ss_logs logs;
+    struct ss_error err;
+    struct ss_worker_stats stats;
+    int64_t users = 0;
+    struct ss_replay_options *options = &request->options;
+    const double started = ss_seconds();
+    options->stop = ss_stopping_catch();
+    enum ss_status status = ss_logs_open(&logs, &request->logs, config, &err);
+    if (status == SS_OK)
+        status = ss_replay_request_finish(request, logs.source, config, &err);
+    if (status == SS_OK) {
+        status = ss_replay_run(options, &stats, &users, &err);
+        ss_replay_request_clear(request);
+    }
+    if (status == SS_OK)
+        print_result(request, logs.source, options->reports, &stats, users, ss_seconds() - started);
+    ss_logs_close(&logs);
+    return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }
 
 static int run(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"files", required_argument, NULL, 'f'},
-                                                 {"until", required_argument, NULL, 't'},
+    static const struct option long_options[] = {SS_REPLAY_LONG_OPTIONS,
                                                  {"scores", required_argument, NULL, 's'},
+                                                 {"scores-only", no_argument, NULL, 'O'},
                                                  {"records", required_argument, NULL, 'r'},
-                                                 {"model", required_argument, NULL, 'm'},
-                                                 {"business-model", required_argument, NULL, 'b'},
-                                                 {"assume-consent", no_argument, NULL, 'a'},
+                                                 {"resume", required_argument, NULL, 'R'},
+                                                 {"save-every", required_argument, NULL, 'E'},
+                                                 {"snapshot", required_argument, NULL, 'S'},
                                                  {0}};
     const struct ss_command *self = &ss_command_replay;
-    struct ss_replay_options options = {.until_ms = INT64_MAX};
+    struct ss_replay_request request;
     struct ss_common common;
     int letter, code = SS_EXIT_USAGE;
 
     if (!ss_common_init(&common))
         return SS_EXIT_FAILED;
+    ss_replay_request_init(&request);
     while ((letter = getopt_long(argc, argv, SS_COMMON_OPTIONS, long_options, NULL)) != -1) {
         switch (letter) {
-        case 'f':
-            options.directory = optarg;
+        case 's':
+            request.options.scores_csv = optarg;
             break;
-        case 't':
-            if (!ss_time_parse(optarg, &options.until_ms)) {
-                ss_usage(self, "'%s' is no time; write 2005-09-30 or 2005-09-30T23:59:59Z", optarg);
+        case 'O':
+            request.options.scores_only = true;
+            break;
+        case 'r':
+            request.options.records_file = optarg;
+            break;
+        case 'R':
+            request.options.resume_directory = optarg;
+            break;
+        case 'E':
+            request.options.save_ms = atoll(optarg) * 1000;
+            if (request.options.save_ms <= 0) {
+                ss_usage(self, "'%s' is no number of seconds", optarg);
                 goto out;
             }
             break;
-        case 's':
-            options.scores_csv = optarg;
-            break;
-        case 'r':
-            options.records_file = optarg;
-            break;
-        case 'm':
-            options.model_file = optarg;
-            break;
-        case 'b':
-            options.business_model_file = optarg;
-            break;
-        case 'a':
-            options.assume_consent = true;
+        case 'S':
+            request.options.snapshot_file = optarg;
             break;
         default:
-            if (!ss_common_option(&common, self, letter, optarg))
+            if (!ss_replay_request_option(&request, self, letter, optarg) &&
+                (request.wrong || !ss_common_option(&common, self, letter, optarg)))
                 goto out;
         }
     }
-    if (!options.directory || optind < argc)
-        ss_usage(self, options.directory ? "'%s' is not expected" : "--files DIR is missing%s",
-                 options.directory ? argv[optind] : "");
+    if (optind < argc)
+        ss_usage(self, "'%s' is not expected", argv[optind]);
+    else if (!request.logs.directory && !common.file)
+        ss_usage(self, "--files DIR or -F sesame.yaml is missing%s", "");
     else
-        code = ss_common_finish(&common) ? replay(&options, &common.config) : SS_EXIT_FAILED;
+        code = ss_common_finish(&common) ? replay(&request, &common.config) : SS_EXIT_FAILED;
 out:
+    ss_replay_request_reset(&request);
     ss_common_reset(&common);
     return code;
 }
 
 const struct ss_command ss_command_replay = {
     .name = "replay",
-    .summary = "score archived event files, without Kafka and Redis",
-    .usage = "--files DIR [--scores OUT.csv] [--records OUT.avro] [--until TIME]\n"
-             "                     [--model model.yaml] [--business-model business.yaml]\n"
-             "                     [--assume-consent]",
-    .help =
-        "  --files DIR         holds payments.avro, bills.avro, … (Avro container files; missing\n"
-        "                      ones are empty); merged by occurred_at\n"
-        "  --scores OUT.csv    final scores: user_id, score, tier, standing, as_of, and the value "
-        "and\n"
-        "                      points of each factor\n"
-        "  --records OUT.avro  every score record that would be published, as an Avro container\n"
-        "  --until TIME        leave out what occurred later, and score as of then\n"
-        "  --model FILE        a model.yaml instead of the config's\n"
-        "  --business-model FILE  the same for small businesses\n"
-        "  --assume-consent    score users without any consent record too: for "
-        "studies\n" SS_COMMON_HELP,
+    .summary = "score the logs anew, from Kafka or archived files, touching neither nor Redis",
+    .usage =
+        "--files DIR | -F sesame.yaml  [--scores OUT.csv] [--records OUT.avro]\n"
+        "                     [--until TIME] [--from TIME|OFFSETS] [--user ID]… [--users FILE]\n"
+        "                     [--partitions LIST] [--threads N] [--resume DIR] …",
+    .help = SS_REPLAY_HELP
+    "  --scores OUT.csv    final scores: user_id, score, tier, standing, as_of, and the value "
+    "and\n"
+    "                      points of each factor\n"
+    "  --scores-only       compute the final scores and nothing on the way: faster\n"
+    "  --records OUT.avro  every score record that would be published, as an Avro container\n"
+    "  --snapshot FILE     begin with the states of `sesame snapshot`\n"
+    "  --resume DIR        keep the run there, so that the same command goes on where it was\n"
+    "                      cut short; the results are those of one run\n"
+    "  --save-every N      seconds between two saves of --resume (20)\n" SS_COMMON_HELP,
     .run = run,
 };

@@ -19,9 +19,10 @@ struct ss_command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct ss_command ss_command_run, ss_command_replay, ss_command_topics,
-    ss_command_schemas, ss_command_check_config, ss_command_generate, ss_command_dead_letters,
-    ss_command_verify_state, ss_command_demo, ss_command_blacklist, ss_command_keys,
+extern const struct ss_command ss_command_run, ss_command_replay, ss_command_snapshot,
+    ss_command_topics, ss_command_schemas, ss_command_check_config, ss_command_generate,
+    ss_command_dead_letters, ss_command_verify, ss_command_verify_state, ss_command_demo,
+    ss_command_blacklist, ss_command_keys, ss_command_backtest, ss_command_explain,
     ss_command_rescore;
 
 /* The options that all commands with a config share: -F FILE, -X name=value (repeatable), -v. A

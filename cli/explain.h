@@ -1,5 +1,5 @@
-/* explain.h - a score record in plain words: factor by factor, and what keeps it from being higher.
- */
+/* explain.h - one score record in a few lines, for the demo: factor by factor, and what keeps it
+ * from being higher. `sesame explain` says all of it: audit/explain.h. */
 #ifndef SS_CLI_EXPLAIN_H
 #define SS_CLI_EXPLAIN_H
 
@@ -9,9 +9,5 @@
 
 /* Some ten lines. Nothing but a line for a record without a score (OPT_OUT). */
 void ss_explain_score(FILE *out, const struct ss_score_view *view);
-
-/* "bills paid late or still unpaid" for LATE_BILLS; the code itself if it is not known here. */
-struct ss_text ss_explain_reason(struct ss_text code);
-const char *ss_explain_factor(enum ss_factor factor); /* static text */
 
 #endif

@@ -6,9 +6,10 @@
 #include <stdio.h>
 
 static const struct ss_command *const commands[] = {
-    &ss_command_run,       &ss_command_check_config, &ss_command_topics,       &ss_command_schemas,
-    &ss_command_generate,  &ss_command_dead_letters, &ss_command_verify_state, &ss_command_replay,
-    &ss_command_blacklist, &ss_command_rescore,      &ss_command_keys,         &ss_command_demo,
+    &ss_command_run,       &ss_command_check_config, &ss_command_topics,  &ss_command_schemas,
+    &ss_command_generate,  &ss_command_dead_letters, &ss_command_verify,  &ss_command_verify_state,
+    &ss_command_replay,    &ss_command_snapshot,     &ss_command_explain, &ss_command_backtest,
+    &ss_command_blacklist, &ss_command_rescore,      &ss_command_keys,    &ss_command_demo,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

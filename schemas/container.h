@@ -1,6 +1,6 @@
 /* container.h - Avro container files of our topics: the archives that Kafka Connect's sinks write,
- * and what `sesame generate --files` writes. Codecs null,
- * deflate and, for reading, snappy. A file's schema is that of its writer.
+ * and what `sesame generate --files` writes. Codecs null, deflate and, for reading, snappy and
+ * zstandard where their libraries were there at build time. A file's schema is that of its writer.
  *
  * A reader or writer belongs to one thread.
  */
@@ -20,6 +20,19 @@ SS_MUST_USE enum ss_status ss_container_create(const char *path, const char *sch
 /* Appends one encoded body (without wire header). */
 SS_MUST_USE enum ss_status ss_container_append(struct ss_container_writer *writer,
                                                struct ss_bytes body, struct ss_error *err);
+/* Ends the block in hand, and says what has been written so far: how many bytes and their CRC-32.
+ */
+SS_MUST_USE enum ss_status ss_container_flush(struct ss_container_writer *writer, int64_t *bytes,
+                                              uint32_t *crc, struct ss_error *err);
+/* Goes on with a file of the same schema and codec behind its first `bytes`, which end with a
+ * block; what lies behind is cut off. The CRC-32 of ss_container_flush is not known then. */
+SS_MUST_USE enum ss_status ss_container_reopen(const char *path, const char *schema_json,
+                                               const char *codec, int64_t bytes,
+                                               struct ss_container_writer **writer,
+                                               struct ss_error *err);
+/* Appends all blocks of another file of the same schema and codec, as they are. */
+SS_MUST_USE enum ss_status ss_container_join(struct ss_container_writer *writer, const char *path,
+                                             struct ss_error *err);
 /* Flushes and closes; SS_STOP if the file could not be written whole. */
 SS_MUST_USE enum ss_status ss_container_finish(struct ss_container_writer *writer,
                                                struct ss_error *err);
@@ -34,5 +47,38 @@ SS_MUST_USE enum ss_status ss_container_next(struct ss_container_reader *reader,
                                              struct ss_event *event, bool *end,
                                              struct ss_error *err);
 void ss_container_close(struct ss_container_reader *reader);
+
+/* A whole number, or null, that somebody has added to our records (Connect's InsertField). */
+struct ss_container_extra {
+    const char *field;
+    uint16_t offset; /* of an int64_t, from the beginning of the struct ss_event that it is with */
+};
+
+/* ss_container_open for such records. *found: bit i is set if the writer's schema has the i-th of
+ * at most 32 extras. A record without one, or with null, leaves the number as it was. */
+SS_MUST_USE enum ss_status ss_container_open_extras(const char *path, enum ss_input input,
+                                                    const struct ss_container_extra *extras,
+                                                    size_t extra_count,
+                                                    struct ss_container_reader **reader,
+                                                    uint32_t *found, struct ss_error *err);
+/* Whether the block in hand has no more records: the next call frees what texts point into. */
+bool ss_container_block_end(const struct ss_container_reader *reader);
+
+/* --- records of any schema, undecoded --- */
+
+/* Opens a file whatever its records are; *schema_json lives as long as the reader. */
+SS_MUST_USE enum ss_status ss_container_open_raw(const char *path,
+                                                 struct ss_container_reader **reader,
+                                                 const char **schema_json, struct ss_error *err);
+/* The bytes of the next record, which live until the block ends; data NULL: the end. */
+SS_MUST_USE enum ss_status ss_container_next_raw(struct ss_container_reader *reader,
+                                                 struct ss_bytes *body, struct ss_error *err);
+/* Where the next block begins, with no record left in this one; and going there. */
+int64_t ss_container_tell(const struct ss_container_reader *reader);
+SS_MUST_USE enum ss_status ss_container_seek(struct ss_container_reader *reader, int64_t offset,
+                                             struct ss_error *err);
+
+/* CRC-32 as zip has it: of nothing 0, and going on with more bytes. */
+uint32_t ss_container_crc(uint32_t crc, struct ss_bytes bytes);
 
 #endif

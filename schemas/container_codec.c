@@ -1,11 +1,36 @@
 #include "schemas/container_codec.h"
+#include "schemas/container.h"
 
 #include <zlib.h>
 #ifdef SS_HAVE_SNAPPY
 #include <snappy-c.h>
 #endif
+#ifdef SS_HAVE_ZSTD
+#include <zstd.h>
+#endif
 
 enum { RAW_WINDOW_BITS = -15 }; /* Avro's deflate has no zlib header */
+
+uint32_t ss_container_crc(uint32_t crc, struct ss_bytes bytes)
+{
+    const uint8_t *p = bytes.data;
+    for (size_t left = bytes.size; left > 0;) {
+        uInt some = left < 1u << 30 ? (uInt)left : 1u << 30;
+        crc = (uint32_t)crc32(crc, p, some);
+        p += some;
+        left -= some;
+    }
+    return crc;
+}
+
+static const char supported[] = "null"
+#ifdef SS_HAVE_SNAPPY
+                                ", snappy"
+#endif
+#ifdef SS_HAVE_ZSTD
+                                ", zstandard"
+#endif
+                                " and deflate";
 
 static bool named(struct ss_bytes name, const char *text)
 {
@@ -23,15 +48,13 @@ enum ss_status ss_container_codec_find(struct ss_bytes name, enum ss_container_c
     else if (named(name, "snappy"))
         *codec = SS_CODEC_SNAPPY;
 #endif
-    else
-        return ss_fail(err, SS_STOP, "codec '%.*s' is not supported: null%s and deflate are",
-                       (int)(name.size > 32 ? 32 : name.size), (const char *)name.data,
-#ifdef SS_HAVE_SNAPPY
-                       ", snappy"
-#else
-                       ""
+#ifdef SS_HAVE_ZSTD
+    else if (named(name, "zstandard"))
+        *codec = SS_CODEC_ZSTANDARD;
 #endif
-        );
+    else
+        return ss_fail(err, SS_STOP, "codec '%.*s' is not supported: %s are",
+                       (int)(name.size > 32 ? 32 : name.size), (const char *)name.data, supported);
     return SS_OK;
 }
 
@@ -86,6 +109,32 @@ static enum ss_status unsnap(struct ss_bytes in, struct ss_buffer *out, struct s
 }
 #endif
 
+#ifdef SS_HAVE_ZSTD
+static enum ss_status unzstd(struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
+{
+    ZSTD_DStream *stream = ZSTD_createDStream();
+    ZSTD_inBuffer from = {in.data, in.size, 0};
+    size_t left = 1; /* 0: a frame has ended */
+    if (!stream)
+        return ss_fail(err, SS_STOP, "out of memory for unpacking a block");
+    while ((left > 0 || from.pos < from.size) && !ZSTD_isError(left)) {
+        if (!ss_buffer_reserve(out, 1)) {
+            ZSTD_freeDStream(stream);
+            return ss_fail(err, SS_STOP, "a block unpacks over the bound of %zu bytes",
+                           out->size_max);
+        }
+        ZSTD_outBuffer to = {out->data, out->capacity, out->size};
+        const size_t had = from.pos;
+        left = ZSTD_decompressStream(stream, &to, &from);
+        if (left > 0 && from.pos == had && to.pos == out->size)
+            break; /* cut off */
+        out->size = to.pos;
+    }
+    ZSTD_freeDStream(stream);
+    return left == 0 ? SS_OK : ss_fail(err, SS_STOP, "a zstandard block cannot be unpacked");
+}
+#endif
+
 enum ss_status ss_container_unpack(enum ss_container_codec codec, struct ss_bytes in,
                                    struct ss_buffer *out, struct ss_error *err)
 {
@@ -98,6 +147,12 @@ enum ss_status ss_container_unpack(enum ss_container_codec codec, struct ss_byte
     case SS_CODEC_SNAPPY:
 #ifdef SS_HAVE_SNAPPY
         return unsnap(in, out, err);
+#else
+        break;
+#endif
+    case SS_CODEC_ZSTANDARD:
+#ifdef SS_HAVE_ZSTD
+        return unzstd(in, out, err);
 #else
         break;
 #endif
@@ -132,6 +187,7 @@ enum ss_status ss_container_pack(enum ss_container_codec codec, struct ss_bytes 
     case SS_CODEC_DEFLATE:
         return deflate_block(in, out, err);
     case SS_CODEC_SNAPPY:
+    case SS_CODEC_ZSTANDARD:
         break;
     }
     return ss_fail(err, SS_STOP, "container files are written with codec null or deflate");

@@ -7,8 +7,8 @@
 
 enum { SS_CONTAINER_BLOCK_MAX = 64 * 1024 * 1024 }; /* bytes, compressed or not */
 
-/* "null" and "deflate", and "snappy" for reading where it was built in. */
-enum ss_container_codec { SS_CODEC_NULL, SS_CODEC_DEFLATE, SS_CODEC_SNAPPY };
+/* "null" and "deflate"; "snappy" and "zstandard" for reading, where they were built in. */
+enum ss_container_codec { SS_CODEC_NULL, SS_CODEC_DEFLATE, SS_CODEC_SNAPPY, SS_CODEC_ZSTANDARD };
 
 /* SS_STOP: none of the above; the text names those that are. */
 SS_MUST_USE enum ss_status

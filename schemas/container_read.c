@@ -14,12 +14,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SYNC_SIZE = 16, META_ENTRIES_MAX = 256, META_VALUE_MAX = SS_SCHEMA_TEXT_MAX };
+enum {
+    SYNC_SIZE = 16,
+    FILE_BUFFER = 256 * 1024,
+    META_ENTRIES_MAX = 256,
+    META_VALUE_MAX = SS_SCHEMA_TEXT_MAX
+};
 
 struct ss_container_reader {
     FILE *file;
     char *path;
     struct ss_plan *plan;
+    char *schema; /* of the file, where records are handed out as they are */
     enum ss_container_codec codec;
     uint8_t sync[SYNC_SIZE];
     struct ss_buffer packed, block;
@@ -105,7 +111,27 @@ static bool read_meta(FILE *file, struct ss_buffer *key, struct ss_buffer *value
     }
 }
 
-static enum ss_status read_header(struct ss_container_reader *reader, enum ss_input input,
+/* What a file is read as. */
+struct wanted {
+    bool raw;
+    enum ss_input input;
+    const struct ss_container_extra *extras;
+    size_t extra_count;
+};
+
+static enum ss_status make_plan(struct ss_container_reader *reader, const struct wanted *wanted,
+                                const char *schema, struct ss_error *err)
+{
+    if (!wanted->raw)
+        return ss_plan_open_extras(wanted->input, wanted->extras, wanted->extra_count, schema,
+                                   &reader->plan, err);
+    reader->schema = strdup(schema);
+    if (!reader->schema)
+        return ss_fail(err, SS_STOP, "out of memory for reading %.200s", reader->path);
+    return ss_plan_open_skipping(schema, &reader->plan, err);
+}
+
+static enum ss_status read_header(struct ss_container_reader *reader, const struct wanted *wanted,
                                   struct ss_error *err)
 {
     struct ss_buffer key, value, schema, codec_name;
@@ -126,7 +152,7 @@ static enum ss_status read_header(struct ss_container_reader *reader, enum ss_in
         status = ss_container_codec_find((struct ss_bytes){codec_name.data, codec_name.size},
                                          &reader->codec, err);
     if (status == SS_OK)
-        status = ss_plan_open(input, (const char *)schema.data, &reader->plan, err);
+        status = make_plan(reader, wanted, (const char *)schema.data, err);
     ss_buffer_reset(&key);
     ss_buffer_reset(&value);
     ss_buffer_reset(&schema);
@@ -135,8 +161,8 @@ static enum ss_status read_header(struct ss_container_reader *reader, enum ss_in
     return status == SS_DROP ? SS_STOP : status;
 }
 
-enum ss_status ss_container_open(const char *path, enum ss_input input,
-                                 struct ss_container_reader **out, struct ss_error *err)
+static enum ss_status open_reader(const char *path, const struct wanted *wanted,
+                                  struct ss_container_reader **out, struct ss_error *err)
 {
     struct ss_container_reader *reader = calloc(1, sizeof *reader);
     *out = NULL;
@@ -150,8 +176,10 @@ enum ss_status ss_container_open(const char *path, enum ss_input input,
         return ss_fail(err, SS_STOP, "out of memory for reading %.200s", path);
     }
     reader->file = fopen(path, "rbe");
+    if (reader->file)
+        setvbuf(reader->file, NULL, _IOFBF, FILE_BUFFER);
     enum ss_status status =
-        reader->file ? read_header(reader, input, err)
+        reader->file ? read_header(reader, wanted, err)
                      : ss_fail(err, SS_STOP, "cannot open %.200s: %s", path, strerror(errno));
     if (status != SS_OK) {
         ss_container_close(reader);
@@ -159,6 +187,33 @@ enum ss_status ss_container_open(const char *path, enum ss_input input,
     }
     *out = reader;
     return SS_OK;
+}
+
+enum ss_status ss_container_open(const char *path, enum ss_input input,
+                                 struct ss_container_reader **reader, struct ss_error *err)
+{
+    const struct wanted wanted = {.input = input};
+    return open_reader(path, &wanted, reader, err);
+}
+
+enum ss_status ss_container_open_extras(const char *path, enum ss_input input,
+                                        const struct ss_container_extra *extras, size_t extra_count,
+                                        struct ss_container_reader **reader, uint32_t *found,
+                                        struct ss_error *err)
+{
+    const struct wanted wanted = {.input = input, .extras = extras, .extra_count = extra_count};
+    enum ss_status status = open_reader(path, &wanted, reader, err);
+    *found = status == SS_OK ? (*reader)->plan->extras_found : 0;
+    return status;
+}
+
+enum ss_status ss_container_open_raw(const char *path, struct ss_container_reader **reader,
+                                     const char **schema_json, struct ss_error *err)
+{
+    const struct wanted wanted = {.raw = true};
+    enum ss_status status = open_reader(path, &wanted, reader, err);
+    *schema_json = status == SS_OK ? (*reader)->schema : NULL;
+    return status;
 }
 
 void ss_container_close(struct ss_container_reader *reader)
@@ -171,6 +226,7 @@ void ss_container_close(struct ss_container_reader *reader)
     ss_buffer_reset(&reader->packed);
     ss_buffer_reset(&reader->block);
     free(reader->path);
+    free(reader->schema);
     free(reader);
 }
 
@@ -207,8 +263,8 @@ static enum ss_status next_block(struct ss_container_reader *reader, bool *end,
     return SS_OK;
 }
 
-enum ss_status ss_container_next(struct ss_container_reader *reader, struct ss_event *event,
-                                 bool *end, struct ss_error *err)
+/* A block with records, unless *end. */
+static enum ss_status fill(struct ss_container_reader *reader, bool *end, struct ss_error *err)
 {
     *end = false;
     if (reader->damaged)
@@ -220,11 +276,57 @@ enum ss_status ss_container_next(struct ss_container_reader *reader, struct ss_e
         if (status != SS_OK || *end)
             return status;
     }
-    enum ss_status status = ss_plan_decode_next(reader->plan, &reader->p, reader->end, event, err);
+    return SS_OK;
+}
+
+enum ss_status ss_container_next(struct ss_container_reader *reader, struct ss_event *event,
+                                 bool *end, struct ss_error *err)
+{
+    enum ss_status status = fill(reader, end, err);
+    if (status != SS_OK || *end)
+        return status;
+    status = ss_plan_decode_next(reader->plan, &reader->p, reader->end, event, err);
     if (status == SS_DROP &&
         !ss_plan_skip(reader->plan, reader->plan->root, &reader->p, reader->end))
         return damaged(reader, "its record is not one", err);
     reader->left--;
     reader->records++;
     return status;
+}
+
+bool ss_container_block_end(const struct ss_container_reader *reader)
+{
+    return reader->left == 0;
+}
+
+enum ss_status ss_container_next_raw(struct ss_container_reader *reader, struct ss_bytes *body,
+                                     struct ss_error *err)
+{
+    bool end;
+    enum ss_status status = fill(reader, &end, err);
+    *body = (struct ss_bytes){NULL, 0};
+    if (status != SS_OK || end)
+        return status;
+    const uint8_t *begin = reader->p;
+    if (!ss_plan_skip(reader->plan, reader->plan->root, &reader->p, reader->end))
+        return damaged(reader, "its record is not one", err);
+    *body = (struct ss_bytes){begin, (size_t)(reader->p - begin)};
+    reader->left--;
+    reader->records++;
+    return SS_OK;
+}
+
+int64_t ss_container_tell(const struct ss_container_reader *reader)
+{
+    return ftello(reader->file);
+}
+
+enum ss_status ss_container_seek(struct ss_container_reader *reader, int64_t offset,
+                                 struct ss_error *err)
+{
+    reader->left = 0;
+    reader->p = reader->end;
+    if (fseeko(reader->file, offset, SEEK_SET) != 0)
+        return ss_fail(err, SS_STOP, "cannot read %.200s: %s", reader->path, strerror(errno));
+    return SS_OK;
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SYNC_SIZE = 16, BLOCK_FULL = 64 * 1024 };
 
@@ -21,7 +22,9 @@ struct ss_container_writer {
     enum ss_container_codec codec;
     uint8_t sync[SYNC_SIZE];
     struct ss_buffer block, packed;
-    int64_t count; /* records in the block */
+    int64_t count;               /* records in the block */
+    int64_t bytes, header_bytes; /* written */
+    uint32_t crc;
 };
 
 static uint64_t hash(uint64_t state, const char *text)
@@ -31,21 +34,24 @@ static uint64_t hash(uint64_t state, const char *text)
     return state;
 }
 
-static bool put_number(FILE *file, int64_t number)
+static bool put_bytes(struct ss_container_writer *writer, const void *data, size_t size)
+{
+    if (!size)
+        return true;
+    writer->crc = ss_container_crc(writer->crc, (struct ss_bytes){data, size});
+    writer->bytes += (int64_t)size;
+    return fwrite(data, 1, size, writer->file) == size;
+}
+
+static bool put_number(struct ss_container_writer *writer, int64_t number)
 {
     uint8_t bytes[SS_VARINT_MAX];
-    size_t size = (size_t)(ss_varint_write(bytes, number) - bytes);
-    return fwrite(bytes, 1, size, file) == size;
+    return put_bytes(writer, bytes, (size_t)(ss_varint_write(bytes, number) - bytes));
 }
 
-static bool put_bytes(FILE *file, const void *data, size_t size)
+static bool put_text(struct ss_container_writer *writer, const char *text)
 {
-    return !size || fwrite(data, 1, size, file) == size;
-}
-
-static bool put_text(FILE *file, const char *text)
-{
-    return put_number(file, (int64_t)strlen(text)) && put_bytes(file, text, strlen(text));
+    return put_number(writer, (int64_t)strlen(text)) && put_bytes(writer, text, strlen(text));
 }
 
 static enum ss_status cannot_write(const struct ss_container_writer *writer, struct ss_error *err)
@@ -67,21 +73,22 @@ static bool put_header(struct ss_container_writer *writer, const char *schema, c
     halves[0] = hash(UINT64_C(14695981039346656037), schema);
     halves[1] = hash(halves[0], codec);
     memcpy(writer->sync, halves, SYNC_SIZE);
-    return put_bytes(writer->file, "Obj\1", 4) && put_number(writer->file, 2) &&
-           put_text(writer->file, "avro.codec") && put_text(writer->file, codec) &&
-           put_text(writer->file, "avro.schema") && put_text(writer->file, schema) &&
-           put_number(writer->file, 0) && put_bytes(writer->file, writer->sync, SYNC_SIZE);
+    return put_bytes(writer, "Obj\1", 4) && put_number(writer, 2) &&
+           put_text(writer, "avro.codec") && put_text(writer, codec) &&
+           put_text(writer, "avro.schema") && put_text(writer, schema) && put_number(writer, 0) &&
+           put_bytes(writer, writer->sync, SYNC_SIZE);
 }
 
-enum ss_status ss_container_create(const char *path, const char *schema_json, const char *codec,
-                                   struct ss_container_writer **out, struct ss_error *err)
+/* A writer without a file. */
+static enum ss_status writer_new(const char *path, const char *schema_json, const char *codec,
+                                 struct ss_container_writer **out, struct ss_error *err)
 {
     enum ss_container_codec found;
     *out = NULL;
     enum ss_status status = ss_schema_check(schema_json, err);
     if (status == SS_OK)
         status = ss_container_codec_find((struct ss_bytes){codec, strlen(codec)}, &found, err);
-    if (status == SS_OK && found == SS_CODEC_SNAPPY)
+    if (status == SS_OK && found != SS_CODEC_NULL && found != SS_CODEC_DEFLATE)
         status = ss_fail(err, SS_STOP, "container files are written with codec null or deflate");
     if (status != SS_OK)
         return status;
@@ -98,8 +105,67 @@ enum ss_status ss_container_create(const char *path, const char *schema_json, co
         writer_free(writer);
         return ss_fail(err, SS_STOP, "out of memory for writing %.200s", path);
     }
+    *out = writer;
+    return SS_OK;
+}
+
+enum ss_status ss_container_create(const char *path, const char *schema_json, const char *codec,
+                                   struct ss_container_writer **out, struct ss_error *err)
+{
+    struct ss_container_writer *writer;
+    enum ss_status status = writer_new(path, schema_json, codec, &writer, err);
+    *out = NULL;
+    if (status != SS_OK)
+        return status;
     writer->file = fopen(path, "wbe");
     if (!writer->file || !put_header(writer, schema_json, codec)) {
+        status = cannot_write(writer, err);
+        if (writer->file)
+            fclose(writer->file);
+        writer_free(writer);
+        return status;
+    }
+    writer->header_bytes = writer->bytes;
+    *out = writer;
+    return SS_OK;
+}
+
+/* The header is a matter of schema and codec alone: writes it to nowhere, to know it. */
+static bool know_header(struct ss_container_writer *writer, const char *schema, const char *codec)
+{
+    writer->file = fopen("/dev/null", "wbe");
+    bool known = writer->file && put_header(writer, schema, codec);
+    writer->header_bytes = writer->bytes;
+    if (writer->file)
+        fclose(writer->file);
+    writer->file = NULL;
+    return known;
+}
+
+static bool cut(struct ss_container_writer *writer, int64_t bytes)
+{
+    writer->file = fopen(writer->path, "r+be");
+    if (!writer->file || fseeko(writer->file, 0, SEEK_END) != 0)
+        return false;
+    if (bytes < writer->header_bytes || ftello(writer->file) < bytes) {
+        errno = ENODATA;
+        return false;
+    }
+    writer->bytes = bytes;
+    return ftruncate(fileno(writer->file), bytes) == 0 &&
+           fseeko(writer->file, bytes, SEEK_SET) == 0;
+}
+
+enum ss_status ss_container_reopen(const char *path, const char *schema_json, const char *codec,
+                                   int64_t bytes, struct ss_container_writer **out,
+                                   struct ss_error *err)
+{
+    struct ss_container_writer *writer;
+    enum ss_status status = writer_new(path, schema_json, codec, &writer, err);
+    *out = NULL;
+    if (status != SS_OK)
+        return status;
+    if (!know_header(writer, schema_json, codec) || !cut(writer, bytes)) {
         status = cannot_write(writer, err);
         if (writer->file)
             fclose(writer->file);
@@ -122,10 +188,8 @@ static enum ss_status flush_block(struct ss_container_writer *writer, struct ss_
             return status;
         from = &writer->packed;
     }
-    if (!put_number(writer->file, writer->count) ||
-        !put_number(writer->file, (int64_t)from->size) ||
-        !put_bytes(writer->file, from->data, from->size) ||
-        !put_bytes(writer->file, writer->sync, SYNC_SIZE))
+    if (!put_number(writer, writer->count) || !put_number(writer, (int64_t)from->size) ||
+        !put_bytes(writer, from->data, from->size) || !put_bytes(writer, writer->sync, SYNC_SIZE))
         return cannot_write(writer, err);
     writer->block.size = 0;
     writer->count = 0;
@@ -145,6 +209,40 @@ enum ss_status ss_container_append(struct ss_container_writer *writer, struct ss
                        body.size);
     writer->count++;
     return SS_OK;
+}
+
+enum ss_status ss_container_flush(struct ss_container_writer *writer, int64_t *bytes, uint32_t *crc,
+                                  struct ss_error *err)
+{
+    enum ss_status status = flush_block(writer, err);
+    if (status == SS_OK && fflush(writer->file) != 0)
+        status = cannot_write(writer, err);
+    *bytes = writer->bytes;
+    *crc = writer->crc;
+    return status;
+}
+
+enum ss_status ss_container_join(struct ss_container_writer *writer, const char *path,
+                                 struct ss_error *err)
+{
+    enum ss_status status = flush_block(writer, err);
+    if (status != SS_OK)
+        return status;
+    FILE *file = fopen(path, "rbe");
+    if (!file || fseeko(file, writer->header_bytes, SEEK_SET) != 0) {
+        status = ss_fail(err, SS_STOP, "cannot read %.200s: %s", path, strerror(errno));
+        if (file)
+            fclose(file);
+        return status;
+    }
+    char bytes[1 << 16];
+    for (size_t size; status == SS_OK && (size = fread(bytes, 1, sizeof bytes, file)) > 0;)
+        if (!put_bytes(writer, bytes, size))
+            status = cannot_write(writer, err);
+    if (status == SS_OK && ferror(file))
+        status = ss_fail(err, SS_STOP, "cannot read %.200s: %s", path, strerror(errno));
+    fclose(file);
+    return status;
 }
 
 enum ss_status ss_container_finish(struct ss_container_writer *writer, struct ss_error *err)

@@ -10,7 +10,7 @@
 #ifndef SS_SCHEMAS_PLAN_H
 #define SS_SCHEMAS_PLAN_H
 
-#include "schemas/codec.h"
+#include "schemas/container.h"
 #include "schemas/schema_tree.h"
 
 #include <stdbool.h>
@@ -21,6 +21,8 @@ enum ss_op {
     SS_OP_INT,       /* int -> int64_t at dst */
     SS_OP_TEXT,      /* string or bytes -> struct ss_text at dst */
     SS_OP_ENUM,      /* -> enum at dst; table[arg] symbols, then each one's enumerator or -1 */
+    SS_OP_ENUM_TEXT, /* string -> enum at dst; table[arg] symbols of ours, the default's enumerator
+                        or -1, then where each one's name is in `kept` */
     SS_OP_UNION,     /* table[arg] branches, then the step at which each one goes on */
     SS_OP_JUMP,      /* to step arg */
     SS_OP_NULL_TIME, /* SS_TIME_UNKNOWN to dst */
@@ -55,11 +57,13 @@ struct ss_plan {
     struct ss_skip *skips;
     uint32_t *children;
     uint32_t root; /* in skips */
-    char **kept;   /* texts that live as long: field names and defaults */
+    char **kept;   /* texts that live as long: field names, symbols and defaults */
     uint32_t kept_count, kept_capacity;
+    uint32_t extras_found; /* bit i: the writer has the i-th extra */
 };
 
-/* How a field of our schema is kept in struct ss_event. */
+/* How a field of our schema is kept in struct ss_event. An extra (container.h) has an offset
+ * beyond. */
 enum ss_bind_kind { SS_BIND_TEXT, SS_BIND_LONG, SS_BIND_TIME_OR_NULL, SS_BIND_ENUM };
 
 struct ss_binding {
@@ -76,6 +80,17 @@ const struct ss_binding *ss_binding_find(enum ss_input input, const char *field)
 SS_MUST_USE enum ss_status ss_plan_open_between(enum ss_input input, const char *reader_json,
                                                 const char *writer_json, struct ss_plan **plan,
                                                 struct ss_error *err);
+
+/* ss_plan_open for records that went through somebody's hands on their way into an archive: fields
+ * may have been added, and enums have become strings. */
+SS_MUST_USE enum ss_status ss_plan_open_extras(enum ss_input input,
+                                               const struct ss_container_extra *extras,
+                                               size_t extra_count, const char *writer_json,
+                                               struct ss_plan **plan, struct ss_error *err);
+
+/* A plan that decodes nothing and only skips, for records of any schema. */
+SS_MUST_USE enum ss_status ss_plan_open_skipping(const char *writer_json, struct ss_plan **plan,
+                                                 struct ss_error *err);
 
 /* Decodes the record that begins at *cursor and leaves *cursor behind it; at an error *cursor is as
  * it was. Bytes may follow. */

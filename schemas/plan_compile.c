@@ -16,6 +16,9 @@ struct compiler {
     enum ss_input input;
     const char *field; /* being resolved, for errors and step_fields; kept by the plan */
     struct ss_schema_tree *writer, *reader;
+    const struct ss_container_extra *extras;
+    size_t extra_count;
+    bool archived; /* enums may have become strings */
     struct ss_error *err;
 };
 
@@ -122,6 +125,22 @@ static enum ss_status resolve_enum(struct compiler *c, const struct ss_type *wri
     return status == SS_OK ? emit(c, SS_OP_ENUM, binding->offset, at) : status;
 }
 
+/* Symbols as text, which is what Kafka Connect makes of an enum. */
+static enum ss_status resolve_enum_text(struct compiler *c, const struct ss_type *reader,
+                                        const struct ss_binding *binding)
+{
+    uint32_t at = c->plan->table_count;
+    enum ss_status status = emit_table(c, (int32_t)reader->count);
+    if (status == SS_OK)
+        status = emit_table(c, symbol_index(reader, reader->default_symbol));
+    for (uint32_t i = 0; status == SS_OK && i < reader->count; i++) {
+        if (!keep(c->plan, reader->symbols[i]))
+            return no_memory(c->err);
+        status = emit_table(c, (int32_t)c->plan->kept_count - 1);
+    }
+    return status == SS_OK ? emit(c, SS_OP_ENUM_TEXT, binding->offset, at) : status;
+}
+
 /* A writer's type other than a union into one of our fields. */
 static enum ss_status resolve_plain(struct compiler *c, const struct ss_type *writer,
                                     const struct ss_type *reader, const struct ss_binding *binding)
@@ -145,6 +164,8 @@ static enum ss_status resolve_plain(struct compiler *c, const struct ss_type *wr
         return emit(c, writer->kind == SS_TYPE_INT ? SS_OP_INT : SS_OP_LONG, binding->offset, 0);
     if (reader->kind == SS_TYPE_ENUM && writer->kind == SS_TYPE_ENUM)
         return resolve_enum(c, writer, reader, binding);
+    if (reader->kind == SS_TYPE_ENUM && writer->kind == SS_TYPE_STRING && c->archived)
+        return resolve_enum_text(c, reader, binding);
     return mismatch(c, writer, reader);
 }
 
@@ -250,6 +271,23 @@ static const struct ss_type_field *writer_field(const struct ss_type *writer,
     return found;
 }
 
+/* A field that is none of ours: kept as an extra, or skipped. Extras may be absent or null. */
+static enum ss_status resolve_other(struct compiler *c, const struct ss_type_field *theirs)
+{
+    static struct ss_type none = {.kind = SS_TYPE_NULL}, number = {.kind = SS_TYPE_LONG};
+    static struct ss_type *branches[] = {&none, &number};
+    static const struct ss_type ours = {.kind = SS_TYPE_UNION, .count = 2, .types = branches};
+    for (size_t i = 0; i < c->extra_count; i++) {
+        const struct ss_container_extra *extra = &c->extras[i];
+        if (strcmp(extra->field, theirs->name) != 0)
+            continue;
+        struct ss_binding binding = {extra->field, SS_BIND_TIME_OR_NULL, extra->offset};
+        c->plan->extras_found |= 1u << i;
+        return resolve(c, theirs->type, &ours, &binding);
+    }
+    return emit_skip(c, theirs->type);
+}
+
 static enum ss_status resolve_record(struct compiler *c, const struct ss_type *writer,
                                      const struct ss_type *reader)
 {
@@ -276,7 +314,7 @@ static enum ss_status resolve_record(struct compiler *c, const struct ss_type *w
         else if (ours)
             status = resolve(c, theirs->type, ours->type, ss_binding_find(c->input, ours->name));
         else
-            status = emit_skip(c, theirs->type);
+            status = resolve_other(c, theirs);
     }
     free(sources);
     return status;
@@ -324,37 +362,72 @@ static enum ss_status build_skips(struct ss_plan *plan, const struct ss_schema_t
     return SS_OK;
 }
 
-enum ss_status ss_plan_open_between(enum ss_input input, const char *reader_json,
-                                    const char *writer_json, struct ss_plan **out,
-                                    struct ss_error *err)
+static enum ss_status compile(struct compiler *c, const char *reader_json, const char *writer_json,
+                              struct ss_plan **out)
 {
-    struct ss_plan *plan = calloc(1, sizeof *plan);
-    struct compiler c = {.plan = plan, .input = input, .field = "", .err = err};
+    struct ss_error *err = c->err;
+    struct ss_plan *plan = c->plan = calloc(1, sizeof *plan);
     enum ss_status status;
 
     *out = NULL;
     if (!plan)
         return no_memory(err);
-    plan->initial.input = input;
+    c->field = "";
+    plan->initial.input = c->input;
     plan->initial.event_id.data = ""; /* neighbours have none */
-    status = ss_schema_tree_open(reader_json, &c.reader, err);
+    status = ss_schema_tree_open(reader_json, &c->reader, err);
     if (status == SS_OK)
-        status = ss_schema_tree_open(writer_json, &c.writer, err);
+        status = ss_schema_tree_open(writer_json, &c->writer, err);
     if (status == SS_OK)
-        status = resolve(&c, c.writer->root, c.reader->root, NULL);
-    c.field = "";
+        status = resolve(c, c->writer->root, c->reader->root, NULL);
+    c->field = "";
     if (status == SS_OK)
-        status = emit(&c, SS_OP_END, 0, 0);
+        status = emit(c, SS_OP_END, 0, 0);
     if (status == SS_OK)
-        status = build_skips(plan, c.writer, err);
-    ss_schema_tree_close(c.writer);
-    ss_schema_tree_close(c.reader);
+        status = build_skips(plan, c->writer, err);
+    ss_schema_tree_close(c->writer);
+    ss_schema_tree_close(c->reader);
     if (status != SS_OK) {
         ss_plan_close(plan);
         return status;
     }
     *out = plan;
     return SS_OK;
+}
+
+enum ss_status ss_plan_open_between(enum ss_input input, const char *reader_json,
+                                    const char *writer_json, struct ss_plan **plan,
+                                    struct ss_error *err)
+{
+    struct compiler c = {.input = input, .err = err};
+    return compile(&c, reader_json, writer_json, plan);
+}
+
+enum ss_status ss_plan_open_extras(enum ss_input input, const struct ss_container_extra *extras,
+                                   size_t extra_count, const char *writer_json,
+                                   struct ss_plan **plan, struct ss_error *err)
+{
+    struct compiler c = {
+        .input = input, .extras = extras, .extra_count = extra_count, .archived = true, .err = err};
+    return compile(&c, ss_schema_of_input(input), writer_json, plan);
+}
+
+enum ss_status ss_plan_open_skipping(const char *writer_json, struct ss_plan **out,
+                                     struct ss_error *err)
+{
+    struct ss_schema_tree *writer;
+    *out = NULL;
+    enum ss_status status = ss_schema_tree_open(writer_json, &writer, err);
+    if (status != SS_OK)
+        return status;
+    struct ss_plan *plan = calloc(1, sizeof *plan);
+    status = plan ? build_skips(plan, writer, err) : no_memory(err);
+    ss_schema_tree_close(writer);
+    if (status == SS_OK)
+        *out = plan;
+    else
+        ss_plan_close(plan);
+    return status;
 }
 
 enum ss_status ss_plan_open(enum ss_input input, const char *writer_json, struct ss_plan **plan,

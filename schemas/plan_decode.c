@@ -25,6 +25,18 @@ __attribute__((cold, noinline)) static enum ss_status refuse(const struct ss_pla
     return ss_fail(err, SS_DROP, "field '%.64s': %s at byte %zu", field, what, at);
 }
 
+/* The enumerator of a symbol; -1: none. */
+static int32_t find_symbol(const struct ss_plan *plan, const int32_t *table, const uint8_t *text,
+                           size_t size)
+{
+    for (int32_t i = 0; i < table[0]; i++) {
+        const char *symbol = plan->kept[table[2 + i]];
+        if (strlen(symbol) == size && !memcmp(symbol, text, size))
+            return i;
+    }
+    return table[1];
+}
+
 #define REFUSE(what)        refuse(plan, step, (size_t)(p - *cursor), INT64_MIN, what, err)
 #define REFUSE_NUMBER(what) refuse(plan, step, 0, number, what, err)
 #define BAD_NUMBER          REFUSE("truncated or overlong number")
@@ -72,6 +84,17 @@ SS_HOT enum ss_status ss_plan_decode_next(const struct ss_plan *plan, const uint
             if (table[1 + number] < 0)
                 return REFUSE_NUMBER("unknown enum symbol, in the writer's schema number");
             memcpy((char *)event + step->dst, &table[1 + number], sizeof table[0]);
+            break;
+        case SS_OP_ENUM_TEXT:
+            if (!ss_varint_read(&p, end, &number))
+                return BAD_NUMBER;
+            if (number < 0 || number > end - p)
+                return REFUSE_NUMBER("impossible length");
+            const int32_t found = find_symbol(plan, plan->table + step->arg, p, (size_t)number);
+            if (found < 0)
+                return REFUSE("unknown enum symbol");
+            memcpy((char *)event + step->dst, &found, sizeof found);
+            p += number;
             break;
         case SS_OP_UNION:
             if (!ss_varint_read(&p, end, &number))

@@ -1,5 +1,6 @@
 #include "schemas/wire_json.h"
 
+#include "base/utf8.h"
 #include "schemas/schema_tree.h"
 #include "schemas/varint.h"
 
@@ -20,27 +21,6 @@ struct walk {
 static bool put(struct ss_buffer *out, const char *text)
 {
     return ss_buffer_append(out, text, strlen(text));
-}
-
-/* Size of the well-formed character at p, 0 if there is none. */
-static size_t character(const uint8_t *p, const uint8_t *end, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size = *p < 0x80             ? 1
-                  : (*p & 0xe0) == 0xc0 ? 2
-                  : (*p & 0xf0) == 0xe0 ? 3
-                  : (*p & 0xf8) == 0xf0 ? 4
-                                        : 0;
-    if (size == 0 || size > (size_t)(end - p))
-        return 0;
-    *code = size == 1 ? *p : *p & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (p[i] & 0x3f);
-    }
-    bool surrogate = *code >= 0xd800 && *code < 0xe000;
-    return *code < least[size] || *code > 0x10ffff || surrogate ? 0 : size;
 }
 
 static bool put_character(struct ss_buffer *out, const uint8_t *p, size_t size, uint32_t code)
@@ -64,7 +44,7 @@ bool ss_json_append_text(struct ss_buffer *out, struct ss_bytes text)
     bool fits = put(out, "\"");
     while (fits && p != end) {
         uint32_t code;
-        size_t size = character(p, end, &code);
+        size_t size = ss_utf8_next(p, end, &code);
         fits = size ? put_character(out, p, size, code) : put(out, "\xef\xbf\xbd");
         p += size ? size : 1;
     }

@@ -40,6 +40,9 @@ struct ss_context {
     int64_t clock_ms;                  /* the partition's, after this event (promise 10) */
     int32_t day;                /* of this event's input, this event included: ss_input_day */
     struct ss_friends *friends; /* where ss_event_reads_friends: his record, in and out */
+    /* For folds that show no record to anybody: reasons are left out; or no score is computed at
+     * all, and of `published` only standing, as_of and horizon are kept up. */
+    bool without_reasons, without_scores;
 };
 
 /* Checks what needs no state. SS_REFUSAL_NONE if the event can be applied. */

@@ -199,6 +199,11 @@ void ss_publish(const struct ss_models *models, struct ss_user_state *state,
     struct ss_variables variables;
     struct ss_score score;
 
+    if (occasion->context->without_scores) {
+        published->standing =
+            state->blacklist.case_count > 0 ? SS_STANDING_LISTED : SS_STANDING_SCORED;
+        return;
+    }
     ss_variables_compute(model, state, published->as_of_ms, published->horizon_ms, &variables);
     ss_score_sum(model, &variables, state->blacklist.case_count > 0, &score);
     ss_friends_scored(model, &state->friends, score.score);
@@ -213,7 +218,8 @@ void ss_publish(const struct ss_models *models, struct ss_user_state *state,
     bool shared = is_share_grant(occasion->event);
     if (!changed && !shared)
         return;
-    ss_reasons_rank(model, &variables, &score);
+    if (!occasion->context->without_reasons)
+        ss_reasons_rank(model, &variables, &score);
     struct ss_score_record *record = NULL;
     if (changed)
         record = begin_record(model, occasion, published, effects);

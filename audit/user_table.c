@@ -1,0 +1,236 @@
+#include "audit/user_table.h"
+
+#include <stdlib.h>
+
+enum {
+    UNIT = 16, /* bytes: what blocks are counted in, so that 32 bits reach 64 GiB */
+    UNITS_MAX = 512,
+    SLOTS_FIRST = 1 << 12,
+    ARENA_FIRST = 1 << 14 /* units */
+};
+
+struct slot {
+    uint32_t tag;   /* of the hash, the half that does not choose the slot */
+    uint32_t block; /* its first unit; 0: free */
+};
+
+struct ss_user_table {
+    struct slot *slots; /* linear probing; at most two thirds taken */
+    size_t mask, count;
+    uint8_t *arena;
+    uint32_t used, capacity;        /* units; unit 0 is of nobody */
+    uint32_t vacant[UNITS_MAX + 1]; /* by size: the first of the blocks to be used again */
+};
+
+/* Multiplies both halves of 16 bytes at a time into each other. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t ss_user_hash(struct ss_text id)
+{
+    const char *p = id.data;
+    uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ id.size;
+    for (size_t left = id.size;;) {
+        uint64_t words[2] = {0, 0};
+        size_t taken = left < sizeof words ? left : sizeof words;
+        if (taken)
+            memcpy(words, p, taken);
+        hash = fold(words[0] ^ UINT64_C(0xd6e8feb86659fd93),
+                    words[1] ^ hash ^ UINT64_C(0xa0761d6478bd642f));
+        p += taken;
+        if ((left -= taken) == 0)
+            return fold(hash ^ UINT64_C(0xe7037ed1a0b428db), UINT64_C(0x8ebc6af09c88c6e3));
+    }
+}
+
+struct ss_user_table *ss_user_table_open(void)
+{
+    struct ss_user_table *table = calloc(1, sizeof *table);
+    if (!table)
+        return NULL;
+    table->mask = SLOTS_FIRST - 1;
+    table->slots = calloc(SLOTS_FIRST, sizeof *table->slots);
+    table->arena = malloc((size_t)ARENA_FIRST * UNIT);
+    table->capacity = ARENA_FIRST;
+    table->used = 1;
+    if (table->slots && table->arena)
+        return table;
+    ss_user_table_close(table);
+    return NULL;
+}
+
+void ss_user_table_close(struct ss_user_table *table)
+{
+    if (!table)
+        return;
+    free(table->slots);
+    free(table->arena);
+    free(table);
+}
+
+static struct ss_user *at(const struct ss_user_table *table, uint32_t block)
+{
+    return (struct ss_user *)(void *)(table->arena + (size_t)block * UNIT);
+}
+
+void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->slots[hash & table->mask]);
+}
+
+void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t hash)
+{
+    const struct slot *slot = &table->slots[hash & table->mask];
+    if (slot->block && slot->tag == (uint32_t)(hash >> 32)) {
+        const uint8_t *block = table->arena + (size_t)slot->block * UNIT;
+        __builtin_prefetch(block);
+        __builtin_prefetch(block + 64);
+        __builtin_prefetch(block + 128);
+    }
+}
+
+/* The user's slot, or the free one where it belongs. */
+static struct slot *slot_of(const struct ss_user_table *table, uint64_t hash, struct ss_text id)
+{
+    size_t i = hash & table->mask;
+    for (;; i = (i + 1) & table->mask) {
+        struct slot *slot = &table->slots[i];
+        if (!slot->block)
+            return slot;
+        if (slot->tag != (uint32_t)(hash >> 32))
+            continue;
+        const struct ss_user *user = at(table, slot->block);
+        if (user->hash == hash && user->id_size == id.size &&
+            memcmp(user->bytes, id.data, id.size) == 0)
+            return slot;
+    }
+}
+
+struct ss_user *ss_user_table_find(const struct ss_user_table *table, uint64_t hash,
+                                   struct ss_text id)
+{
+    const struct slot *slot = slot_of(table, hash, id);
+    return slot->block ? at(table, slot->block) : NULL;
+}
+
+static bool widen(struct ss_user_table *table)
+{
+    size_t mask = table->mask * 2 + 1;
+    struct slot *slots = calloc(mask + 1, sizeof *slots);
+    if (!slots)
+        return false;
+    for (size_t i = 0; i <= table->mask; i++) {
+        if (!table->slots[i].block)
+            continue;
+        size_t to = at(table, table->slots[i].block)->hash & mask;
+        while (slots[to].block)
+            to = (to + 1) & mask;
+        slots[to] = table->slots[i];
+    }
+    free(table->slots);
+    table->slots = slots;
+    table->mask = mask;
+    return true;
+}
+
+/* 0: out of memory. */
+static uint32_t take_block(struct ss_user_table *table, uint32_t units)
+{
+    uint32_t block = table->vacant[units];
+    if (block) {
+        memcpy(&table->vacant[units], at(table, block), sizeof block);
+        return block;
+    }
+    if (table->capacity - table->used < units) {
+        size_t capacity = (size_t)table->capacity + table->capacity / 2;
+        if (capacity > UINT32_MAX)
+            return 0;
+        uint8_t *arena = realloc(table->arena, capacity * UNIT);
+        if (!arena)
+            return 0;
+        table->arena = arena;
+        table->capacity = (uint32_t)capacity;
+    }
+    block = table->used;
+    table->used += units;
+    return block;
+}
+
+static uint32_t units_for(size_t bytes)
+{
+    return (uint32_t)((offsetof(struct ss_user, bytes) + bytes + UNIT - 1) / UNIT);
+}
+
+struct ss_user *ss_user_table_add(struct ss_user_table *table, uint64_t hash, struct ss_text id)
+{
+    struct slot *slot = slot_of(table, hash, id);
+    if (slot->block)
+        return at(table, slot->block);
+    if (table->count * 3 >= table->mask * 2) {
+        if (!widen(table))
+            return NULL;
+        slot = slot_of(table, hash, id);
+    }
+    uint32_t units = units_for(id.size);
+    uint32_t block = take_block(table, units);
+    if (!block)
+        return NULL;
+    slot->tag = (uint32_t)(hash >> 32);
+    slot->block = block;
+    table->count++;
+    struct ss_user *user = at(table, block);
+    memset(user, 0, sizeof *user);
+    user->hash = hash;
+    user->id_size = (uint8_t)id.size;
+    user->units = (uint16_t)units;
+    memcpy(user->bytes, id.data, id.size);
+    return user;
+}
+
+struct ss_user *ss_user_table_put(struct ss_user_table *table, struct ss_user *user,
+                                  struct ss_bytes packed)
+{
+    uint32_t units = units_for(user->id_size + packed.size);
+    if (units > user->units) {
+        struct slot *slot = slot_of(table, user->hash, ss_user_id(user));
+        uint32_t from = slot->block, to;
+        units += units / 8; /* room for the next few events */
+        if (units > UNITS_MAX || !(to = take_block(table, units)))
+            return NULL;
+        struct ss_user *old = at(table, from); /* the arena may have moved */
+        user = at(table, to);
+        memcpy(user, old, offsetof(struct ss_user, bytes) + old->id_size);
+        user->units = (uint16_t)units;
+        slot->block = to;
+        uint32_t old_units = old->units;
+        memcpy(old, &table->vacant[old_units], sizeof from);
+        table->vacant[old_units] = from;
+    }
+    user->packed_size = (uint16_t)packed.size;
+    if (packed.size)
+        memcpy(user->bytes + user->id_size, packed.data, packed.size);
+    return user;
+}
+
+size_t ss_user_table_count(const struct ss_user_table *table)
+{
+    return table->count;
+}
+
+size_t ss_user_table_bytes(const struct ss_user_table *table)
+{
+    return (size_t)table->used * UNIT + (table->mask + 1) * sizeof *table->slots;
+}
+
+struct ss_user *ss_user_table_next(const struct ss_user_table *table, size_t *i)
+{
+    while (*i <= table->mask) {
+        uint32_t block = table->slots[(*i)++].block;
+        if (block)
+            return at(table, block);
+    }
+    return NULL;
+}

@@ -1,0 +1,397 @@
+#include "audit/walk.h"
+
+#include "scoring/apply.h"
+
+#include <stdlib.h>
+
+enum { WARM = 16, BODY_MAX = 1 << 20 };
+
+static const enum ss_input order[SS_INPUT_COUNT] = {SS_CONSENTS,  SS_PAYMENTS,  SS_BILLS,
+                                                    SS_BOOKINGS,  SS_SOCIAL,    SS_PROFILES,
+                                                    SS_BLACKLIST, SS_NEIGHBOURS};
+
+const char *ss_stray_text(enum ss_stray stray)
+{
+    static const char *const texts[] = {
+        [SS_STRAY_NOT] = "in its place",
+        [SS_STRAY_UNREADABLE] = "it cannot be read as a score record",
+        [SS_STRAY_KEY] = "it stands under another user's key",
+        [SS_STRAY_BACK] = "its positions go back behind those of the record before it",
+        [SS_STRAY_AHEAD] = "its positions are ahead of those of the records that follow it",
+        [SS_STRAY_BEYOND] = "its positions lie beyond the end of an input",
+        [SS_STRAY_CAUSE] = "its cause is not the last record that its positions say was read",
+        [SS_STRAY_CLOCK] = "its clock is later than as_of, or than the next records' clocks",
+    };
+    return texts[stray];
+}
+
+void ss_walk_init(struct ss_walk *walk)
+{
+    memset(walk, 0, sizeof *walk);
+    for (int i = 0; i < SS_WALK_AHEAD; i++) {
+        walk->at[i] = &walk->records[i];
+        ss_buffer_init(&walk->bodies[i], BODY_MAX);
+    }
+}
+
+void ss_walk_reset(struct ss_walk *walk)
+{
+    for (int i = 0; i < SS_WALK_AHEAD; i++)
+        ss_buffer_reset(&walk->bodies[i]);
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        free(walk->inputs[i].hashes);
+    memset(walk, 0, sizeof *walk);
+}
+
+/* --- the records --- */
+
+enum ss_input ss_walk_cause_input(const struct ss_cause_view *cause)
+{
+    for (int i = 0; cause->known && i < SS_INPUT_COUNT; i++) {
+        const char *name = ss_input_name((enum ss_input)i);
+        if (cause->topic.size > 1 && name[1] == cause->topic.data[1] &&
+            strlen(name) == cause->topic.size &&
+            memcmp(name, cause->topic.data, cause->topic.size) == 0)
+            return (enum ss_input)i;
+    }
+    return SS_INPUT_COUNT;
+}
+
+/* Takes a copy, since the next batch may come before its turn. */
+static enum ss_status keep(struct ss_walk *walk, const struct ss_published_record *published,
+                           struct ss_error *err)
+{
+    struct ss_walk_record *record = walk->at[walk->ahead];
+    struct ss_buffer *body = &walk->bodies[record - walk->records];
+    struct ss_error ignored;
+    record->offset = published->offset;
+    record->timestamp_ms = published->timestamp_ms;
+    record->stray = SS_STRAY_NOT;
+    body->size = 0;
+    if (!ss_buffer_append(body, published->body.data ? published->body.data : "",
+                          published->body.data ? published->body.size : 0))
+        return ss_fail(err, SS_STOP, "a score record of %zu bytes at offset %lld",
+                       published->body.size, (long long)published->offset);
+    record->body = (struct ss_bytes){body->data, body->size};
+    if (!published->body.data || published->reject ||
+        ss_score_view_decode(record->body, &record->view, &ignored) != SS_OK ||
+        record->view.user_id.size == 0 || record->view.user_id.size > SS_USER_ID_MAX) {
+        record->stray = SS_STRAY_UNREADABLE;
+        memset(&record->view, 0, sizeof record->view);
+    } else if (published->key.data &&
+               !ss_bytes_equal(published->key, (struct ss_bytes){record->view.user_id.data,
+                                                                 record->view.user_id.size})) {
+        record->stray = SS_STRAY_KEY;
+    }
+    record->cause_input = ss_walk_cause_input(&record->view.cause);
+    walk->ahead++;
+    return SS_OK;
+}
+
+static enum ss_status look_ahead(struct ss_walk *walk, struct ss_error *err)
+{
+    while (walk->ahead < SS_WALK_AHEAD && !walk->no_more_records) {
+        if (walk->batch_at == walk->batch.count) {
+            enum ss_status status =
+                walk->feed->published(walk->feed->arg, SS_SCORES, &walk->batch, err);
+            if (status != SS_OK)
+                return status;
+            walk->batch_at = 0;
+            walk->no_more_records = walk->batch.count == 0;
+            continue;
+        }
+        enum ss_status status = keep(walk, &walk->batch.records[walk->batch_at++], err);
+        if (status != SS_OK)
+            return status;
+    }
+    return SS_OK;
+}
+
+static void drop_record(struct ss_walk *walk)
+{
+    struct ss_walk_record *done = walk->at[0];
+    for (int i = 1; i < SS_WALK_AHEAD; i++)
+        walk->at[i - 1] = walk->at[i];
+    walk->at[SS_WALK_AHEAD - 1] = done;
+    walk->ahead--;
+}
+
+static bool behind(const int64_t a[SS_INPUT_COUNT], const int64_t b[SS_INPUT_COUNT])
+{
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        if (a[i] < b[i])
+            return true;
+    return false;
+}
+
+/* Beyond all of the next records that lie behind what has been walked over, and there is one. */
+static bool ahead_of_next(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT],
+                          const int64_t walked[SS_INPUT_COUNT])
+{
+    int beyond = 0;
+    for (int i = 1; i < walk->ahead; i++) {
+        const struct ss_walk_record *next = walk->at[i];
+        if (next->stray || behind(next->view.positions, walked))
+            continue;
+        if (!behind(next->view.positions, target))
+            return false;
+        beyond++;
+    }
+    return beyond > 0;
+}
+
+static bool clock_ahead_of_next(const struct ss_walk *walk)
+{
+    const struct ss_score_view *view = &walk->at[0]->view;
+    int ahead = 0;
+    if (view->clock_ms > view->as_of_ms)
+        return true;
+    for (int i = 1; i < walk->ahead; i++) {
+        const struct ss_walk_record *next = walk->at[i];
+        if (next->stray || !ss_clock_exact(&next->view) || next->view.clock_ms < walk->high_ms)
+            continue;
+        if (next->view.clock_ms >= view->clock_ms)
+            return false;
+        ahead++;
+    }
+    return ahead > 0;
+}
+
+static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT])
+{
+    const struct ss_walk_record *record = walk->at[0];
+    const struct ss_score_view *view = &record->view;
+    int64_t walked[SS_INPUT_COUNT];
+    if (record->stray)
+        return record->stray;
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        walked[i] = walk->inputs[i].position;
+    if (behind(target, walked))
+        return SS_STRAY_BACK;
+    if (view->cause.known) {
+        enum ss_input input = record->cause_input;
+        if (input == SS_INPUT_COUNT || view->cause.offset + 1 != view->positions[input])
+            return SS_STRAY_CAUSE;
+        if (view->cause.offset < walked[input] && view->cause.offset >= walk->start[input])
+            return SS_STRAY_BACK;
+    }
+    if (ahead_of_next(walk, target, walked))
+        return SS_STRAY_AHEAD;
+    return clock_ahead_of_next(walk) ? SS_STRAY_CLOCK : SS_STRAY_NOT;
+}
+
+/* --- the inputs --- */
+
+static enum ss_status hash_users(struct ss_walk *walk, struct ss_walk_input *input,
+                                 struct ss_error *err)
+{
+    if (input->batch.count > input->hash_capacity) {
+        free(input->hashes);
+        input->hash_capacity = 0;
+        input->hashes = malloc(input->batch.count * sizeof *input->hashes);
+        if (!input->hashes)
+            return ss_fail(err, SS_STOP, "out of memory");
+        input->hash_capacity = input->batch.count;
+    }
+    for (size_t i = 0; i < input->batch.count; i++) {
+        const struct ss_source_event *event = &input->batch.events[i];
+        if (event->reject)
+            continue;
+        input->hashes[i] = ss_user_hash(event->event.user_id);
+        if (walk->users)
+            ss_user_table_prefetch(walk->users, input->hashes[i]);
+    }
+    return SS_OK;
+}
+
+static void warm(struct ss_walk *walk, struct ss_walk_input *input)
+{
+    size_t end = input->warmed + WARM;
+    if (end > input->batch.count)
+        end = input->batch.count;
+    for (; input->warmed < end; input->warmed++)
+        if (walk->users && !input->batch.events[input->warmed].reject)
+            ss_user_table_prefetch_block(walk->users, input->hashes[input->warmed]);
+}
+
+/* The next event of an input that is no dead letter; NULL at its end. */
+static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
+                           const struct ss_source_event **event, struct ss_error *err)
+{
+    struct ss_walk_input *input = &walk->inputs[which];
+    *event = NULL;
+    for (;;) {
+        while (input->at < input->batch.count) {
+            const struct ss_source_event *next = &input->batch.events[input->at];
+            if (input->at + WARM / 2 >= input->warmed)
+                warm(walk, input);
+            if (!next->reject) {
+                *event = next;
+                return SS_OK;
+            }
+            input->next = next->offset + 1;
+            input->events++;
+            input->at++;
+        }
+        if (input->ended)
+            return SS_OK;
+        enum ss_status status = walk->feed->events(walk->feed->arg, which, &input->batch, err);
+        if (status != SS_OK)
+            return status;
+        input->at = input->warmed = 0;
+        if (input->batch.next_offset > input->next)
+            input->next = input->batch.next_offset;
+        input->ended = input->batch.count == 0;
+        status = hash_users(walk, input, err);
+        if (status != SS_OK)
+            return status;
+    }
+}
+
+static void take(struct ss_walk *walk, enum ss_input which, const struct ss_source_event *event)
+{
+    struct ss_walk_input *input = &walk->inputs[which];
+    walk->input = which;
+    walk->event = event;
+    walk->hash = input->hashes[input->at];
+    input->at++;
+    input->events++;
+}
+
+/* Whether all inputs reach as far as the record says they had been read. */
+static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT], bool *all,
+                              struct ss_error *err)
+{
+    *all = true;
+    for (int i = 0; i < SS_INPUT_COUNT && walk->complete; i++) {
+        struct ss_walk_input *input = &walk->inputs[i];
+        const struct ss_source_event *event;
+        if (i == SS_NEIGHBOURS || target[i] <= input->position)
+            continue;
+        /* what has been handed out already lies before the batch's end */
+        if (target[i] <= input->next)
+            continue;
+        enum ss_status status = peek(walk, (enum ss_input)i, &event, err);
+        if (status != SS_OK)
+            return status;
+        if (target[i] > input->next && input->ended && input->at == input->batch.count)
+            *all = false;
+    }
+    return SS_OK;
+}
+
+/* --- the steps --- */
+
+static enum ss_status begin_interval(struct ss_walk *walk, bool *stray, struct ss_error *err)
+{
+    struct ss_walk_record *record = walk->at[0];
+    bool all = true;
+    for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        walk->target[i] = record->view.positions[i];
+        if (walk->target[i] < walk->start[i])
+            walk->target[i] = walk->start[i];
+    }
+    record->stray = judge(walk, walk->target);
+    enum ss_status status = SS_OK;
+    if (!record->stray)
+        status = reached(walk, walk->target, &all, err);
+    if (!all)
+        record->stray = SS_STRAY_BEYOND;
+    *stray = record->stray != SS_STRAY_NOT;
+    walk->folding = !*stray;
+    walk->turn = 0;
+    return status;
+}
+
+/* The next silent event up to the targets; *got false: there is none. */
+static enum ss_status next_silent(struct ss_walk *walk, bool *got, struct ss_error *err)
+{
+    enum ss_input cause = walk->ahead ? walk->at[0]->cause_input : SS_INPUT_COUNT;
+    *got = false;
+    for (; walk->turn < SS_INPUT_COUNT; walk->turn++) {
+        enum ss_input which = order[walk->turn];
+        int64_t target = walk->target[which] - (which == cause);
+        const struct ss_source_event *event;
+        if (which == SS_NEIGHBOURS || target <= walk->inputs[which].position)
+            continue;
+        enum ss_status status = peek(walk, which, &event, err);
+        if (status != SS_OK)
+            return status;
+        if (event && event->offset < target) {
+            take(walk, which, event);
+            *got = true;
+            return SS_OK;
+        }
+    }
+    return SS_OK;
+}
+
+static enum ss_status end_interval(struct ss_walk *walk, struct ss_error *err)
+{
+    struct ss_walk_record *record = walk->at[0];
+    const struct ss_source_event *event = NULL;
+    enum ss_input input = record->cause_input;
+    walk->event = NULL;
+    if (input != SS_INPUT_COUNT && input != SS_NEIGHBOURS) {
+        enum ss_status status = peek(walk, input, &event, err);
+        if (status != SS_OK)
+            return status;
+        if (event && event->offset == record->view.cause.offset)
+            take(walk, input, event);
+    }
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        if (walk->target[i] > walk->inputs[i].position)
+            walk->inputs[i].position = walk->target[i];
+    if (record->view.clock_ms > walk->high_ms)
+        walk->high_ms = record->view.clock_ms;
+    walk->folding = false;
+    return SS_OK;
+}
+
+enum ss_status ss_walk_next(struct ss_walk *walk, enum ss_walk_step *step, struct ss_error *err)
+{
+    enum ss_status status;
+    bool got, stray;
+    if (!walk->folding) {
+        if (walk->record) { /* the last step's */
+            walk->record = NULL;
+            drop_record(walk);
+        }
+        status = look_ahead(walk, err);
+        if (status != SS_OK)
+            return status;
+        walk->folding = walk->ahead == 0;
+        if (walk->folding) {
+            walk->turn = 0;
+            for (int i = 0; i < SS_INPUT_COUNT; i++)
+                walk->target[i] = INT64_MAX;
+        } else {
+            status = begin_interval(walk, &stray, err);
+            if (status != SS_OK)
+                return status;
+            if (stray) {
+                walk->record = walk->at[0];
+                walk->record_count++;
+                *step = SS_WALK_STRAY;
+                return SS_OK;
+            }
+        }
+    }
+    status = next_silent(walk, &got, err);
+    if (status != SS_OK)
+        return status;
+    *step = SS_WALK_EVENT;
+    if (got)
+        return SS_OK;
+    if (walk->ahead == 0) {
+        *step = SS_WALK_END;
+        return SS_OK;
+    }
+    status = end_interval(walk, err);
+    if (status != SS_OK)
+        return status;
+    walk->record = walk->at[0];
+    walk->record_count++;
+    *step = SS_WALK_RECORD;
+    return SS_OK;
+}

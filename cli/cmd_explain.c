@@ -1,0 +1,427 @@
+/* cmd_explain.c - one user's score explained, from the running system's logs or from archived
+ * files, as text, JSON, or a page to hand out. */
+#include "audit/explain.h"
+#include "audit/replay.h"
+#include "cli/command.h"
+#include "cli/stopping.h"
+#include "cli/time_text.h"
+#include "config/models.h"
+#include "consumer/engine.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 60000, OFFSETS_MAX = 16, JSON_BYTES_MAX = 256 << 20 };
+
+struct offset_option {
+    const char *text;
+    char topic[256];
+    int32_t partition;
+    int64_t offset;
+};
+
+struct request {
+    const char *user, *files, *html, *json, *model_file, *business_model_file;
+    int64_t at_ms;
+    int32_t partitions; /* of an archive; 0: not told */
+    struct offset_option offsets[OFFSETS_MAX];
+    int offset_count;
+    struct ss_explain_issuer issuer;
+};
+
+struct run {
+    const struct request *request;
+    const struct ss_config *config;
+    atomic_bool *stop;
+    struct ss_history history;
+    struct ss_explain_request question;
+    bool terminal;
+};
+
+/* --- reading --- */
+
+static void on_progress(void *arg, const char *what)
+{
+    const struct run *run = arg;
+    if (run->terminal)
+        fprintf(stderr, "\r\033[Kreading %s …", what);
+}
+
+static void clear_progress(const struct run *run)
+{
+    if (run->terminal)
+        fprintf(stderr, "\r\033[K");
+}
+
+static enum ss_status on_record(void *arg, struct ss_bytes user_id, struct ss_bytes body,
+                                struct ss_error *err)
+{
+    struct run *run = arg;
+    struct ss_bytes wanted = {run->history.user_id, run->history.user_id_size};
+    if (!ss_bytes_equal(user_id, wanted))
+        return SS_OK;
+    return ss_history_add_record(&run->history, -1, body, err);
+}
+
+/* Plain files of the inputs alone say what would have been published. */
+static enum ss_status replay_files(struct run *run, struct ss_error *err)
+{
+    struct ss_worker_stats stats;
+    int64_t users;
+    struct ss_replay_options options = {
+        .directory = run->request->files,
+        .model_file = run->request->model_file,
+        .business_model_file = run->request->business_model_file,
+        .topics = (const char *const *)run->config->input_topics,
+        .until_ms = run->request->at_ms,
+        .future_tolerance_ms = run->config->events_future_tolerance_ms,
+        .record = on_record,
+        .record_arg = run,
+        .stop = run->stop,
+    };
+    on_progress(run, "everybody's events");
+    if (run->config->log_level == SS_LOG_INFO) /* the worker's steps are of no interest here */
+        ss_log_set_level(SS_LOG_WARN);
+    return ss_replay_run(&options, &stats, &users, err);
+}
+
+static enum ss_status read_logs(struct run *run, const struct ss_source_config *config,
+                                struct ss_error *err)
+{
+    struct ss_source *source = NULL;
+    bool scores = false;
+    enum ss_status status = ss_source_open(config, &source, err);
+    if (status == SS_OK) {
+        struct ss_history_reading reading = {.source = source,
+                                             .patience_ms = PATIENCE_MS,
+                                             .partitions_unsure =
+                                                 config->directory && config->partition_count == 0,
+                                             .stop = run->stop,
+                                             .progress = on_progress,
+                                             .arg = run};
+        status = ss_history_read(&run->history, &reading, &scores, err);
+    }
+    enum ss_source_kind kind = source ? ss_source_kind(source) : SS_SOURCE_KAFKA;
+    ss_source_close(source);
+    if (status == SS_OK && !scores && kind == SS_SOURCE_PLAIN)
+        status = replay_files(run, err);
+    else if (status == SS_OK && !scores)
+        status = ss_fail(err, SS_STOP,
+                         "%s holds no scores; archive that topic too: it is what is "
+                         "explained",
+                         run->request->files);
+    return status;
+}
+
+static enum ss_status read_files(struct run *run, struct ss_error *err)
+{
+    struct ss_source_config config = {
+        .directory = run->request->files,
+        .topics = (const char *const *)run->config->input_topics,
+        .partition_count = run->request->partitions,
+    };
+    config.output_topics[SS_SCORES] = run->config->scores_topic;
+    config.output_topics[SS_ENTITLEMENTS] = run->config->entitlements_topic;
+    return read_logs(run, &config, err);
+}
+
+static enum ss_status read_kafka(struct run *run, struct ss_error *err)
+{
+    const struct ss_config *config = run->config;
+    struct ss_registry_config registry_config = {.url = config->registry_url,
+                                                 .basic_auth = config->registry_basic_auth,
+                                                 .ca_file = config->registry_ca_file,
+                                                 .timeout_ms = (int)config->registry_timeout_ms};
+    struct ss_registry *registry = NULL;
+    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers") ||
+        !config->registry_url)
+        return ss_fail(err, SS_STOP,
+                       "where are the logs? Give the engine's config with -F (broker and registry "
+                       "must be set in it), or archived files with --files DIR");
+    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
+    if (!properties)
+        return ss_fail(err, SS_STOP, "out of memory");
+    struct ss_kafka_access access = ss_engine_access(config, properties);
+    enum ss_status status = ss_registry_open(&registry_config, &registry, err);
+    if (status == SS_OK) {
+        struct ss_source_config source = {.access = &access,
+                                          .registry = registry,
+                                          .topics = (const char *const *)config->input_topics,
+                                          .event_bytes_max =
+                                              (size_t)config->events_value_bytes_max};
+        source.output_topics[SS_SCORES] = config->scores_topic;
+        source.output_topics[SS_ENTITLEMENTS] = config->entitlements_topic;
+        status = read_logs(run, &source, err);
+    }
+    ss_registry_close(registry);
+    free(properties);
+    return status;
+}
+
+/* --- what is asked for --- */
+
+static enum ss_status take_offsets(struct run *run, struct ss_error *err)
+{
+    const struct ss_config *config = run->config;
+    for (int i = 0; i < run->request->offset_count; i++) {
+        const struct offset_option *option = &run->request->offsets[i];
+        int input = 0;
+        while (input < SS_INPUT_COUNT && strcmp(option->topic, config->input_topics[input]) != 0 &&
+               strcmp(option->topic, ss_input_name((enum ss_input)input)) != 0)
+            input++;
+        bool scores = strcmp(option->topic, config->scores_topic) == 0 ||
+                      strcmp(option->topic, ss_output_name(SS_SCORES)) == 0;
+        if (input == SS_INPUT_COUNT && !scores)
+            return ss_fail(err, SS_STOP,
+                           "--offset %s: no input has that topic, nor have the scores",
+                           option->text);
+        if (option->partition != run->history.partition)
+            return ss_fail(err, SS_STOP,
+                           "--offset %s: this user's records are in partition %d of every topic",
+                           option->text, run->history.partition);
+        if (scores)
+            run->question.score_offset = option->offset;
+        else
+            run->question.read_to[input] = option->offset;
+    }
+    return SS_OK;
+}
+
+static enum ss_status write_json(const struct request *request,
+                                 const struct ss_explanation *explanation, struct ss_error *err)
+{
+    struct ss_buffer json;
+    ss_buffer_init(&json, JSON_BYTES_MAX);
+    enum ss_status status = ss_explain_json(explanation, &request->issuer, &json, err);
+    if (status == SS_OK)
+        status = ss_page_save_bytes((struct ss_bytes){json.data, json.size}, request->json, err);
+    ss_buffer_reset(&json);
+    return status;
+}
+
+static enum ss_status write_html(const struct request *request,
+                                 const struct ss_explanation *explanation, struct ss_error *err)
+{
+    struct ss_page page;
+    enum ss_status status = ss_explain_html(explanation, &request->issuer, &page, err);
+    if (status == SS_OK)
+        status = ss_page_save(&page, request->html, err);
+    ss_page_reset(&page);
+    return status;
+}
+
+static enum ss_status answer(struct run *run, struct ss_error *err)
+{
+    const struct request *request = run->request;
+    struct ss_explanation explanation;
+    enum ss_status status = ss_explain(&run->history, &run->question, &explanation, err);
+    if (status != SS_OK)
+        return status;
+    if (explanation.finding == SS_FOUND_NOBODY) {
+        status = ss_fail(err, SS_DROP, "%s", ss_explain_finding(explanation.finding));
+    } else {
+        if (request->json)
+            status = write_json(request, &explanation, err);
+        if (status == SS_OK && request->html)
+            status = write_html(request, &explanation, err);
+        if (status == SS_OK && !request->json && !request->html)
+            ss_explain_text(stdout, &explanation, &request->issuer);
+    }
+    ss_explanation_reset(&explanation);
+    return status;
+}
+
+static int act(const struct ss_config *config, const struct request *request)
+{
+    struct ss_error err;
+    struct run run = {.request = request,
+                      .config = config,
+                      .stop = ss_stopping_catch(),
+                      .terminal = isatty(STDERR_FILENO)};
+    run.question =
+        (struct ss_explain_request){.at_ms = request->at_ms,
+                                    .score_offset = -1,
+                                    .future_tolerance_ms = config->events_future_tolerance_ms};
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        run.question.read_to[i] = -1;
+    enum ss_status status = ss_history_init(&run.history, request->user, &err);
+    if (status == SS_OK)
+        status = ss_models_load(request->model_file, request->business_model_file,
+                                &run.question.models, &err);
+    if (status == SS_OK)
+        status = request->files ? read_files(&run, &err) : read_kafka(&run, &err);
+    clear_progress(&run);
+    if (status == SS_OK)
+        status = take_offsets(&run, &err);
+    if (status == SS_OK)
+        status = answer(&run, &err);
+    ss_history_reset(&run.history);
+    ss_models_free(&run.question.models);
+    return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
+}
+
+/* --- options --- */
+
+static bool parse_whole(const char *text, int64_t max, int64_t *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    return end != text && !*end && !errno && *number >= 0 && *number <= max;
+}
+
+/* TOPIC:PARTITION:OFFSET; a topic has no colon. */
+static bool parse_offset(const char *text, struct offset_option *option)
+{
+    char copy[320], *partition, *offset;
+    int64_t number;
+    snprintf(copy, sizeof copy, "%s", text);
+    option->text = text;
+    if (strlen(text) >= sizeof copy || !(partition = strchr(copy, ':')) ||
+        !(offset = strchr(partition + 1, ':')))
+        return false;
+    *partition++ = '\0';
+    *offset++ = '\0';
+    if (strlen(copy) >= sizeof option->topic || !parse_whole(partition, INT32_MAX, &number) ||
+        !parse_whole(offset, INT64_MAX - 1, &option->offset))
+        return false;
+    option->partition = (int32_t)number;
+    strcpy(option->topic, copy);
+    return true;
+}
+
+static bool take_option(int letter, const char *value, struct request *request)
+{
+    const struct ss_command *self = &ss_command_explain;
+    int64_t number;
+    switch (letter) {
+    case 'a':
+        if (ss_time_parse(value, &request->at_ms))
+            return true;
+        ss_usage(self, "'%s' is no time; write 2005-09-30 or 2005-09-30T23:59:59Z", value);
+        return false;
+    case 'o':
+        if (request->offset_count < OFFSETS_MAX &&
+            parse_offset(value, &request->offsets[request->offset_count])) {
+            request->offset_count++;
+            return true;
+        }
+        ss_usage(self, "'%s' is no place in a log; write TOPIC:PARTITION:OFFSET, at most %d times",
+                 value, OFFSETS_MAX);
+        return false;
+    case 'p':
+        if (parse_whole(value, 100000, &number) && number > 0) {
+            request->partitions = (int32_t)number;
+            return true;
+        }
+        ss_usage(self, "'%s' is no number of partitions", value);
+        return false;
+    case 'f':
+        request->files = value;
+        return true;
+    case 'H':
+        request->html = value;
+        return true;
+    case 'j':
+        request->json = value;
+        return true;
+    case 'm':
+        request->model_file = value;
+        return true;
+    case 'b':
+        request->business_model_file = value;
+        return true;
+    case 'i':
+        request->issuer.name = value;
+        return true;
+    default:
+        request->issuer.contact = value;
+        return true;
+    }
+}
+
+static bool parse(int argc, char **argv, struct ss_common *common, struct request *request)
+{
+    static const struct option long_options[] = {{"at", required_argument, NULL, 'a'},
+                                                 {"offset", required_argument, NULL, 'o'},
+                                                 {"files", required_argument, NULL, 'f'},
+                                                 {"partitions", required_argument, NULL, 'p'},
+                                                 {"html", required_argument, NULL, 'H'},
+                                                 {"json", required_argument, NULL, 'j'},
+                                                 {"model", required_argument, NULL, 'm'},
+                                                 {"business-model", required_argument, NULL, 'b'},
+                                                 {"issuer", required_argument, NULL, 'i'},
+                                                 {"contact", required_argument, NULL, 'c'},
+                                                 {0}};
+    const struct ss_command *self = &ss_command_explain;
+    int letter;
+    while ((letter = getopt_long(argc, argv, SS_COMMON_OPTIONS, long_options, NULL)) != -1) {
+        bool own = letter != '?' && strchr("aofpHjmbic", letter);
+        if (!(own ? take_option(letter, optarg, request)
+                  : ss_common_option(common, self, letter, optarg)))
+            return false;
+    }
+    if (optind + 1 != argc) {
+        if (optind < argc)
+            ss_usage(self, "'%s' is not expected: one user at a time", argv[optind + 1]);
+        else
+            ss_usage(self, "whose score? USER is missing");
+        return false;
+    }
+    request->user = argv[optind];
+    return true;
+}
+
+static int run_command(int argc, char **argv)
+{
+    struct request request = {.at_ms = INT64_MAX};
+    struct ss_common common;
+    int code = SS_EXIT_USAGE;
+    if (!ss_common_init(&common))
+        return SS_EXIT_FAILED;
+    if (parse(argc, argv, &common, &request)) {
+        code = SS_EXIT_FAILED;
+        if (ss_common_finish(&common)) {
+            if (!request.model_file)
+                request.model_file = common.config.model_file;
+            if (!request.business_model_file)
+                request.business_model_file = common.config.business_model_file;
+            code = act(&common.config, &request);
+        }
+    }
+    ss_common_reset(&common);
+    return code;
+}
+
+const struct ss_command ss_command_explain = {
+    .name = "explain",
+    .summary = "one user's score: what it is made of, why, and what would raise it",
+    .usage = "USER -F sesame.yaml | --files DIR  [--at TIME] [--offset TOPIC:PARTITION:OFFSET …]\n"
+             "           [--html OUT.html] [--json OUT.json]",
+    .help =
+        "Reads the user's events and published scores from the logs, recomputes the score from "
+        "the\n"
+        "events, and says in plain words what it is made of, at most four reasons, what would "
+        "raise\n"
+        "it, and which event changed it when. Writes nothing but the files named.\n\n"
+        "  --files DIR       archived logs (Avro container files) instead of Kafka; of plain "
+        "files\n"
+        "                    without scores it explains what they lead to\n"
+        "  --partitions N    how many partitions the archived topics had\n"
+        "  --at TIME         the score as it stood then, 2005-09-30 or 2005-09-30T23:59:59Z\n"
+        "  --offset TOPIC:PARTITION:OFFSET\n"
+        "                    the score when that record of an input had been read, or by that "
+        "record\n"
+        "                    of the scores; may be repeated, for other topics\n"
+        "  --html FILE       a page to hand out, whole in one file; - is standard output\n"
+        "  --json FILE       the same for programs; with neither, text\n"
+        "  --issuer NAME     who hands it out, and\n"
+        "  --contact TEXT    whom to ask, for the page's head and foot\n"
+        "  --model FILE      a model.yaml instead of the config's, if the score was made by that\n"
+        "  --business-model FILE  the same for small businesses\n" SS_COMMON_HELP,
+    .run = run_command,
+};

@@ -1,0 +1,63 @@
+#include "cli/logs.h"
+
+#include "consumer/engine.h"
+
+#include <stdlib.h>
+
+bool ss_logs_fields(char *text, struct ss_source_fields *fields)
+{
+    char *comma = strchr(text, ',');
+    if (!comma || comma == text || !comma[1])
+        return false;
+    *comma = '\0';
+    *fields = (struct ss_source_fields){.partition = text, .offset = comma + 1};
+    comma = strchr(comma + 1, ',');
+    if (!comma)
+        return true;
+    *comma = '\0';
+    fields->timestamp = comma + 1;
+    return *fields->offset && *fields->timestamp && !strchr(fields->timestamp, ',');
+}
+
+enum ss_status ss_logs_open(struct ss_logs *logs, const struct ss_logs_request *request,
+                            const struct ss_config *config, struct ss_error *err)
+{
+    *logs = (struct ss_logs){0};
+    struct ss_source_config source = {
+        .directory = request->directory,
+        .topics = (const char *const *)config->input_topics,
+        .fields = request->fields,
+        .partition_count = request->partition_count,
+        .event_bytes_max = (size_t)config->events_value_bytes_max,
+        .group = request->committed ? config->group : NULL,
+    };
+    source.output_topics[SS_SCORES] = config->scores_topic;
+    source.output_topics[SS_ENTITLEMENTS] = config->entitlements_topic;
+    if (request->directory)
+        return ss_source_open(&source, &logs->source, err);
+    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers") ||
+        !config->registry_url)
+        return ss_fail(err, SS_STOP,
+                       "where are the logs? Give a config with -F that names the brokers and the "
+                       "registry, or archived files with --files DIR");
+    const struct ss_registry_config registry = {.url = config->registry_url,
+                                                .basic_auth = config->registry_basic_auth,
+                                                .ca_file = config->registry_ca_file,
+                                                .timeout_ms = (int)config->registry_timeout_ms};
+    logs->properties = calloc(config->property_count + 1, sizeof *logs->properties);
+    if (!logs->properties)
+        return ss_fail(err, SS_STOP, "out of memory");
+    logs->access = ss_engine_access(config, logs->properties);
+    enum ss_status status = ss_registry_open(&registry, &logs->registry, err);
+    source.access = &logs->access;
+    source.registry = logs->registry;
+    return status == SS_OK ? ss_source_open(&source, &logs->source, err) : status;
+}
+
+void ss_logs_close(struct ss_logs *logs)
+{
+    ss_source_close(logs->source);
+    ss_registry_close(logs->registry);
+    free(logs->properties);
+    *logs = (struct ss_logs){0};
+}

@@ -1,0 +1,30 @@
+/* logs.h - where a command that audits reads from: Kafka as the config says, or files. */
+#ifndef SS_CLI_LOGS_H
+#define SS_CLI_LOGS_H
+
+#include "audit/source.h"
+#include "config/config.h"
+
+struct ss_logs_request {
+    const char *directory;          /* NULL: Kafka */
+    struct ss_source_fields fields; /* of archives */
+    int32_t partition_count;        /* of archives; 0: as they look */
+    bool committed;                 /* Kafka: up to what the config's group has committed */
+};
+
+struct ss_logs {
+    struct ss_source *source;
+    struct ss_registry *registry;
+    struct ss_kafka_property *properties;
+    struct ss_kafka_access access;
+};
+
+/* Takes "partition,offset[,timestamp]" apart, in place. false: it is not that. */
+bool ss_logs_fields(char *text, struct ss_source_fields *fields);
+
+/* Borrows config and request. *logs can be closed whatever comes of it. */
+SS_MUST_USE enum ss_status ss_logs_open(struct ss_logs *logs, const struct ss_logs_request *request,
+                                        const struct ss_config *config, struct ss_error *err);
+void ss_logs_close(struct ss_logs *logs);
+
+#endif

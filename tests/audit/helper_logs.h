@@ -1,0 +1,44 @@
+/* helper_logs.h - archived logs for tests: files as Kafka Connect's sinks write them, and plain
+ * ones. */
+#ifndef SS_TESTS_AUDIT_HELPER_LOGS_H
+#define SS_TESTS_AUDIT_HELPER_LOGS_H
+
+#include "scoring/event.h"
+
+#include <stddef.h>
+
+#define LOGS_DAY   INT64_C(86400000)
+#define LOGS_BEGIN INT64_C(1577836800000) /* 2020-01-01 */
+
+struct logged {
+    struct ss_event event;
+    int64_t offset, timestamp_ms;
+};
+
+/* A new directory, removed with all that is in it by logs_remove. */
+const char *logs_directory(void);
+void logs_remove(void);
+/* A path in it; valid until the eighth call from now. */
+const char *logs_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Records with the fields kafka_partition, kafka_offset and kafka_timestamp behind ours. */
+void logs_archive(const char *path, enum ss_input input, int32_t partition,
+                  const struct logged *events, size_t count);
+/* Our schema and nothing else. */
+void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count);
+
+struct ss_text logs_text(const char *text);
+/* Texts are kept for as long as the process lives. */
+struct ss_event logs_event(enum ss_input input, const char *user, const char *id, int64_t at_ms);
+
+/* A believable history of so many users: events of every input, in the order of their times. The
+ * caller frees. The same arguments give the same events. */
+struct ss_event *logs_history(int users, int events, size_t *count);
+/* The same as an archive of so many partitions in `directory`, in files of `file_events` at most;
+ * offsets skip one now and then. */
+void logs_archive_history(const char *directory, const struct ss_event *events, size_t count,
+                          int32_t partitions, size_t file_events);
+/* … and as plain files. */
+void logs_plain_history(const char *directory, const struct ss_event *events, size_t count);
+
+#endif

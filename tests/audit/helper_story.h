@@ -1,0 +1,99 @@
+/* helper_story.h - the logs of one partition, made up from a seed, and what an engine would have
+ * published of them: it reads its inputs in a random interleaving, its clock is the watermark, it
+ * wakes users late or not at all for a while, and all it computes comes from the core. What it
+ * wrote can be altered before it is held against the logs.
+ */
+#ifndef SS_TESTS_AUDIT_HELPER_STORY_H
+#define SS_TESTS_AUDIT_HELPER_STORY_H
+
+#include "audit/proof.h"
+#include "scoring/friends.h"
+
+enum { STORY_USERS_MAX = 400 };
+
+struct story_options {
+    uint64_t seed;
+    int users, events;
+    int disorder;    /* of 100 turns, how many read just any input */
+    int wake_every;  /* turns between two looks at who is to be woken */
+    int gaps;        /* of 100 events, behind how many an offset is missing */
+    int withdrawals; /* of 100 consents */
+    bool two_models; /* half-way another one is put in charge */
+    bool friends;    /* people are friends, and tell each other their bands */
+    bool ranks;      /* records have percentiles: a new histogram with each 50th */
+    int silent;      /* of 100 events: those that change no score, such as refunds of nothing */
+};
+
+struct story_score {
+    struct ss_score_record record;
+    bool gone;
+};
+
+struct story_grant {
+    struct ss_entitlement entitlement;
+    bool gone;
+};
+
+struct story {
+    struct story_options options;
+    uint64_t random;
+    struct ss_model *model, *second;
+    struct ss_models models;
+    struct ss_source_event *events[SS_INPUT_COUNT];
+    size_t counts[SS_INPUT_COUNT];
+    struct story_score *scores;
+    size_t score_count;
+    struct story_grant *grants;
+    size_t grant_count;
+    char **texts;
+    size_t text_count;
+    char names[STORY_USERS_MAX][16];
+    /* the engine */
+    size_t read[SS_INPUT_COUNT];
+    int32_t days[SS_INPUT_COUNT], half_days[SS_INPUT_COUNT];
+    struct ss_friends *lists; /* by user */
+    int64_t told_by_friends;  /* messages */
+    struct ss_histogram histogram;
+    struct ss_rank_table *tables; /* by offset of the histograms */
+    int64_t table_count;
+    bool no_ranks; /* the histograms are not at hand */
+    struct ss_models first_models;
+    int64_t positions[SS_INPUT_COUNT], reached_ms[SS_INPUT_COUNT], clock_ms;
+    struct ss_user_state *states;
+    /* as all stood when half of the events had been read */
+    struct ss_user_state *half_states;
+    int64_t half_positions[SS_INPUT_COUNT], half_clock_ms;
+    size_t half_read[SS_INPUT_COUNT], half_scores;
+    /* what is held against the logs */
+    size_t drop_events[SS_INPUT_COUNT]; /* at the beginning: retention took them */
+    size_t drop_scores, drop_grants;
+    /* as a feed */
+    struct ss_published_record *published[SS_OUTPUT_COUNT];
+    size_t published_count[SS_OUTPUT_COUNT], published_at[SS_OUTPUT_COUNT],
+        input_at[SS_INPUT_COUNT];
+    uint8_t **bodies;
+    size_t body_count;
+    size_t batch;
+    /* what came of it */
+    int told;
+    struct ss_proof_difference last;
+    enum ss_proof_verdict verdicts[64];
+    char fields[64][256]; /* of each difference: the names of the fields that differ, by blanks */
+};
+
+struct story *story_open(const struct story_options *options);
+void story_close(struct story *story);
+/* Holds what is there now against the logs. */
+struct ss_proof_result story_prove(struct story *story, const struct ss_proof_options *more);
+/* Gives the states of the half to `put`: ss_proof_options.seed, with the story as its argument. */
+enum ss_status story_seed(void *arg,
+                          enum ss_status (*put)(void *to, struct ss_text user_id,
+                                                struct ss_bytes packed, struct ss_error *err),
+                          void *to, struct ss_error *err);
+/* Swaps two score records of the log. */
+void story_swap(struct story *story, size_t a, size_t b);
+struct ss_text story_text(struct story *story, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+uint64_t story_random(struct story *story, uint64_t below);
+
+#endif

@@ -1,0 +1,186 @@
+/* Snapshots: what is written comes back, and a byte that was changed is noticed wherever it is. */
+#include "audit/snapshot.h"
+#include "tests/audit/helper_logs.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { USERS = 40 };
+
+static struct ss_error err = {.detail = ""};
+
+static void begin(void)
+{
+    logs_directory();
+}
+
+TestSuite(snapshot, .init = begin, .fini = logs_remove);
+
+static size_t state_of(int user, uint8_t *packed)
+{
+    struct ss_user_state state = {0};
+    state.consents.scoring = true;
+    state.consents.granted_at_ms = LOGS_BEGIN + user;
+    state.payments.any = true;
+    state.payments.settled_milli = 1000 * user;
+    return ss_state_pack(&state, packed);
+}
+
+static const char *write_snapshot(int users)
+{
+    const struct ss_snapshot_head head = {.live = true,
+                                          .cluster_id = "cluster",
+                                          .partition_count = 3,
+                                          .made_at_ms = LOGS_BEGIN,
+                                          .model_version = "model-1",
+                                          .note = "a note"};
+    const char *path = logs_path("snapshot.avro");
+    struct ss_snapshot_writer *writer;
+    cr_assert_eq(ss_snapshot_create(path, &head, NULL, &writer, &err), SS_OK, "%s", err.detail);
+    for (int32_t p = 0; p < 3; p += 2) {
+        struct ss_snapshot_part part = {
+            .partition = p, .mark_offset = 70 + p, .clock_ms = LOGS_BEGIN, .users = users * p};
+        part.positions[SS_BILLS] = 9;
+        part.counts[SS_BILLS].consumed = 9;
+        part.counts[SS_BILLS].outcomes[SS_COUNTED] = 9;
+        cr_assert_eq(ss_snapshot_begin(writer, &part, &err), SS_OK, "%s", err.detail);
+        for (int i = 0; i < part.users; i++) {
+            uint8_t packed[SS_PACKED_MAX];
+            char id[32];
+            snprintf(id, sizeof id, "user-%d", i);
+            const size_t size = state_of(i, packed);
+            cr_assert_eq(
+                ss_snapshot_put(writer, logs_text(id), (struct ss_bytes){packed, size}, &err),
+                SS_OK, "%s", err.detail);
+        }
+    }
+    cr_assert_eq(ss_snapshot_finish(writer, &err), SS_OK, "%s", err.detail);
+    return path;
+}
+
+static enum ss_status on_state(void *arg, struct ss_text user_id, struct ss_bytes packed,
+                               struct ss_error *ignored)
+{
+    int *next = arg;
+    uint8_t expected[SS_PACKED_MAX];
+    char id[32];
+    (void)ignored;
+    snprintf(id, sizeof id, "user-%d", *next);
+    const size_t size = state_of((*next)++, expected);
+    cr_expect(ss_bytes_equal((struct ss_bytes){user_id.data, user_id.size},
+                             (struct ss_bytes){id, strlen(id)}));
+    cr_expect(ss_bytes_equal(packed, (struct ss_bytes){expected, size}));
+    return SS_OK;
+}
+
+Test(snapshot, comes_back_as_it_was_written)
+{
+    const char *path = write_snapshot(5000); /* several blocks */
+    struct ss_snapshot *snapshot;
+    int states = 0;
+    cr_assert_eq(ss_snapshot_open(path, NULL, &snapshot, &err), SS_OK, "%s", err.detail);
+    const struct ss_snapshot_head *head = ss_snapshot_head(snapshot);
+    cr_expect(head->live);
+    cr_expect_str_eq(head->cluster_id, "cluster");
+    cr_expect_str_eq(head->model_version, "model-1");
+    cr_expect_str_eq(head->note, "a note");
+    cr_expect_eq(head->partition_count, 3);
+    cr_expect_null(ss_snapshot_part(snapshot, 1));
+    const struct ss_snapshot_part *part = ss_snapshot_part(snapshot, 2);
+    cr_assert_not_null(part);
+    cr_expect_eq(part->mark_offset, 72);
+    cr_expect_eq(part->positions[SS_BILLS], 9);
+    cr_expect_eq(part->counts[SS_BILLS].outcomes[SS_COUNTED], 9);
+    cr_expect_eq(part->users, 10000);
+    cr_expect_eq(ss_snapshot_states(snapshot), 10000);
+    for (int again = 0; again < 2; again++) {
+        states = 0;
+        cr_assert_eq(ss_snapshot_read(snapshot, 2, on_state, &states, &err), SS_OK, "%s",
+                     err.detail);
+        cr_expect_eq(states, 10000);
+    }
+    cr_expect_eq(ss_snapshot_read(snapshot, 0, on_state, &states, &err), SS_OK);
+    cr_expect_eq(ss_snapshot_read(snapshot, 1, on_state, &states, &err), SS_STOP);
+    ss_snapshot_close(snapshot);
+    cr_expect_neq(access(logs_path("snapshot.avro.draft"), F_OK), 0);
+}
+
+static uint8_t *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t *bytes = malloc(1 << 20);
+    cr_assert_not_null(file);
+    *size = fread(bytes, 1, 1 << 20, file);
+    fclose(file);
+    return bytes;
+}
+
+static bool opens_with(const uint8_t *bytes, size_t size)
+{
+    const char *path = logs_path("changed.avro");
+    struct ss_snapshot *snapshot;
+    FILE *file = fopen(path, "wb");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    bool opens = ss_snapshot_open(path, NULL, &snapshot, &err) == SS_OK;
+    if (opens)
+        ss_snapshot_close(snapshot);
+    return opens;
+}
+
+Test(snapshot, a_changed_byte_is_noticed_wherever_it_is)
+{
+    static const uint8_t flips[] = {0x01, 0x80, 0xff, 0x20};
+    size_t size;
+    uint8_t *bytes = read_file(write_snapshot(USERS / 2), &size);
+    cr_assert(opens_with(bytes, size));
+    for (size_t at = 0; at < size; at++) {
+        const uint8_t was = bytes[at];
+        bytes[at] = was ^ flips[at % sizeof flips];
+        cr_assert_not(opens_with(bytes, size), "byte %zu of %zu", at, size);
+        bytes[at] = was;
+    }
+    free(bytes);
+}
+
+Test(snapshot, an_end_that_is_cut_off_or_added_to_is_noticed)
+{
+    size_t size;
+    uint8_t *bytes = read_file(write_snapshot(USERS / 2), &size);
+    for (size_t cut = 1; cut < 400; cut += 3)
+        cr_assert_not(opens_with(bytes, size - cut), "%zu", cut);
+    cr_assert_not(opens_with(bytes, size + 1));
+    free(bytes);
+}
+
+Test(snapshot, sealed_states_open_with_their_key_only)
+{
+    static const uint8_t key[SS_SEAL_KEY_SIZE] = {1, 2, 3};
+    const struct ss_seal_key keys[] = {{.id = 7, .bytes = key}};
+    const struct ss_snapshot_head head = {.partition_count = 1};
+    const struct ss_snapshot_part part = {.users = 1};
+    const char *path = logs_path("sealed.avro");
+    const struct ss_sealer *sealer = NULL;
+    struct ss_sealer *opened;
+    struct ss_snapshot_writer *writer;
+    struct ss_snapshot *snapshot;
+    uint8_t packed[SS_PACKED_MAX];
+    int states = 0;
+    const size_t size = state_of(0, packed);
+    cr_assert_eq(ss_sealer_open(keys, 1, 0, SS_PLAIN_REFUSE, &opened, &err), SS_OK);
+    sealer = opened;
+    cr_assert_eq(ss_snapshot_create(path, &head, sealer, &writer, &err), SS_OK);
+    cr_assert_eq(ss_snapshot_begin(writer, &part, &err), SS_OK);
+    cr_assert_eq(
+        ss_snapshot_put(writer, logs_text("user-0"), (struct ss_bytes){packed, size}, &err), SS_OK);
+    cr_assert_eq(ss_snapshot_finish(writer, &err), SS_OK, "%s", err.detail);
+    cr_expect_eq(ss_snapshot_open(path, NULL, &snapshot, &err), SS_STOP);
+    cr_assert_eq(ss_snapshot_open(path, sealer, &snapshot, &err), SS_OK, "%s", err.detail);
+    cr_expect_eq(ss_snapshot_read(snapshot, 0, on_state, &states, &err), SS_OK);
+    cr_expect_eq(states, 1);
+    ss_snapshot_close(snapshot);
+    ss_sealer_close(sealer);
+}

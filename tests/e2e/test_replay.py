@@ -1,0 +1,152 @@
+"""`sesame replay` and `sesame snapshot`: from Kafka and from archives, beside the engine's own scores."""
+
+import csv
+import json
+
+import fastavro
+import pytest
+
+from accounts import committed_total
+from bus import INPUTS, schema_text
+from engine import Accounted
+from feed import Feed, last_by_user, millis
+from history import History
+
+EVENTS = 6000
+
+
+@pytest.fixture
+def feed(bus, engine):
+    engine.run("topics", "create")
+    engine.run("schemas", "register")
+    return Feed(bus, engine)
+
+
+def fill(feed, users=400):
+    """All consents, then the other events: what the engine makes of them does not depend on how it
+    reads them."""
+    history = History(users, seed=11)
+    feed.send(history.consents())
+    feed.send(history.events(EVENTS))
+    return history
+
+
+def scores_of(path):
+    return {row["user_id"]: row for row in csv.DictReader(path.read_text().splitlines())}
+
+
+def replay(engine, path, *more):
+    """The rows by user, and the whole of what was printed."""
+    done = engine.run("replay", "--scores", str(path), *more)
+    return scores_of(path), done.stdout
+
+
+def published(bus, engine):
+    return last_by_user(bus.read(engine.config["topics"]["scores"]))
+
+
+def connect_schema(name):
+    """What AvroConverter and InsertField make of our schema: enums become strings, and the record
+    tells its place."""
+    schema = json.loads(schema_text(name))
+    for field in schema["fields"]:
+        if isinstance(field["type"], dict) and field["type"]["type"] == "enum":
+            field["type"] = "string"
+            field.pop("default", None)
+        field.pop("doc", None)
+    schema["name"], schema["namespace"] = "ConnectDefault", "io.confluent.connect.avro"
+    for added, kind in (("kafka_partition", "int"), ("kafka_offset", "long"), ("kafka_timestamp", "long")):
+        schema["fields"].append({"name": added, "type": ["null", kind], "default": None})
+    return fastavro.parse_schema(schema)
+
+
+def archive(bus, engine, names, directory, file_records=500):
+    """The topics as a sink would write them; what cannot be decoded is left out."""
+    for name in names:
+        topic = engine.config["topics"][name]
+        parts = {}
+        for record in bus.read(topic, decode=False):
+            if record.value[:1] == b"\0":
+                value = bus.decode(record).value
+                place = {"kafka_partition": record.partition, "kafka_offset": record.offset,
+                         "kafka_timestamp": record.timestamp_ms}
+                parts.setdefault(record.partition, []).append({**value, **place})
+        for partition, records in parts.items():
+            folder = directory / topic / f"partition={partition}"
+            folder.mkdir(parents=True)
+            for i in range(0, len(records), file_records):
+                some = records[i : i + file_records]
+                path = folder / f"{topic}+{partition}+{some[0]['kafka_offset']:010}.avro"
+                with path.open("wb") as file:
+                    fastavro.writer(file, connect_schema(name), some, codec="deflate")
+
+
+def ends(bus, engine):
+    return {name: bus.ends(topic) for name, topic in engine.config["topics"].items()
+            if isinstance(topic, str) and not topic.isdigit() and topic in bus.topics()}
+
+
+def test_replay_gives_the_engines_scores_and_touches_nothing(bus, engine, feed, tmp_path):
+    fill(feed)
+    bus.produce(engine.config["topics"]["payments"], [("user-1", b"\x01no avro")])
+    done = engine.drain()
+    assert done["dead_lettered"] == 1
+    before, group = ends(bus, engine), committed_total(bus, engine.config["group"])
+
+    rows, printed = replay(engine, tmp_path / "kafka.csv")
+    final = {user: value for user, value in published(bus, engine).items() if value["score"] is not None}
+    assert rows.keys() == final.keys()
+    differing = {user: (final[user]["score"], row["score"]) for user, row in rows.items()
+                 if (str(final[user]["score"]), final[user]["tier"]) != (row["score"], row["tier"])}
+    assert not differing, f"{len(differing)} differ: {list(differing.items())[:10]}"
+    assert Accounted.of(printed) == done
+    assert ends(bus, engine) == before and committed_total(bus, engine.config["group"]) == group
+
+    committed, _ = replay(engine, tmp_path / "committed.csv", "--committed", "--threads", "3")
+    assert committed == rows
+    user = sorted(rows)[7]
+    assert replay(engine, tmp_path / "one.csv", "--user", user)[0] == {user: rows[user]}
+
+    archive(bus, engine, INPUTS, tmp_path / "archive")
+    archived, printed = replay(engine, tmp_path / "archive.csv", "--files", str(tmp_path / "archive"))
+    assert archived == rows
+    assert "4 partitions" in printed and Accounted.of(printed)["counted"] == done["counted"]
+
+
+def test_replay_from_a_time_begins_there(bus, engine, feed, tmp_path):
+    history = History(50, seed=3)
+    feed.send(history.consents())
+    feed.send(history.events(300))
+    later = max(record.timestamp_ms for name in INPUTS
+                for record in bus.read(engine.config["topics"][name], decode=False)) + 1
+    _, printed = replay(engine, tmp_path / "late.csv", "--from", str(later))
+    assert Accounted.of(printed)["consumed"] == 0 and "midst" in printed
+    topic = engine.config["topics"]["payments"]
+    everything = Accounted.of(replay(engine, tmp_path / "all.csv")[1])["consumed"]
+    end = bus.ends(topic)[0]
+    part = Accounted.of(replay(engine, tmp_path / "some.csv", "--from", f"{topic}/0={end}")[1])["consumed"]
+    assert part == everything - end
+
+
+def test_a_snapshot_of_the_live_changelog_is_where_a_replay_goes_on(bus, engine, feed, tmp_path):
+    history = fill(feed)
+    engine.drain()
+    taken = tmp_path / "snapshot.avro"
+    engine.run("snapshot", str(taken))
+    assert "sound" in engine.run("snapshot", "--check", str(taken)).stdout
+
+    sent = sum(feed.send(history.events(1000)).values())
+    rows, printed = replay(engine, tmp_path / "on.csv", "--snapshot", str(taken))
+    done = engine.drain()
+    assert Accounted.of(printed)["consumed"] == Accounted.of(replay(engine, tmp_path / "all.csv")[1])["consumed"]
+    final = {user: value for user, value in published(bus, engine).items() if value["score"] is not None}
+    assert done["consumed"] == sent
+    assert {user: row["score"] for user, row in rows.items()} == {
+        user: str(value["score"]) for user, value in final.items()
+    }
+
+    damaged = bytearray(taken.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    taken.write_bytes(damaged)
+    refused = engine.run("snapshot", "--check", str(taken), check=False)
+    assert refused.returncode == 1 and "no sound snapshot" in refused.stderr
