@@ -2,7 +2,7 @@
  */
 #include "audit/backtest_internal.h"
 
-#include "scoring/reasons.h"
+#include "scoring/score.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -194,8 +194,7 @@ static int32_t component_points(const struct ss_model *model, const struct ss_va
         if (ss_variable_factor((enum ss_variable)v) == factor)
             of_factor += model->components[v].weight;
     return (int32_t)(60000 * (int64_t)model->weights[factor] * model->components[variable].weight *
-                     ss_component_value(model, variables, variable) /
-                     (weights * SS_VALUE_MAX * of_factor));
+                     variables->worth[variable] / (weights * SS_VALUE_MAX * of_factor));
 }
 
 static int by_difference(const void *a, const void *b)
@@ -212,7 +211,8 @@ static enum ss_status explain(const struct ss_backtest_options *options,
                               struct ss_error *err)
 {
     size_t moment = result->at_end.rows[mover->row].moment;
-    struct ss_variables variables[SS_SIDE_COUNT];
+    struct ss_variables variables[SS_SIDE_COUNT] = {0};
+    struct ss_score score;
     const struct ss_model *models[SS_SIDE_COUNT];
     struct ss_user_state state;
     for (int s = 0; s < SS_SIDE_COUNT; s++) {
@@ -222,6 +222,7 @@ static enum ss_status explain(const struct ss_backtest_options *options,
             return status;
         models[s] = ss_model_of(&options->models[s], &state);
         ss_variables_compute(models[s], &state, result->as_of_ms, result->as_of_ms, &variables[s]);
+        ss_score_sum(models[s], &variables[s], false, &score);
     }
     for (int v = 0; v < SS_VAR_COUNT; v++) {
         struct ss_backtest_component component = {.variable = (enum ss_variable)v};

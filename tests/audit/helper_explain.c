@@ -142,6 +142,9 @@ void live_hundred_days(struct life *life)
 {
     live(life, BEGIN, granted());
     live(life, BEGIN + DAY, verified(SS_FACT_PHONE));
+    /* a bill that has ended: without one, being overdue shows late (docs/model.md 5.1) */
+    live(life, BEGIN + DAY + 3600000, bill(SS_BILL_ISSUED, "b-first", 5000, BEGIN + 20 * DAY));
+    live(life, BEGIN + DAY + 7200000, bill(SS_BILL_PAID, "b-first", 5000, SS_TIME_UNKNOWN));
     for (int i = 2; i < 30; i += 3)
         live(life, BEGIN + i * DAY, paid(3500, SS_CATEGORY_GROCERIES));
     live(life, BEGIN + 30 * DAY, bill(SS_BILL_ISSUED, "b-late", 12000, BEGIN + 40 * DAY));

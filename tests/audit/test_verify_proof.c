@@ -419,7 +419,8 @@ Test(verify_proof, entitlements_are_held_against_the_records)
         cr_assert(!ss_proof_holds(&result), "entitlement %d, case %d", (int)i, tries % 7);
         cr_assert_eq(result.differing, 0);
         cr_assert_eq(result.missing, 0);
-        cr_assert_leq(result.entitlements_differing, 6, "%d of %d, case %d",
+        /* at most all benefits of two records */
+        cr_assert_leq(result.entitlements_differing, 12, "%d of %d, case %d",
                       (int)result.entitlements_differing, (int)i, tries % 7);
         if (tries % 7 == 6)
             story->grant_count--;
