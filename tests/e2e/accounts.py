@@ -77,7 +77,7 @@ def _parse_mark(data):
     at += 2
     inputs = {}
     for name in names:
-        numbers, at = parse_numbers(data, at, 2 + len(OUTCOMES))
+        numbers, at = parse_numbers(data, at, 3 + len(OUTCOMES))  # the last is a day
         inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
     sweep, at = parse_numbers(data, at, len(SWEEP))
     assert data[at] in (0, 1)  # whether the histogram is to be published
@@ -173,8 +173,8 @@ def undisturbed(bus, engine, prefix):
         "redis": {"prefix": prefix + "other"},
         "topics": {
             name: f"{prefix}other-{name}"
-            for name in ("scores", "entitlements", "dead_letters", "state", "models")
-            for name in ("scores", "entitlements", "dead_letters", "state", "neighbours")
+            for name in ("scores", "entitlements", "dead_letters", "state", "neighbours", "ranks",
+                         "models")
         },
     }
     engine.run("topics", "create", changes=other)

@@ -92,7 +92,7 @@ class Reader:
 
     def __init__(self, slow, engine, prefix, name, options):
         self.slow, self.engine, self.options, self.name = slow, engine, options, name
-        outputs = ("scores", "entitlements", "dead_letters", "state", "neighbours")
+        outputs = ("scores", "entitlements", "dead_letters", "state", "neighbours", "ranks", "models")
         self.changes = {
             "group": f"{prefix}{name}",
             "redis": {"prefix": f"{prefix}{name}"},

@@ -148,7 +148,7 @@ def test_run_names_what_is_missing(engine, stack, bus):
     assert "sesame schemas register" in refused(engine, "run")
     engine.run("schemas", "register")
     said = refused(engine, "run")
-    assert "sesame topics create" in said and engine.config["topics"]["payments"] in said
+    assert "sesame topics create" in said and engine.config["topics"]["models"] in said
     engine.run("topics", "create")
     assert engine.drain()["consumed"] == 0
     for name in ("kafka", "registry", "redis"):

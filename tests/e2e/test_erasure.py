@@ -11,7 +11,10 @@ from test_main_job import Play, at, consent, event, good_life, millis
 from waiting import wait_until
 
 BOUND_SECONDS = 120  # settings below, plus the broker's cleaner that wakes every 15 s
-SHORT = {"segment.ms": "1000", "max.compaction.lag.ms": "1000", "delete.retention.ms": "1000"}
+SHORT = {
+    "state": {"segment.ms": "1000", "max.compaction.lag.ms": "1000", "delete.retention.ms": "1000"},
+    "neighbours": {"segment.ms": "1000", "retention.ms": "5000"},
+}
 GONE, STAYS, FRIEND = "gone-7c41e09b5a62", "stays-41b8d20c97e3", "friend-90ad6e1f4c55"
 
 
@@ -25,22 +28,22 @@ def play(bus, engine, stack, prefix):
 
 
 def internal(play):
-    """The topics that only engines read."""
-    return [name for option, name in play.engine.config["topics"].items()
-            if option in ("state", "neighbours", "ranks", "models")]
+    """The topics that only engines read, by option."""
+    topics = play.engine.config["topics"]
+    return {option: topics[option] for option in ("state", "neighbours", "ranks", "models")}
 
 
 def shorten(play):
     """What bounds the erasure, on the internal topics; their bytes are kept as they are produced."""
     admin = play.bus.admin
-    entries = [
-        confluent_kafka.admin.ConfigEntry(
-            name, value,
-            incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET)
-        for name, value in {**SHORT, "compression.type": "uncompressed"}.items()]
-    resources = [
-        confluent_kafka.admin.ConfigResource("topic", name, incremental_configs=entries)
-        for name in internal(play)]
+    resources = []
+    for option, topic in internal(play).items():
+        settings = {**SHORT.get(option, {}), "compression.type": "uncompressed"}
+        resources.append(confluent_kafka.admin.ConfigResource("topic", topic, incremental_configs=[
+            confluent_kafka.admin.ConfigEntry(
+                name, value,
+                incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET)
+            for name, value in settings.items()]))
     for future in admin.incremental_alter_configs(resources).values():
         future.result(30)
 
@@ -60,7 +63,7 @@ def in_redis(play, text):
 def in_topics(play, text):
     """The segments of internal topics that hold it."""
     found = []
-    for name in internal(play):
+    for name in internal(play).values():
         for path in (play.stack.directory / "kafka" / "data").glob(f"{name}-[0-9]*/*.log"):
             try:
                 if text.encode() in path.read_bytes():
@@ -92,14 +95,14 @@ def test_nothing_is_left_of_who_withdraws(play):
     wait_until(lambda: not in_topics(play, GONE), BOUND_SECONDS,
                lambda: f"{GONE} still in {in_topics(play, GONE)}")
     assert in_redis(play, STAYS) and in_topics(play, STAYS)
-    engine.stop()
 
     last = [record for record in play.scores() if record.key == GONE][-1].value
     assert (last["kind"], last["standing"], last["score"]) == ("OPT_OUT", "OPTED_OUT", None)
 
     # A later grant starts fresh: what was before it is not known any more.
     play.send(consent(GONE, at(500)))
-    play.drain()
+    wait_until(lambda: GONE in play.in_redis(), 60, "the new grant in Redis")
+    engine.stop()
     fresh = [record for record in play.scores() if record.key == GONE][-1].value
     assert (fresh["kind"], fresh["previous_score"]) == ("OPT_IN", None)
     assert millis(fresh["as_of"]) == at(500)

@@ -122,7 +122,7 @@ class Other:
     """
 
     def __init__(self, bus, engine, prefix):
-        outputs = ("scores", "entitlements", "dead_letters", "state")
+        outputs = ("scores", "entitlements", "dead_letters", "state", "neighbours", "ranks", "models")
         self.bus, self.engine = bus, engine
         self.changes = {
             "group": prefix + "other",
