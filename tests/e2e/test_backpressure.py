@@ -165,10 +165,13 @@ class Reader:
 
 
 def timeless_model(directory):
-    """The default model, but how long a bill is overdue does not matter: up to when that was counted
-    depends on how far the clock was, and so on how the topics interleave."""
+    """The default model, but how long a bill is overdue and what friends tell does not matter: up to
+    when the one was counted depends on how far the clock was, and which bands friends have told last on
+    how topics interleave (docs/guarantees.md 5)."""
     text, count = re.subn(r"(?m)^overdue_severity: .*$", "overdue_severity: [[0, 1000]]",
                           (TREE / "config" / "model.yaml").read_text())
+    assert count == 1
+    text, count = re.subn(r"(?m)^( *)friends_max: 500\b", r"\1friends_max: 0", text)
     assert count == 1
     path = directory / "model.yaml"
     path.write_text(text)
