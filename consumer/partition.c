@@ -52,6 +52,7 @@ struct restore {
     bool probing; /* whether anything at all was written since the checkpoint */
     bool foreign; /* what was read does not belong to the checkpoint */
     bool any_mark;
+    bool midway; /* the last record read is of a transaction whose mark was not */
     int64_t records, from, to, done; /* done: the offset up to which the statistics know */
     int64_t seen_ms;                 /* each deletion before this has been read, or was no more */
     bool idle;                       /* nothing was written since the checkpoint */
@@ -232,7 +233,8 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
         if (status != SS_OK)
             return status;
     }
-    if (ss_bytes_equal(key, ss_mark_key))
+    restore->midway = !ss_bytes_equal(key, ss_mark_key);
+    if (!restore->midway)
         return on_mark(restore, offset, broker_time_ms, value, err);
     if (ss_is_friends_key(key))
         return on_friends(restore, offset, broker_time_ms, key, value, err);
@@ -316,6 +318,13 @@ static enum ss_status restore_from(const struct ss_worker_config *config,
     begin_report(restore);
     status = bus->ops->restore(bus, partition->number, restore->from, restore->to, on_record,
                                restore, err);
+    /* The end was looked up while somebody's transaction was open, and that has been committed
+     * since: these states go with positions that only its mark knows. */
+    if (status == SS_OK && restore->midway)
+        status = ss_fail(err, SS_RETRY,
+                         "partition %d: somebody else has written its changelog meanwhile; "
+                         "starting over",
+                         partition->number);
     if (status == SS_OK && restore->any_mark)
         status = look(restore, restore->to - 1, partition->next.broker_time_ms, err);
     if (status == SS_OK && restore->any_mark)
