@@ -1,5 +1,6 @@
 #include "consumer/engine.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/models.h"
 #include "consumer/kafka_bus.h"
@@ -29,7 +30,7 @@ struct worker_thread {
     struct ss_bus_ops watched_ops;    /* the same but for poll */
     /* Written by the thread, read by any. */
     atomic_bool ended;
-    _Atomic int64_t turned_ms, waiting_since_ms; /* by steady_now_ms */
+    _Atomic int64_t turned_ms, waiting_since_ms; /* by ss_clock_steady_ms */
     _Atomic int place;                           /* enum place */
 };
 
@@ -59,22 +60,6 @@ struct ss_engine {
     int64_t rebalances_seen, quiet_since_ms;
 };
 
-static int64_t system_now_ms(void *arg)
-{
-    struct timespec now;
-    (void)arg;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Not set back or forth by anybody, so that nobody looks stuck who is not. */
-static int64_t steady_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 struct ss_kafka_access ss_engine_access(const struct ss_config *config,
                                         struct ss_kafka_property *properties)
 {
@@ -93,6 +78,17 @@ struct ss_kafka_access ss_engine_access(const struct ss_config *config,
         properties += lists[clients]->count;
     }
     return access;
+}
+
+enum ss_status ss_engine_keys(const struct ss_config *config, struct ss_key_ring **keys,
+                              struct ss_error *err)
+{
+    *keys = NULL;
+    if (!config->encryption_key_file)
+        return SS_OK;
+    return ss_key_ring_open(config->encryption_key_file,
+                            (enum ss_plain_states)config->encryption_plain_states,
+                            ss_clock_wall_ms(), keys, err);
 }
 
 static enum ss_status find_schema(struct ss_engine *engine, const char *topic, const char *json,
@@ -171,10 +167,8 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
     };
     enum ss_status status =
         ss_models_load(config->model_file, config->business_model_file, &engine->models, err);
-    if (status == SS_OK && config->encryption_key_file)
-        status = ss_key_ring_open(config->encryption_key_file,
-                                  (enum ss_plain_states)config->encryption_plain_states,
-                                  system_now_ms(NULL), &engine->keys, err);
+    if (status == SS_OK)
+        status = ss_engine_keys(config, &engine->keys, err);
     if (status == SS_OK)
         status = ss_registry_open(&registry, &engine->registry, err);
     if (status == SS_OK)
@@ -341,12 +335,12 @@ static _Thread_local struct worker_thread *this_worker;
 
 static void note_turn(struct worker_thread *self)
 {
-    atomic_store(&self->turned_ms, steady_now_ms());
+    atomic_store(&self->turned_ms, ss_clock_steady_ms());
 }
 
 static void note_place(struct worker_thread *self, enum place place)
 {
-    atomic_store(&self->waiting_since_ms, steady_now_ms());
+    atomic_store(&self->waiting_since_ms, ss_clock_steady_ms());
     atomic_store(&self->place, place);
 }
 
@@ -430,6 +424,12 @@ static void pause_before_retry(struct worker_thread *self, const char *what,
         nanosleep(&(struct timespec){0, 10 * 1000000L}, NULL);
 }
 
+static int64_t wall_ms(void *arg)
+{
+    (void)arg;
+    return ss_clock_wall_ms();
+}
+
 static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
                                  struct ss_store *store, struct ss_error *err)
 {
@@ -447,7 +447,7 @@ static enum ss_status run_worker(struct worker_thread *self, struct ss_bus *bus,
         .keys = &keys,
         .live = live_models,
         .live_arg = engine,
-        .clock = {system_now_ms, NULL},
+        .clock = {wall_ms, NULL},
         .limits = {.batch_records_max = (size_t)config->batch_records_max,
                    .batch_wait_ms = (int)config->batch_wait_ms,
                    .cache_bytes_max = (size_t)config->cache_bytes_max,
@@ -630,7 +630,7 @@ static bool has_joined(const struct worker_thread *worker, int32_t assigned, boo
 void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out)
 {
     int32_t partitions = atomic_load(&engine->partition_count), owned = 0;
-    int64_t now_ms = steady_now_ms();
+    int64_t now_ms = ss_clock_steady_ms();
     for (int i = 0; i < engine->worker_count; i++) {
         struct worker_thread *worker = &engine->workers[i];
         struct ss_worker_stats *stats = &worker->stats;
@@ -661,7 +661,7 @@ bool ss_engine_caught_up(struct ss_engine *engine)
 {
     struct ss_worker_stats stats;
     int32_t partitions = atomic_load(&engine->partition_count);
-    int64_t now_ms = system_now_ms(NULL);
+    int64_t now_ms = ss_clock_wall_ms();
     ss_engine_stats(engine, &stats);
     if (stats.assigned == 0 || stats.caught_up < stats.assigned ||
         stats.rebalances != engine->rebalances_seen) {

@@ -17,6 +17,7 @@
 #include "consumer/worker.h"
 
 struct ss_engine;
+struct ss_key_ring;
 
 struct ss_engine_options {
     const struct ss_config *config; /* borrowed */
@@ -67,6 +68,10 @@ const struct ss_model *ss_engine_model(const struct ss_engine *engine);
  * config->property_count entries. */
 struct ss_kafka_access ss_engine_access(const struct ss_config *config,
                                         struct ss_kafka_property *properties);
+
+/* The keys that states are sealed with, as the config says; *keys is NULL where they are not. */
+SS_MUST_USE enum ss_status ss_engine_keys(const struct ss_config *config, struct ss_key_ring **keys,
+                                          struct ss_error *err);
 
 /* Events consumed, over all inputs that others write to. */
 int64_t ss_engine_consumed(const struct ss_worker_stats *stats);

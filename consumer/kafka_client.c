@@ -1,17 +1,15 @@
 #include "consumer/kafka_client.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 int64_t ss_kafka_now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return ss_clock_steady_ms();
 }
 
 /* --- logging and error state --- */
