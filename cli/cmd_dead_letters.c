@@ -3,6 +3,7 @@
 #include "cli/dead_letter_replay.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
+#include "config/number.h"
 #include "consumer/engine.h"
 
 #include <errno.h>
@@ -158,14 +159,6 @@ static enum ss_status replay(const struct ss_config *config, const struct ss_kaf
 
 /* --- options --- */
 
-static bool parse_number(const char *text, int64_t max, int64_t *number)
-{
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return end != text && !*end && !errno && *number >= 0 && *number <= max;
-}
-
 static bool add_name(struct names *names, const char *name)
 {
     if (names->count == FILTERS_MAX)
@@ -182,12 +175,12 @@ static bool take_option(struct request *request, int letter, const char *value, 
     *known = true;
     switch (letter) {
     case 'p':
-        fine = parse_number(value, INT32_MAX, &number);
+        fine = ss_number_parse(value, 0, INT32_MAX, &number) == SS_NUMBER_OK;
         request->partition = fine ? (int32_t)number : -1;
         request->filtered = true;
         break;
     case 'o':
-        fine = parse_number(value, INT64_MAX, &request->from_offset);
+        fine = ss_number_parse(value, 0, INT64_MAX, &request->from_offset) == SS_NUMBER_OK;
         request->filtered = true;
         break;
     case 'f':
@@ -203,7 +196,7 @@ static bool take_option(struct request *request, int letter, const char *value, 
         request->filtered = true;
         break;
     case 'l':
-        fine = parse_number(value, INT64_MAX, &request->limit);
+        fine = ss_number_parse(value, 0, INT64_MAX, &request->limit) == SS_NUMBER_OK;
         break;
     case 'j':
         request->json = true;

@@ -6,11 +6,10 @@
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "config/models.h"
+#include "config/number.h"
 #include "consumer/engine.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -268,10 +267,7 @@ static int act(const struct ss_config *config, const struct request *request)
 
 static bool parse_whole(const char *text, int64_t max, int64_t *number)
 {
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return end != text && !*end && !errno && *number >= 0 && *number <= max;
+    return ss_number_parse(text, 0, max, number) == SS_NUMBER_OK;
 }
 
 /* TOPIC:PARTITION:OFFSET; a topic has no colon. */

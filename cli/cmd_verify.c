@@ -285,15 +285,6 @@ static int act(const struct ss_common *common, const struct request *request)
 
 /* --- options --- */
 
-static bool number(const char *name, const char *text, int64_t min, int64_t max, int64_t *out)
-{
-    if (ss_number_parse(text, min, max, out) == SS_NUMBER_OK)
-        return true;
-    ss_usage(&ss_command_verify, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, name,
-             text, min, max);
-    return false;
-}
-
 /* 1/N or K/N: the users whose hash, modulo N, is K - 1. */
 static bool sample(struct request *request, const char *text)
 {
@@ -355,7 +346,7 @@ static bool option(struct request *request, struct ss_common *common, int letter
         request->published.fields = request->logs.fields;
         return fine;
     case 'c':
-        fine = number("partition-count", value, 1, 100000, &count);
+        fine = ss_usage_number(&ss_command_verify, "partition-count", value, 1, 100000, &count);
         request->logs.partition_count = request->published.partition_count = (int32_t)count;
         return fine;
     case 'm':
@@ -369,11 +360,13 @@ static bool option(struct request *request, struct ss_common *common, int letter
     case 's':
         return sample(request, value);
     case 'p':
-        return number("partition", value, 0, 100000, &request->partition);
+        return ss_usage_number(&ss_command_verify, "partition", value, 0, 100000,
+                               &request->partition);
     case 'T':
-        return number("threads", value, 1, THREADS_MAX, &request->threads);
+        return ss_usage_number(&ss_command_verify, "threads", value, 1, THREADS_MAX,
+                               &request->threads);
     case 'l':
-        return number("limit", value, 0, INT64_MAX, &request->limit);
+        return ss_usage_number(&ss_command_verify, "limit", value, 0, INT64_MAX, &request->limit);
     case 'S':
         request->snapshot = value;
         return true;

@@ -5,13 +5,13 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/time_text.h"
+#include "config/number.h"
 #include "consumer/engine.h"
 #include "consumer/kafka_admin.h"
 #include "schemas/wire_json.h"
 #include "state/key_file.h"
 #include "state/redis_store.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -377,10 +377,7 @@ static int act(const struct ss_common *common, const struct request *request)
 
 static bool parse_number(const char *text, int64_t min, int64_t max, int64_t *number)
 {
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return end != text && !*end && !errno && *number >= min && *number <= max;
+    return ss_number_parse(text, min, max, number) == SS_NUMBER_OK;
 }
 
 static bool parse(int argc, char **argv, struct ss_common *common, struct request *request)

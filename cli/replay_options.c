@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli/time_text.h"
+#include "config/number.h"
 #include "consumer/engine.h"
 #include "state/key_ring.h"
 
@@ -47,10 +48,10 @@ static bool add_users(struct ss_replay_request *request, const char *id, const c
 
 static bool small_number(const char *text, int32_t *number)
 {
-    char *end;
-    long value = strtol(text, &end, 10);
+    int64_t value = 0;
+    const bool fine = ss_number_parse(text, 1, 10000, &value) == SS_NUMBER_OK;
     *number = (int32_t)value;
-    return end != text && !*end && value > 0 && value <= 10000;
+    return fine;
 }
 
 static bool wrong(struct ss_replay_request *request, const struct ss_command *command,
