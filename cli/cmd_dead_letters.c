@@ -97,12 +97,7 @@ static enum ss_status show(void *arg, const struct ss_letter *letter, struct ss_
 static enum ss_status list(const struct ss_config *config, const struct ss_kafka_access *access,
                            const struct request *request, struct ss_error *err)
 {
-    struct ss_registry_config where = {
-        .url = config->registry_url,
-        .basic_auth = config->registry_basic_auth,
-        .ca_file = config->registry_ca_file,
-        .timeout_ms = (int)config->registry_timeout_ms,
-    };
+    const struct ss_registry_config where = ss_engine_registry(config);
     struct ss_registry *registry = NULL;
     struct list list = {.json = request->json};
     struct tally tally = {0};
@@ -276,16 +271,13 @@ static int act(const struct ss_common *common, const struct request *request)
         fprintf(stderr, "sesame: --to %s would make dead letters of dead letters\n", request->to);
         return SS_EXIT_FAILED;
     }
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties) {
-        fprintf(stderr, "sesame: out of memory\n");
-        return SS_EXIT_FAILED;
-    }
-    struct ss_kafka_access access = ss_engine_access(config, properties);
+    struct ss_kafka_access access;
+    if (ss_engine_access_open(config, &access, &err) != SS_OK)
+        return ss_failed(&err);
     enum ss_status status = request->replay
                                 ? replay(config, &access, request, common->verbose > 0, &err)
                                 : list(config, &access, request, &err);
-    free(properties);
+    ss_engine_access_close(&access);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }
 

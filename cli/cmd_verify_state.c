@@ -356,18 +356,15 @@ static int act(const struct ss_common *common, const struct request *request)
                         "with -F, or -X bootstrap.servers=HOST:PORT -X redis.url=URL\n");
         return SS_EXIT_FAILED;
     }
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties) {
-        fprintf(stderr, "sesame: out of memory\n");
-        return SS_EXIT_FAILED;
-    }
-    struct ss_kafka_access access = ss_engine_access(config, properties);
+    struct ss_kafka_access access;
+    if (ss_engine_access_open(config, &access, &err) != SS_OK)
+        return ss_failed(&err);
     struct run run = {
         .request = request, .config = config, .access = &access, .terminal = isatty(STDERR_FILENO)};
     int64_t differences = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     enum ss_status status = open_and_work(&run, &differences, &err);
-    free(properties);
+    ss_engine_access_close(&access);
     if (status != SS_OK)
         return ss_failed(&err);
     return differences == 0 ? SS_EXIT_DONE : SS_EXIT_FAILED;

@@ -27,6 +27,33 @@ struct ss_kafka_access ss_engine_access(const struct ss_config *config,
     return access;
 }
 
+enum ss_status ss_engine_access_open(const struct ss_config *config, struct ss_kafka_access *access,
+                                     struct ss_error *err)
+{
+    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
+    *access = (struct ss_kafka_access){0};
+    if (!properties)
+        return ss_fail(err, SS_STOP, "out of memory for the properties of Kafka's clients");
+    *access = ss_engine_access(config, properties);
+    return SS_OK;
+}
+
+void ss_engine_access_close(struct ss_kafka_access *access)
+{
+    free((void *)access->common.list); /* the first part of the one list */
+    *access = (struct ss_kafka_access){0};
+}
+
+struct ss_registry_config ss_engine_registry(const struct ss_config *config)
+{
+    return (struct ss_registry_config){
+        .url = config->registry_url,
+        .basic_auth = config->registry_basic_auth,
+        .ca_file = config->registry_ca_file,
+        .timeout_ms = (int)config->registry_timeout_ms,
+    };
+}
+
 enum ss_status ss_engine_keys(const struct ss_config *config, struct ss_key_ring **keys,
                               struct ss_error *err)
 {
@@ -94,26 +121,21 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
         engine->mock = options->mock;
         engine->worker_count = (int)config->workers;
         engine->workers = calloc((size_t)config->workers, sizeof *engine->workers);
-        engine->properties = calloc(config->property_count + 1, sizeof *engine->properties);
     }
-    if (!engine || !engine->workers || !engine->properties) {
+    if (!engine || !engine->workers) {
         ss_engine_close(engine);
         return ss_fail(err, SS_STOP, "out of memory for the engine");
     }
-    engine->access = ss_engine_access(config, engine->properties);
     for (int i = 0; i < engine->worker_count; i++) {
         engine->workers[i].engine = engine;
         engine->workers[i].index = i;
         pthread_mutex_init(&engine->workers[i].stats.lock, NULL);
     }
-    struct ss_registry_config registry = {
-        .url = config->registry_url,
-        .basic_auth = config->registry_basic_auth,
-        .ca_file = config->registry_ca_file,
-        .timeout_ms = (int)config->registry_timeout_ms,
-    };
-    enum ss_status status =
-        ss_models_load(config->model_file, config->business_model_file, &engine->models, err);
+    const struct ss_registry_config registry = ss_engine_registry(config);
+    enum ss_status status = ss_engine_access_open(config, &engine->access, err);
+    if (status == SS_OK)
+        status =
+            ss_models_load(config->model_file, config->business_model_file, &engine->models, err);
     if (status == SS_OK)
         status = ss_engine_keys(config, &engine->keys, err);
     if (status == SS_OK)
@@ -144,7 +166,7 @@ void ss_engine_close(struct ss_engine *engine)
     free(engine->workers);
     ss_model_topic_close(engine->model_topic);
     ss_models_free(&engine->models);
-    free(engine->properties);
+    ss_engine_access_close(&engine->access);
     free(engine);
 }
 

@@ -69,6 +69,14 @@ const struct ss_model *ss_engine_model(const struct ss_engine *engine);
 struct ss_kafka_access ss_engine_access(const struct ss_config *config,
                                         struct ss_kafka_property *properties);
 
+/* The same with a list of its own, which ss_engine_access_close frees. */
+SS_MUST_USE enum ss_status ss_engine_access_open(const struct ss_config *config,
+                                                 struct ss_kafka_access *access,
+                                                 struct ss_error *err);
+void ss_engine_access_close(struct ss_kafka_access *access); /* all-zero is fine */
+/* … and the registry. The config is borrowed. */
+struct ss_registry_config ss_engine_registry(const struct ss_config *config);
+
 /* The keys that states are sealed with, as the config says; *keys is NULL where they are not. */
 SS_MUST_USE enum ss_status ss_engine_keys(const struct ss_config *config, struct ss_key_ring **keys,
                                           struct ss_error *err);

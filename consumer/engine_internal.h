@@ -48,7 +48,6 @@ struct ss_engine {
     struct ss_registry *registry;
     uint32_t schema_ids[SS_OUTPUT_COUNT], neighbours_schema_id, models_schema_id;
     struct ss_worker_subscriber subscribers[SS_SUBSCRIBERS_MAX];
-    struct ss_kafka_property *properties;
     struct ss_kafka_access access;
     struct ss_ranks *ranks;
     struct ss_kafka_ranks *ranks_reader;
