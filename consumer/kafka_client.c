@@ -258,6 +258,18 @@ enum ss_status ss_kafka_fetcher_open(struct ss_kafka_client *client,
 
 /* --- small requests --- */
 
+struct ss_kafka_record ss_kafka_record_of(const rd_kafka_message_t *message)
+{
+    return (struct ss_kafka_record){
+        .partition = message->partition,
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
+        .key = {message->key, message->key_len},
+        .value = {message->payload, message->len},
+        .message = (void *)(uintptr_t)message,
+    };
+}
+
 bool ss_kafka_message_header(void *message, size_t i, const char **name, struct ss_bytes *value)
 {
     rd_kafka_headers_t *headers;
