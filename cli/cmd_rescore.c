@@ -113,17 +113,10 @@ static enum ss_status find_schema(const struct ss_config *config, uint32_t *id,
 {
     const struct ss_registry_config where = ss_engine_registry(config);
     struct ss_registry *registry;
-    char subject[320];
     enum ss_status status = ss_registry_open(&where, &registry, err);
     if (status != SS_OK)
         return status;
-    snprintf(subject, sizeof subject, "%s-value", config->models_topic);
-    status = ss_registry_find(registry, subject, ss_schema_of_models(), id, err);
-    if (status == SS_DROP)
-        status = ss_fail(err, SS_STOP,
-                         "the registry has no such schema under %s; run `sesame schemas register` "
-                         "with this config first",
-                         subject);
+    status = ss_engine_find_schema(registry, config->models_topic, ss_schema_of_models(), id, err);
     ss_registry_close(registry);
     return status;
 }

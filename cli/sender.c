@@ -15,17 +15,10 @@ static enum ss_status find_schemas(struct ss_sender *sender, const struct ss_con
     enum ss_status status = ss_registry_open(&where, &registry, err);
     if (status != SS_OK)
         return status;
-    for (int input = first; status == SS_OK && input < end; input++) {
-        char subject[320];
-        snprintf(subject, sizeof subject, "%s-value", sender->topics[input]);
-        status = ss_registry_find(registry, subject, ss_schema_of_input((enum ss_input)input),
-                                  &sender->schema_ids[input], err);
-        if (status == SS_DROP)
-            status = ss_fail(err, SS_STOP,
-                             "the registry has no such schema under %s; run `sesame schemas "
-                             "register` with this config first",
-                             subject);
-    }
+    for (int input = first; status == SS_OK && input < end; input++)
+        status = ss_engine_find_schema(registry, sender->topics[input],
+                                       ss_schema_of_input((enum ss_input)input),
+                                       &sender->schema_ids[input], err);
     ss_registry_close(registry);
     return status;
 }

@@ -65,12 +65,12 @@ enum ss_status ss_engine_keys(const struct ss_config *config, struct ss_key_ring
                             ss_clock_wall_ms(), keys, err);
 }
 
-static enum ss_status find_schema(struct ss_engine *engine, const char *topic, const char *json,
-                                  uint32_t *id, struct ss_error *err)
+enum ss_status ss_engine_find_schema(struct ss_registry *registry, const char *topic,
+                                     const char *json, uint32_t *id, struct ss_error *err)
 {
     char subject[320];
     snprintf(subject, sizeof subject, "%s-value", topic);
-    enum ss_status status = ss_registry_find(engine->registry, subject, json, id, err);
+    enum ss_status status = ss_registry_find(registry, subject, json, id, err);
     if (status == SS_DROP)
         return ss_fail(err, SS_STOP,
                        "the registry has no such schema under %s; run `sesame schemas register` "
@@ -85,18 +85,21 @@ static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *er
     const char *const topics[] = {[SS_SCORES] = config->scores_topic,
                                   [SS_ENTITLEMENTS] = config->entitlements_topic,
                                   [SS_RANKS] = config->ranks_topic};
+    struct ss_registry *registry = engine->registry;
     enum ss_status status = SS_OK;
     for (int output = 0; status == SS_OK && output < SS_OUTPUT_COUNT; output++) {
         const char *json = ss_schema_of_output((enum ss_output)output);
         if (json)
-            status = find_schema(engine, topics[output], json, &engine->schema_ids[output], err);
+            status = ss_engine_find_schema(registry, topics[output], json,
+                                           &engine->schema_ids[output], err);
     }
     if (status == SS_OK)
-        status = find_schema(engine, config->models_topic, ss_schema_of_models(),
-                             &engine->models_schema_id, err);
+        status = ss_engine_find_schema(registry, config->models_topic, ss_schema_of_models(),
+                                       &engine->models_schema_id, err);
     if (status == SS_OK)
-        status = find_schema(engine, config->input_topics[SS_NEIGHBOURS],
-                             ss_schema_of_input(SS_NEIGHBOURS), &engine->neighbours_schema_id, err);
+        status = ss_engine_find_schema(registry, config->input_topics[SS_NEIGHBOURS],
+                                       ss_schema_of_input(SS_NEIGHBOURS),
+                                       &engine->neighbours_schema_id, err);
     for (int i = 0; status == SS_OK && i < config->subscriber_count; i++) {
         const struct ss_subscriber *subscriber = &config->subscribers[i];
         struct ss_worker_subscriber *out = &engine->subscribers[i];
@@ -105,7 +108,7 @@ static enum ss_status find_schemas(struct ss_engine *engine, struct ss_error *er
             (struct ss_worker_subscriber){.hash = subscriber->hash, .fields = subscriber->fields};
         status = ss_schema_of_subscriber(subscriber->fields, &json, err);
         if (status == SS_OK)
-            status = find_schema(engine, subscriber->topic, json, &out->schema_id, err);
+            status = ss_engine_find_schema(registry, subscriber->topic, json, &out->schema_id, err);
         free(json);
     }
     return status;

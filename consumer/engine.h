@@ -77,6 +77,11 @@ void ss_engine_access_close(struct ss_kafka_access *access); /* all-zero is fine
 /* … and the registry. The config is borrowed. */
 struct ss_registry_config ss_engine_registry(const struct ss_config *config);
 
+/* The id of a topic's schema. SS_STOP: nobody has registered it; says which command does it. */
+SS_MUST_USE enum ss_status ss_engine_find_schema(struct ss_registry *registry, const char *topic,
+                                                 const char *json, uint32_t *id,
+                                                 struct ss_error *err);
+
 /* The keys that states are sealed with, as the config says; *keys is NULL where they are not. */
 SS_MUST_USE enum ss_status ss_engine_keys(const struct ss_config *config, struct ss_key_ring **keys,
                                           struct ss_error *err);
