@@ -9,7 +9,7 @@ import pytest
 from accounts import committed_total
 from bus import INPUTS, schema_text
 from engine import Accounted
-from feed import Feed, last_by_user
+from feed import Feed, last_by_user, millis
 from history import History
 
 EVENTS = 6000
