@@ -6,8 +6,8 @@
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "config/models.h"
+#include "config/number.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -125,11 +125,10 @@ static int backtest(const struct request *request, const struct ss_config *confi
 
 static bool parse_count(const char *text, int32_t *count)
 {
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
+    int64_t number = 0;
+    const bool fine = ss_number_parse(text, 1, INT32_MAX, &number) == SS_NUMBER_OK;
     *count = (int32_t)number;
-    return end != text && !*end && !errno && number >= 1 && number <= INT32_MAX;
+    return fine;
 }
 
 static bool parse(int argc, char **argv, struct ss_common *common, struct request *request)

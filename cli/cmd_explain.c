@@ -6,11 +6,10 @@
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "config/models.h"
+#include "config/number.h"
 #include "consumer/engine.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -132,21 +131,17 @@ static enum ss_status read_files(struct run *run, struct ss_error *err)
 static enum ss_status read_kafka(struct run *run, struct ss_error *err)
 {
     const struct ss_config *config = run->config;
-    struct ss_registry_config registry_config = {.url = config->registry_url,
-                                                 .basic_auth = config->registry_basic_auth,
-                                                 .ca_file = config->registry_ca_file,
-                                                 .timeout_ms = (int)config->registry_timeout_ms};
+    const struct ss_registry_config registry_config = ss_engine_registry(config);
     struct ss_registry *registry = NULL;
     if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers") ||
         !config->registry_url)
         return ss_fail(err, SS_STOP,
                        "where are the logs? Give the engine's config with -F (broker and registry "
                        "must be set in it), or archived files with --files DIR");
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties)
-        return ss_fail(err, SS_STOP, "out of memory");
-    struct ss_kafka_access access = ss_engine_access(config, properties);
-    enum ss_status status = ss_registry_open(&registry_config, &registry, err);
+    struct ss_kafka_access access;
+    enum ss_status status = ss_engine_access_open(config, &access, err);
+    if (status == SS_OK)
+        status = ss_registry_open(&registry_config, &registry, err);
     if (status == SS_OK) {
         struct ss_source_config source = {.access = &access,
                                           .registry = registry,
@@ -158,7 +153,7 @@ static enum ss_status read_kafka(struct run *run, struct ss_error *err)
         status = read_logs(run, &source, err);
     }
     ss_registry_close(registry);
-    free(properties);
+    ss_engine_access_close(&access);
     return status;
 }
 
@@ -268,10 +263,7 @@ static int act(const struct ss_config *config, const struct request *request)
 
 static bool parse_whole(const char *text, int64_t max, int64_t *number)
 {
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return end != text && !*end && !errno && *number >= 0 && *number <= max;
+    return ss_number_parse(text, 0, max, number) == SS_NUMBER_OK;
 }
 
 /* TOPIC:PARTITION:OFFSET; a topic has no colon. */

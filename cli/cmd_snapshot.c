@@ -110,18 +110,18 @@ static int of_changelog(struct request *request, const struct ss_config *config)
     struct ss_snapshot_live live = {
         .topic = config->state_topic, .path = request->out, .stop = ss_stopping_catch()};
     struct ss_snapshot_live_result result;
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
+    struct ss_kafka_access access;
     struct ss_error err;
-    if (!properties || !ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers")) {
+    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers")) {
         ss_fail(&err, SS_STOP,
                 "no brokers: give the engine's config with -F, or logs with --files");
-        free(properties);
         return ss_failed(&err);
     }
-    const struct ss_kafka_access access = ss_engine_access(config, properties);
     live.access = &access;
-    enum ss_status status =
-        ss_models_load(config->model_file, config->business_model_file, &live.models, &err);
+    enum ss_status status = ss_engine_access_open(config, &access, &err);
+    if (status == SS_OK)
+        status =
+            ss_models_load(config->model_file, config->business_model_file, &live.models, &err);
     if (status == SS_OK)
         status = ss_replay_request_keys(replay, config, &err);
     if (status == SS_OK) {
@@ -132,7 +132,7 @@ static int of_changelog(struct request *request, const struct ss_config *config)
         ss_replay_request_clear(replay);
     }
     ss_models_free(&live.models);
-    free(properties);
+    ss_engine_access_close(&access);
     if (status != SS_OK)
         return ss_failed(&err);
     printf("%" PRId64 " records of %s\n", result.records, config->state_topic);

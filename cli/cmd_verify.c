@@ -1,5 +1,6 @@
 /* cmd_verify.c - recomputes what was published from the logs. */
 #include "audit/prove.h"
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/logs.h"
 #include "cli/stopping.h"
@@ -7,6 +8,7 @@
 #include "cli/verify_report.h"
 #include "config/model_file.h"
 #include "config/number.h"
+#include "consumer/engine.h"
 #include "consumer/kafka_admin.h"
 #include "state/key_ring.h"
 
@@ -14,7 +16,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MODELS_MAX = 64, LIMIT = 20, THREADS_MAX = 256, BAR = 30, TIMEOUT_MS = 10000 };
@@ -160,18 +161,11 @@ static void count_total(struct run *run)
 static enum ss_status open_snapshot(struct run *run, struct ss_error *err)
 {
     const struct ss_config *config = run->config;
-    struct timespec now;
-    enum ss_status status = SS_OK;
     if (!run->request->snapshot)
         return SS_OK;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ms = (int64_t)now.tv_sec * 1000;
-    if (config->encryption_key_file)
-        status = ss_key_ring_open(config->encryption_key_file,
-                                  (enum ss_plain_states)config->encryption_plain_states, now_ms,
-                                  &run->keys, err);
+    enum ss_status status = ss_engine_keys(config, &run->keys, err);
     if (status == SS_OK && run->keys)
-        run->sealer = ss_key_ring_renew(run->keys, NULL, now_ms);
+        run->sealer = ss_key_ring_renew(run->keys, NULL, ss_clock_wall_ms());
     if (status == SS_OK)
         status = ss_snapshot_open(run->request->snapshot, run->sealer, &run->snapshot, err);
     if (status != SS_OK)
@@ -291,15 +285,6 @@ static int act(const struct ss_common *common, const struct request *request)
 
 /* --- options --- */
 
-static bool number(const char *name, const char *text, int64_t min, int64_t max, int64_t *out)
-{
-    if (ss_number_parse(text, min, max, out) == SS_NUMBER_OK)
-        return true;
-    ss_usage(&ss_command_verify, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, name,
-             text, min, max);
-    return false;
-}
-
 /* 1/N or K/N: the users whose hash, modulo N, is K - 1. */
 static bool sample(struct request *request, const char *text)
 {
@@ -361,7 +346,7 @@ static bool option(struct request *request, struct ss_common *common, int letter
         request->published.fields = request->logs.fields;
         return fine;
     case 'c':
-        fine = number("partition-count", value, 1, 100000, &count);
+        fine = ss_usage_number(&ss_command_verify, "partition-count", value, 1, 100000, &count);
         request->logs.partition_count = request->published.partition_count = (int32_t)count;
         return fine;
     case 'm':
@@ -375,11 +360,13 @@ static bool option(struct request *request, struct ss_common *common, int letter
     case 's':
         return sample(request, value);
     case 'p':
-        return number("partition", value, 0, 100000, &request->partition);
+        return ss_usage_number(&ss_command_verify, "partition", value, 0, 100000,
+                               &request->partition);
     case 'T':
-        return number("threads", value, 1, THREADS_MAX, &request->threads);
+        return ss_usage_number(&ss_command_verify, "threads", value, 1, THREADS_MAX,
+                               &request->threads);
     case 'l':
-        return number("limit", value, 0, INT64_MAX, &request->limit);
+        return ss_usage_number(&ss_command_verify, "limit", value, 0, INT64_MAX, &request->limit);
     case 'S':
         request->snapshot = value;
         return true;

@@ -2,8 +2,6 @@
 
 #include "consumer/engine.h"
 
-#include <stdlib.h>
-
 bool ss_logs_fields(char *text, struct ss_source_fields *fields)
 {
     char *comma = strchr(text, ',');
@@ -40,15 +38,10 @@ enum ss_status ss_logs_open(struct ss_logs *logs, const struct ss_logs_request *
         return ss_fail(err, SS_STOP,
                        "where are the logs? Give a config with -F that names the brokers and the "
                        "registry, or archived files with --files DIR");
-    const struct ss_registry_config registry = {.url = config->registry_url,
-                                                .basic_auth = config->registry_basic_auth,
-                                                .ca_file = config->registry_ca_file,
-                                                .timeout_ms = (int)config->registry_timeout_ms};
-    logs->properties = calloc(config->property_count + 1, sizeof *logs->properties);
-    if (!logs->properties)
-        return ss_fail(err, SS_STOP, "out of memory");
-    logs->access = ss_engine_access(config, logs->properties);
-    enum ss_status status = ss_registry_open(&registry, &logs->registry, err);
+    const struct ss_registry_config registry = ss_engine_registry(config);
+    enum ss_status status = ss_engine_access_open(config, &logs->access, err);
+    if (status == SS_OK)
+        status = ss_registry_open(&registry, &logs->registry, err);
     source.access = &logs->access;
     source.registry = logs->registry;
     return status == SS_OK ? ss_source_open(&source, &logs->source, err) : status;
@@ -58,6 +51,6 @@ void ss_logs_close(struct ss_logs *logs)
 {
     ss_source_close(logs->source);
     ss_registry_close(logs->registry);
-    free(logs->properties);
+    ss_engine_access_close(&logs->access);
     *logs = (struct ss_logs){0};
 }

@@ -15,7 +15,6 @@ struct ss_logs_request {
 struct ss_logs {
     struct ss_source *source;
     struct ss_registry *registry;
-    struct ss_kafka_property *properties;
     struct ss_kafka_access access;
 };
 

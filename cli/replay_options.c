@@ -1,12 +1,14 @@
 #include "cli/replay_options.h"
 
+#include "base/clock.h"
 #include "cli/time_text.h"
+#include "config/number.h"
+#include "consumer/engine.h"
 #include "state/key_ring.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BAR = 30 };
@@ -46,10 +48,10 @@ static bool add_users(struct ss_replay_request *request, const char *id, const c
 
 static bool small_number(const char *text, int32_t *number)
 {
-    char *end;
-    long value = strtol(text, &end, 10);
+    int64_t value = 0;
+    const bool fine = ss_number_parse(text, 1, 10000, &value) == SS_NUMBER_OK;
     *number = (int32_t)value;
-    return end != text && !*end && value > 0 && value <= 10000;
+    return fine;
 }
 
 static bool wrong(struct ss_replay_request *request, const struct ss_command *command,
@@ -267,16 +269,9 @@ void ss_replay_request_print_friends(const struct ss_replay_request *request,
 enum ss_status ss_replay_request_keys(struct ss_replay_request *request,
                                       const struct ss_config *config, struct ss_error *err)
 {
-    if (!config->encryption_key_file)
-        return SS_OK;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t now_ms = (int64_t)now.tv_sec * 1000;
-    enum ss_status status = ss_key_ring_open(config->encryption_key_file,
-                                             (enum ss_plain_states)config->encryption_plain_states,
-                                             now_ms, &request->keys, err);
-    if (status == SS_OK)
-        request->sealer = ss_key_ring_renew(request->keys, NULL, now_ms);
+    enum ss_status status = ss_engine_keys(config, &request->keys, err);
+    if (status == SS_OK && request->keys)
+        request->sealer = ss_key_ring_renew(request->keys, NULL, ss_clock_wall_ms());
     request->options.sealer = request->sealer;
     return status;
 }

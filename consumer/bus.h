@@ -1,4 +1,4 @@
-/* bus.h - the edge to the logs: Kafka, archived files, or memory for tests and simulation.
+/* bus.h - the edge to the logs: Kafka, or memory for tests and simulation.
  *
  * One bus belongs to one worker thread; every call is made from it. A bus delivers records of the
  * inputs for the partitions that it is assigned, all of them or none (co-partitioned:

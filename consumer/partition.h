@@ -47,8 +47,7 @@ void ss_partition_look(const struct ss_worker_config *config, struct ss_partitio
 void ss_partition_behind(struct ss_partition *partition, enum ss_input input);
 /* An event has been read that is not refused, and is no stray from the future; the clock may move
  * on. */
-void ss_partition_reach(const struct ss_worker_config *config, struct ss_partition *partition,
-                        enum ss_input input, int64_t event_ms);
+void ss_partition_reach(struct ss_partition *partition, enum ss_input input, int64_t event_ms);
 
 /* Makes a partition ready: start, checkpoint, restore, open, consents first. Used at assignment and
  * whenever the store turned out not to hold what was left there. SS_RETRY: a dependency is away,

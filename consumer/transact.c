@@ -200,7 +200,7 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
     if (refusal == SS_REFUSAL_NONE) {
         context.day = ss_input_day(partition->mark.days[record->input], &item->event, &context);
         partition->mark.days[record->input] = context.day;
-        ss_partition_reach(&worker->config, partition, record->input,
+        ss_partition_reach(partition, record->input,
                            no_stray(worker, item->event.occurred_at_ms, context.record_time_ms));
         context.clock_ms = partition->mark.clock_ms;
         memcpy(context.positions, partition->mark.positions, sizeof context.positions);

@@ -3,7 +3,7 @@
  *
  * A worker is one thread with a bus and a store of its own; workers share nothing but the model,
  * the registry and their statistics. Every edge is a table of functions (bus.h, store.h, ss_clock),
- * so that the same loop runs on Kafka and Redis, on archived files, and in simulation.
+ * so that the same loop runs on Kafka and Redis, and in simulation.
  *
  *            ┌────────────────────────────────────────────────────────────┐
  *            v                                                            │
@@ -41,8 +41,7 @@ struct ss_worker_limits {
     int64_t future_tolerance_ms;
     int64_t delete_retention_ms; /* of the changelog: how old a checkpoint may be (half of it) */
     int retry_ms;                /* pause after SS_RETRY */
-    bool event_time; /* time passes with the events alone: archives, studies of the past */
-    bool in_order;   /* the bus delivers by time, over all inputs: each event moves the clock */
+    bool event_time;             /* time passes with the events alone: studies of the past */
     int wake_interval_ms;      /* how often who is to be woken is looked for, while some are due */
     int64_t heartbeat_ms;      /* a changelog partition gets a mark that often; 0: never */
     int64_t ranks_interval_ms; /* a partition publishes its histogram that often, if it changes */

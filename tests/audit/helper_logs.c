@@ -50,6 +50,15 @@ const char *logs_path(const char *format, ...)
     return path;
 }
 
+struct ss_source *logs_source(int32_t partitions)
+{
+    const struct ss_source_config config = {.directory = directory, .partition_count = partitions};
+    struct ss_source *source;
+    struct ss_error err = {.detail = ""};
+    cr_assert_eq(ss_source_open(&config, &source, &err), SS_OK, "%s", err.detail);
+    return source;
+}
+
 static struct ss_container_writer *create(const char *path, const char *schema, const char *codec)
 {
     struct ss_container_writer *writer;
@@ -112,7 +121,13 @@ void logs_archive(const char *path, enum ss_input input, int32_t partition,
 
 void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count)
 {
-    struct ss_container_writer *writer = create(path, ss_schema_of_input(input), "null");
+    logs_plain_by(path, ss_schema_of_input(input), events, count);
+}
+
+void logs_plain_by(const char *path, const char *schema, const struct ss_event *events,
+                   size_t count)
+{
+    struct ss_container_writer *writer = create(path, schema, "null");
     for (size_t i = 0; i < count; i++)
         append(writer, &events[i], NULL, 0);
     finish(writer);
@@ -138,6 +153,27 @@ struct ss_event logs_event(enum ss_input input, const char *user, const char *id
     if (input == SS_PAYMENTS)
         event.payment = (struct ss_payment){.amount_minor = 100, .currency = logs_text("CNY")};
     return event;
+}
+
+void logs_plain_newer(const char *path, size_t count)
+{
+    const char *ours = ss_schema_of_input(SS_PAYMENTS), *symbol = "\"CHARGED_BACK\"";
+    const char *at = strstr(ours, symbol);
+    struct ss_event *events = calloc(count, sizeof *events);
+    char schema[8192], id[32];
+    cr_assert_not_null(at);
+    const int head = (int)(at - ours) + (int)strlen(symbol);
+    const int length =
+        snprintf(schema, sizeof schema, "%.*s,\"PENDING\"%s", head, ours, ours + head);
+    cr_assert_lt(length, (int)sizeof schema);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "p%zu", i);
+        events[i] = logs_event(SS_PAYMENTS, "ann", id, LOGS_BEGIN + (int64_t)i * 1000);
+    }
+    cr_assert_gt(count, 2);
+    events[2].payment.status = (enum ss_payment_status)(SS_PAYMENT_CHARGED_BACK + 1);
+    logs_plain_by(path, schema, events, count);
+    free(events);
 }
 
 static uint32_t random_below(uint64_t *seed, uint32_t bound)

@@ -233,6 +233,17 @@ void memory_bus_redeliver(struct memory_bus *memory, enum ss_input input, int32_
     memory->parts[partition].flows[input].next = 0;
 }
 
+const struct memory_failure memory_transaction_failures[MEMORY_TRANSACTION_FAILURES] = {
+    {MEMORY_BEGIN, SS_RETRY, false, "begin"},
+    {MEMORY_PRODUCE, SS_RETRY, false, "produce"},
+    {MEMORY_PRODUCE, SS_RETRY, true, "produce, late"},
+    {MEMORY_OFFSET, SS_RETRY, false, "offset"},
+    {MEMORY_COMMIT, SS_RETRY, false, "commit"},
+    {MEMORY_COMMIT, SS_GIVE_UP, false, "commit after the group has moved on"},
+    {MEMORY_COMMIT, SS_RETRY, true, "commit that was done but not answered"},
+    {MEMORY_MARK, SS_GIVE_UP, false, "mark"},
+};
+
 void memory_bus_fail(struct memory_bus *memory, enum memory_op op, int nth, enum ss_status status,
                      bool late)
 {

@@ -71,6 +71,17 @@ void memory_bus_assign(struct memory_bus *memory, int32_t partition);
 /* Delivers an input again from its beginning, as a rewound consumer may. */
 void memory_bus_redeliver(struct memory_bus *memory, enum ss_input input, int32_t partition);
 
+/* A way in which a call fails. */
+struct memory_failure {
+    enum memory_op op;
+    enum ss_status status;
+    bool late;
+    const char *name;
+};
+enum { MEMORY_TRANSACTION_FAILURES = 8 };
+/* All those of a transaction's calls. */
+extern const struct memory_failure memory_transaction_failures[MEMORY_TRANSACTION_FAILURES];
+
 /* The nth call of an op from now on (1: the next one) fails with `status` and does nothing; with
  * `late` it does its work and fails after it. Replaces an earlier plan for the same op. */
 void memory_bus_fail(struct memory_bus *memory, enum memory_op op, int nth, enum ss_status status,

@@ -325,6 +325,14 @@ static void find_state(void *arg, struct ss_bytes user_id, struct ss_bytes packe
     find->found |= ss_bytes_equal(user_id, (struct ss_bytes){find->user_id, strlen(find->user_id)});
 }
 
+struct ss_counts rig_counts(struct rig *rig, enum ss_input input)
+{
+    struct ss_mark mark;
+    int64_t offset;
+    cr_assert(rig_mark(rig, 0, &mark, &offset));
+    return mark.counts[input];
+}
+
 bool rig_stored(struct rig *rig, const char *user_id)
 {
     struct find find = {user_id, false};

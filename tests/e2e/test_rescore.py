@@ -10,7 +10,6 @@ from accounts import MARK_KEY, check_marks, ends_total, mark_sweep, wait_consume
 from feed import Feed, check_sequences
 from history import History
 from stack import TREE
-from waiting import wait_until
 
 USERS = 3000
 SLOW = {"batch": {"records_max": 100, "rescore_users_max": 20}}  # so that a kill meets one under way

@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feed import last_by_user
+from play import Play, at, consent, good_life, listing, payment
 from stack import TREE
-from test_main_job import Play, at, consent, good_life, listing, payment
 from waiting import wait_until
 
 DOCUMENT = (TREE / "docs" / "subscribing.md").read_text()
