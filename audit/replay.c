@@ -110,9 +110,13 @@ static enum ss_status check_options(const struct ss_replay *run, struct ss_error
     if (options->assume_consent && (options->resume_directory || options->snapshot_file))
         return ss_fail(err, SS_STOP,
                        "consent is assumed in replays of one go only, from the beginning");
-    if (options->scores_only && (options->records_file || options->record || options->save_file ||
-                                 options->resume_directory))
+    if (options->scores_only && (options->records_file || options->record || options->publish ||
+                                 options->save_file || options->resume_directory))
         return ss_fail(err, SS_STOP, "with final scores only there are no records and snapshots");
+    if (options->publish && options->resume_directory)
+        return ss_fail(err, SS_STOP,
+                       "a run that writes to topics cannot be taken up again: what is in them "
+                       "cannot be taken back");
     if (options->resume_directory && mkdir(options->resume_directory, 0700) != 0 && errno != EEXIST)
         return ss_fail(err, SS_STOP, "cannot make the directory %.200s: %s",
                        options->resume_directory, strerror(errno));
