@@ -1,7 +1,9 @@
-/* Friends in a replay of files, beside the engine on a bus and a store in memory: events that come
- * one at a time, with all that friends tell each other in between, can be read in one order only.
- * Then both publish the same records, and leave everybody with the same score. */
+/* Friends in a replay and in a backtest of files, beside the engine on a bus and a store in memory:
+ * events that come one at a time, with all that friends tell each other in between, can be read in
+ * one order only. Then all leave everybody with the same score, by the same records. */
+#include "audit/backtest_report.h"
 #include "audit/replay.h"
+#include "config/models.h"
 #include "consumer/helper_worker.h"
 #include "helper_logs.h"
 #include "schemas/output_view.h"
@@ -133,18 +135,23 @@ static enum ss_status on_record(void *arg, struct ss_bytes user_id, struct ss_by
     return SS_OK;
 }
 
+static const char *const *topics(void)
+{
+    static const char *names[SS_INPUT_COUNT];
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        names[i] = ss_input_name((enum ss_input)i);
+    return names;
+}
+
 static char *run_replay(const char *directory, enum ss_replay_friendship *friendship,
                         struct ss_counts *heard)
 {
-    static const char *topics[SS_INPUT_COUNT];
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        topics[i] = ss_input_name((enum ss_input)i);
     atomic_bool stop = false;
     char *text;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     const struct ss_replay_options options = {.directory = directory,
-                                              .topics = topics,
+                                              .topics = topics(),
                                               .until_ms = INT64_MAX,
                                               .future_tolerance_ms = 3600000,
                                               .record = on_record,
@@ -213,7 +220,7 @@ static int same_lines(const char *engine, const char *replayed,
     return lines;
 }
 
-TestSuite(replay_engine, .fini = logs_remove);
+TestSuite(friends_followed, .fini = logs_remove);
 
 static void compare(int32_t partitions, enum ss_replay_friendship expected,
                     size_t (*find)(const char **at, const char *user), int lines_min)
@@ -240,12 +247,123 @@ static void compare(int32_t partitions, enum ss_replay_friendship expected,
     free(events);
 }
 
-Test(replay_engine, friends_who_are_heard_at_once_have_the_engines_scores)
+Test(friends_followed, friends_who_are_heard_at_once_have_the_engines_scores)
 {
     compare(1, SS_FRIENDSHIP_LOOPED, next_of, 300);
 }
 
-Test(replay_engine, friends_by_what_was_told_then_have_the_engines_scores)
+Test(friends_followed, friends_by_what_was_told_then_have_the_engines_scores)
 {
     compare(2, SS_FRIENDSHIP_LOG, last_of, USERS);
+}
+
+/* Scores as of an instant: user,score lines. */
+static char *replayed_scores(const char *directory, int64_t until_ms)
+{
+    atomic_bool stop = false;
+    const struct ss_replay_options options = {.directory = directory,
+                                              .topics = topics(),
+                                              .until_ms = until_ms,
+                                              .future_tolerance_ms = 3600000,
+                                              .scores_csv = logs_path("scores.csv"),
+                                              .scores_only = true,
+                                              .stop = &stop};
+    struct ss_worker_stats stats;
+    struct ss_error err = {.detail = ""};
+    int64_t users;
+    cr_assert_eq(ss_replay_run(&options, &stats, &users, &err), SS_OK, "%s", err.detail);
+    FILE *file = fopen(options.scores_csv, "r");
+    char *text = calloc(1, 1 << 16);
+    cr_assert_gt(fread(text, 1, (1 << 16) - 1, file), 0);
+    fclose(file);
+    return text;
+}
+
+static struct ss_backtest_result result;
+
+static void backtest(const char *directory, const struct ss_models *champion,
+                     const struct ss_models *challenger)
+{
+    atomic_bool stop = false;
+    struct ss_error err = {.detail = ""};
+    struct ss_source *source;
+    const struct ss_source_config config = {.directory = directory, .topics = topics()};
+    cr_assert_eq(ss_source_open(&config, &source, &err), SS_OK, "%s", err.detail);
+    const struct ss_backtest_options options = {.source = source,
+                                                .models = {*champion, *challenger},
+                                                .until_ms = INT64_MAX,
+                                                .future_tolerance_ms = 3600000,
+                                                .stop = &stop};
+    ss_backtest_reset(&result);
+    cr_assert_eq(ss_backtest_run(&options, &result, &err), SS_OK, "%s", err.detail);
+    ss_source_close(source);
+}
+
+static void same_scores(const char *replayed, int side)
+{
+    cr_assert_eq((int)result.at_end.count, occurrences(replayed, "\nuser-"));
+    for (size_t i = 0; i < result.at_end.count; i++) {
+        const struct ss_backtest_row *row = &result.at_end.rows[i];
+        const struct ss_text id = ss_backtest_user(&result, row->person);
+        char line[64];
+        snprintf(line, sizeof line, "\n%.*s,%d,", (int)id.size, id.data, row->of[side].score);
+        cr_expect(strstr(replayed, line), "%s is not in\n%s", line, replayed);
+    }
+}
+
+Test(friends_followed, a_backtest_follows_them_by_what_was_told_then)
+{
+    size_t count;
+    struct ss_counts heard;
+    struct ss_error err = {.detail = ""};
+    struct ss_models live = {0}, blind = {0};
+    struct ss_event *events = life_of_friends(&count);
+    const char *directory = logs_directory();
+    char *engine = run_engine(2, events, count, true, &heard);
+    cr_assert_eq(ss_models_load(NULL, NULL, &live, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(ss_models_load(NULL, NULL, &blind, &err), SS_OK, "%s", err.detail);
+    struct ss_model *without = (struct ss_model *)(uintptr_t)blind.person;
+    without->weights[SS_FACTOR_RELATIONSHIPS] = 0;
+
+    backtest(directory, &live, &blind);
+    cr_assert(result.friends_followed && !result.friends_left_out && !result.friends_cut);
+    cr_assert(strstr(ss_backtest_friends_words(&result), "told at the time"));
+    cr_assert_eq(result.events, (int64_t)count, "messages are nobody's events");
+    cr_assert_eq(result.people, USERS);
+    char *replayed = replayed_scores(directory, result.as_of_ms);
+    same_scores(replayed, SS_CHAMPION);
+    int neutral = 0;
+    for (size_t i = 0; i < result.at_end.count; i++)
+        neutral += result.at_end.rows[i].of[SS_CHAMPION].values[SS_FACTOR_RELATIONSHIPS] == 3000;
+    cr_assert_lt(neutral, (int)result.at_end.count / 2);
+    /* who asks only now what friends are worth finds the same */
+    backtest(directory, &blind, &live);
+    cr_assert(result.friends_followed);
+    same_scores(replayed, SS_CHALLENGER);
+
+    free(replayed);
+    free(engine);
+    free(events);
+    ss_backtest_reset(&result);
+    ss_models_free(&live);
+    ss_models_free(&blind);
+}
+
+Test(friends_followed, a_backtest_of_plain_files_leaves_them_out)
+{
+    size_t count;
+    struct ss_error err = {.detail = ""};
+    struct ss_models live = {0};
+    const struct ss_models nobody = {0};
+    struct ss_event *events = life_of_friends(&count);
+    const char *directory = logs_directory();
+    logs_plain_history(directory, events, count);
+    cr_assert_eq(ss_models_load(NULL, NULL, &live, &err), SS_OK, "%s", err.detail);
+    backtest(directory, &live, &nobody);
+    cr_assert(result.friends_left_out && !result.friends_followed);
+    for (size_t i = 0; i < result.at_end.count; i++)
+        cr_assert_eq(result.at_end.rows[i].of[SS_CHAMPION].values[SS_FACTOR_RELATIONSHIPS], 3000);
+    free(events);
+    ss_backtest_reset(&result);
+    ss_models_free(&live);
 }
