@@ -151,12 +151,6 @@ static bool add_entry(struct ss_people *people, uint32_t person, int64_t time_ms
     return true;
 }
 
-static struct person *find(const struct ss_people *people, struct ss_text id)
-{
-    const uint32_t *slot = slot_of(people, ss_hash64(id), id);
-    return *slot ? &people->persons[*slot - 1] : NULL;
-}
-
 /* NULL: out of memory. */
 static struct person *person_of(struct ss_people *people, struct ss_text id)
 {
@@ -297,16 +291,10 @@ enum ss_status ss_people_apply(struct ss_people *people, const struct ss_event *
     context.day = people->days[event->input];
     if (event->user_id.size == 0 || event->user_id.size > SS_USER_ID_MAX)
         return SS_OK;
-    const bool message = event->input == SS_NEIGHBOURS;
-    struct person *person =
-        message ? find(people, event->user_id) : person_of(people, event->user_id);
-    if (!person && message) {
-        *outcome = SS_NOT_CONSENTED;
-        return SS_OK;
-    }
+    struct person *person = person_of(people, event->user_id);
     if (!person)
         return out_of_memory(people, err);
-    person->met |= !message;
+    person->met |= event->input != SS_NEIGHBOURS;
     return apply(people, person->moment, event, &context, outcome, err);
 }
 

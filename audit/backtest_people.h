@@ -8,7 +8,7 @@
  *    Nothing that happened at that time or later is in it, in whichever order the events came.
  * 2. Every event passes the gates of the engine (consent, duplicates, refusals) at each moment.
  * 3. What friends told is an event like the others, if it is given to ss_people_apply at all; what
- *    they would tell under another model nobody hears. Who is no one's but a friend's is not met.
+ *    they would tell under another model nobody hears. Whoever it was told to is not met by it.
  * 4. States are folded once for both models if what is structural is the same, else once for each.
  *
  * One thread. Memory grows with the people and labels: some 300 bytes for each moment and fold.

@@ -32,7 +32,7 @@ static void say(FILE *out, struct ss_bytes user_id, struct ss_bytes body)
     fputc('\n', out);
 }
 
-/* Everybody consents, most also to SOCIAL; whoever is somebody's friend is one of them. */
+/* Everybody consents, most also to SOCIAL; friends are these, and one of whom nothing is known. */
 static struct ss_event *life_of_friends(size_t *count)
 {
     struct ss_event *history = logs_history(USERS, EVENTS, count);
@@ -42,7 +42,7 @@ static struct ss_event *life_of_friends(size_t *count)
         struct ss_event *event = &history[i];
         if (event->input == SS_SOCIAL || (event->input == SS_PAYMENTS && i % 2 == 0)) {
             char other[32];
-            snprintf(other, sizeof other, "user-%d", (int)((i * i % 7 + i) % USERS));
+            snprintf(other, sizeof other, "user-%d", (int)((i * i % 7 + i) % (USERS + 1)));
             event->input = SS_SOCIAL;
             event->social =
                 (struct ss_social){.action = i % 5 == 0 ? SS_FRIEND_REMOVED : SS_FRIEND_ADDED,
