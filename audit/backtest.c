@@ -96,10 +96,6 @@ static enum ss_status open_people(struct run *run, struct ss_error *err)
     if (status != SS_OK)
         return status;
     result->refolded = result->has_challenger && strcmp(structural[0], structural[1]) != 0;
-    /* one fold for both is that of a model to which friends matter, if they do to either */
-    if (result->has_challenger && !result->refolded &&
-        !ss_friends_matter(folds[SS_CHAMPION]->person))
-        folds[SS_CHAMPION] = folds[SS_CHALLENGER];
     return ss_people_open(folds, result->refolded ? 2 : 1, options->future_tolerance_ms,
                           result->friends_followed, &result->who, err);
 }
