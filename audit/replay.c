@@ -32,25 +32,14 @@ static enum ss_status open_source(struct ss_replay *run, struct ss_error *err)
     return SS_OK;
 }
 
-/* Whether an input has a record in any of the partitions. */
-static bool has_records(const struct ss_replay *run, enum ss_input input)
-{
-    for (int32_t p = 0; p < run->partition_count; p++) {
-        const struct ss_source_range range = ss_source_range(run->source, p, input);
-        if (range.end > range.low)
-            return true;
-    }
-    return false;
-}
-
 static enum ss_replay_friendship friendship_of(const struct ss_replay *run)
 {
     if (!ss_friends_matter(run->models.person))
         return SS_FRIENDSHIP_NONE;
-    if (ss_source_kind(run->source) != SS_SOURCE_PLAIN && has_records(run, SS_NEIGHBOURS))
+    if (ss_source_kind(run->source) != SS_SOURCE_PLAIN && ss_source_has(run->source, SS_NEIGHBOURS))
         return SS_FRIENDSHIP_LOG;
     /* a snapshot may hold friends of before */
-    if (!has_records(run, SS_SOCIAL) && !run->options->snapshot_file)
+    if (!ss_source_has(run->source, SS_SOCIAL) && !run->options->snapshot_file)
         return SS_FRIENDSHIP_NONE;
     return run->partition_count == 1 ? SS_FRIENDSHIP_LOOPED : SS_FRIENDSHIP_UNHEARD;
 }
@@ -110,9 +99,13 @@ static enum ss_status check_options(const struct ss_replay *run, struct ss_error
     if (options->assume_consent && (options->resume_directory || options->snapshot_file))
         return ss_fail(err, SS_STOP,
                        "consent is assumed in replays of one go only, from the beginning");
-    if (options->scores_only && (options->records_file || options->record || options->save_file ||
-                                 options->resume_directory))
+    if (options->scores_only && (options->records_file || options->record || options->publish ||
+                                 options->save_file || options->resume_directory))
         return ss_fail(err, SS_STOP, "with final scores only there are no records and snapshots");
+    if (options->publish && options->resume_directory)
+        return ss_fail(err, SS_STOP,
+                       "a run that writes to topics cannot be taken up again: what is in them "
+                       "cannot be taken back");
     if (options->resume_directory && mkdir(options->resume_directory, 0700) != 0 && errno != EEXIST)
         return ss_fail(err, SS_STOP, "cannot make the directory %.200s: %s",
                        options->resume_directory, strerror(errno));

@@ -1,9 +1,9 @@
 /* replay.h - folds logs into an isolated state: what the scores would be, or would have been.
  *
  * It reads what audit/source.h reads and writes nothing but the files that it is told to: neither
- * topics, nor a group's offsets, nor Redis. Partitions are folded in parallel, each in the order of
- * its events' times (source_merge.h, replay_fold.h). The same logs, models and options give the
- * same bytes, with any number of threads, in one run or in several.
+ * topics (but see replay_target.h), nor a group's offsets, nor Redis. Partitions are folded in
+ * parallel, each in the order of its events' times (source_merge.h, replay_fold.h). The same logs,
+ * models and options give the same bytes, with any number of threads, in one run or in several.
  */
 #ifndef SS_AUDIT_REPLAY_H
 #define SS_AUDIT_REPLAY_H
@@ -56,6 +56,11 @@ struct ss_replay_options {
     enum ss_status (*record)(void *arg, struct ss_bytes user_id, struct ss_bytes body,
                              struct ss_error *err);
     void *record_arg;
+    /* Whatever is published, in each partition's order, from any thread; or NULL. Not with a
+     * directory to resume from: what was published cannot be taken back. */
+    enum ss_status (*publish)(void *arg, struct ss_text user_id, const struct ss_effects *effects,
+                              struct ss_error *err);
+    void *publish_arg;
     atomic_bool *stop; /* set: ends early with SS_STOP; what was done by then can be resumed */
     /* Now and then, from one thread; or NULL. `share`: how much has been read, 0 to 1. */
     void (*progress)(void *arg, int64_t events, double share);

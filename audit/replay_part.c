@@ -25,10 +25,12 @@ static enum ss_status on_effects(void *arg, struct ss_text user_id,
 {
     struct part *part = arg;
     const struct ss_replay_options *options = part->run->options;
-    if (!effects->has_record)
-        return SS_OK;
+    enum ss_status status =
+        options->publish ? options->publish(options->publish_arg, user_id, effects, err) : SS_OK;
+    if (status != SS_OK || !effects->has_record || !(part->records || options->record))
+        return status;
     part->encoded.size = 0;
-    enum ss_status status = ss_encode_score(SCHEMA_ID, &effects->record, &part->encoded, err);
+    status = ss_encode_score(SCHEMA_ID, &effects->record, &part->encoded, err);
     struct ss_bytes body = {part->encoded.data + SS_WIRE_HEADER_SIZE,
                             part->encoded.size - SS_WIRE_HEADER_SIZE};
     if (status == SS_OK && part->records)
@@ -97,7 +99,7 @@ static enum ss_status begin(struct part *part, int32_t partition, struct ss_erro
     fold->hearing = looped                                 ? SS_FRIENDS_LOOPED
                     : run->friendship == SS_FRIENDSHIP_LOG ? SS_FRIENDS_OF_LOG
                                                            : SS_FRIENDS_UNHEARD;
-    if (options->records_file || options->record) {
+    if (options->records_file || options->record || options->publish) {
         fold->sink = on_effects;
         fold->sink_arg = part;
     }

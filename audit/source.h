@@ -80,6 +80,8 @@ struct ss_source_range {
 /* What there is of an input. An input without a record has low == end, in archives 0 and 0. */
 struct ss_source_range ss_source_range(const struct ss_source *source, int32_t partition,
                                        enum ss_input input);
+/* Whether any partition has a record of it. */
+bool ss_source_has(const struct ss_source *source, enum ss_input input);
 
 /* The first offset whose record is not older than time_ms, of each input. SS_STOP: plain files,
  * whose records have no time; or an archive without a timestamp field. SS_RETRY: no answer. */

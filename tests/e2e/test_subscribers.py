@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feed import last_by_user
 from play import Play, at, consent, good_life, listing, payment
-from stack import TREE
+from stack import TREE, servers
 from waiting import wait_until
 
 DOCUMENT = (TREE / "docs" / "subscribing.md").read_text()
@@ -45,13 +46,14 @@ def of(play, name, user):
 class Subscriber:
     """The document's Python program, as a process."""
 
-    def __init__(self, stack, topic, directory):
-        [source] = blocks("python")
+    def __init__(self, stack, topic, directory, bootstrap=None, source=None):
+        source = source or blocks("python")[0]
         program = directory / "subscriber.py"
         program.write_text(source)
         self.out, self.err = directory / "subscriber.out", directory / "subscriber.err"
         environment = {
-            **os.environ, "KAFKA": stack.bootstrap, "REGISTRY": stack.registry_url, "TOPIC": topic,
+            **os.environ, "KAFKA": bootstrap or stack.bootstrap, "REGISTRY": stack.registry_url,
+            "TOPIC": topic,
         }
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.popen = subprocess.Popen(
@@ -211,6 +213,43 @@ def test_the_program_sees_a_gap_and_begins_anew(play, stack, tmp_path, subscribe
     again = Subscriber(stack, topic, tmp_path / "again")
     again.wait(lambda told: told and {"what": "caught up", "users": 1} in told, "caught up")
     again.stop()
+
+
+def test_the_java_program_of_the_document(play, stack, tmp_path):
+    if not shutil.which("javac"):
+        pytest.skip("there is no javac here, a JDK brings it")
+    [source] = blocks("java")
+    (tmp_path / "Subscriber.java").write_text(source)
+    jars = ":".join([str(tmp_path), f"{servers()}/kafka/*", f"{servers()}/registry/lib/*"])
+    subprocess.run(["javac", "-cp", jars, "Subscriber.java"], cwd=tmp_path, check=True, timeout=120)
+    out = tmp_path / "subscriber.out"
+    environment = {
+        **os.environ, "KAFKA": stack.bootstrap, "REGISTRY": stack.registry_url,
+        "TOPIC": play.engine.config["subscribers"][0]["topic"],
+    }
+    with open(out, "wb") as stdout:
+        program = subprocess.Popen(["java", "-Xmx128m", "-cp", jars, "Subscriber"], env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.DEVNULL)
+    try:
+        def told(pattern):
+            wait_until(lambda: re.search(pattern, out.read_text(), re.MULTILINE) or program.poll(), 60,
+                       lambda: f"{pattern} in {out.read_text()}")
+            assert program.poll() is None, out.read_text()
+
+        told("^caught up 0$")
+        play.send(consent("u", at(0)), share("u", 0))
+        play.drain()
+        told('^score u .*"kind": "SHARED"')
+        play.send(listing("u", at(1), "LISTED"))
+        play.drain()
+        told('^score u .*"standing": "LISTED"')
+        play.send(share("u", 2, action="WITHDRAWN"))
+        play.drain()
+        told("^gone u$")
+        assert "gap" not in out.read_text()
+    finally:
+        program.kill()
+        program.wait()
 
 
 def run_kcat(stack, topic, command):
