@@ -10,9 +10,9 @@ import pytest
 from bus import Bus
 from engine import Engine
 from feed import Feed
+from play import at, consent, payment
 from stack import free_port, servers
-from test_main_job import at, consent, payment
-from test_subscribers import Subscriber, blocks, share
+from subscriber import Subscriber, blocks, share
 from waiting import wait_until
 
 USERS = ("admin", "sesame", "lending")

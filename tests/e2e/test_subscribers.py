@@ -4,9 +4,7 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 
 import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -14,18 +12,10 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from feed import last_by_user
 from play import Play, at, consent, good_life, listing, payment
 from stack import TREE, servers
+from subscriber import Subscriber, blocks, share
 from waiting import wait_until
 
-DOCUMENT = (TREE / "docs" / "subscribing.md").read_text()
 FIELDS = ["sequence", "kind", "standing", "score", "previous_score", "tier", "factors", "as_of"]
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-
-
-def share(user, day, name="lending", action="GRANTED"):
-    return consent(user, at(day), action, "SHARE", name)
 
 
 @pytest.fixture
@@ -41,40 +31,6 @@ def of(play, name, user):
     """What a subscriber sees of a user: values, None for a tombstone."""
     records = play.bus.read(play.engine.config["topics"]["scores"] + "." + name)
     return [record.value for record in records if record.key == user]
-
-
-class Subscriber:
-    """The document's Python program, as a process."""
-
-    def __init__(self, stack, topic, directory, bootstrap=None, source=None):
-        source = source or blocks("python")[0]
-        program = directory / "subscriber.py"
-        program.write_text(source)
-        self.out, self.err = directory / "subscriber.out", directory / "subscriber.err"
-        environment = {
-            **os.environ, "KAFKA": bootstrap or stack.bootstrap, "REGISTRY": stack.registry_url,
-            "TOPIC": topic,
-        }
-        with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.popen = subprocess.Popen(
-                [sys.executable, str(program)], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env=environment,
-            )
-
-    def told(self):
-        text = self.out.read_text()
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-    def wait(self, condition, what):
-        def seen():
-            assert self.popen.poll() is None, self.err.read_text()
-            return condition(self.told())
-
-        return wait_until(seen, 60, lambda: f"{what}: {self.told()} {self.err.read_text()}")
-
-    def stop(self):
-        self.popen.send_signal(signal.SIGTERM)
-        assert self.popen.wait(30) == 0, self.err.read_text()
 
 
 @pytest.fixture
