@@ -23,6 +23,8 @@ struct part {
     int64_t start[SS_INPUT_COUNT];
     struct ss_puller *puller;
     struct ss_published_log *logs[2];
+    struct ss_rank_cursor *ranks;
+    struct ss_rank_part histograms;
     bool inputs_cut, cut[2];
 };
 
@@ -141,6 +143,28 @@ static void on_progress(void *arg, int64_t events, int64_t records)
     pthread_mutex_unlock(&proving->lock);
 }
 
+static int32_t on_rank(void *arg, int64_t ranks_offset, int32_t score)
+{
+    struct part *part = arg;
+    int32_t percentile = 0;
+    switch (ss_rank_percentile_at(part->ranks, ranks_offset, score, &percentile)) {
+    case SS_RANK_KNOWN:
+        return percentile;
+    case SS_RANK_GONE:
+        return SS_PROOF_RANK_UNKNOWN;
+    case SS_RANK_NOBODY:
+    case SS_RANK_IMPOSSIBLE:
+        break;
+    }
+    return SS_PROOF_RANK_NONE;
+}
+
+static const struct ss_rank_entry *on_histogram(void *arg)
+{
+    struct part *part = arg;
+    return ss_rank_part_next(&part->histograms) ? &part->histograms.entry : NULL;
+}
+
 static enum ss_status on_seed(void *arg,
                               enum ss_status (*put)(void *to, struct ss_text user_id,
                                                     struct ss_bytes packed, struct ss_error *err),
@@ -202,6 +226,7 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         .start_clock_ms = from ? from->clock_ms : 0,
         .inputs_cut = part->inputs_cut,
         .scores_cut = part->cut[0] && !from,
+        .scores_begin_late = part->cut[0],
         .entitlements_cut = part->cut[1] || from,
         .no_entitlements = options->no_entitlements,
         .live = options->live,
@@ -215,6 +240,14 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         .arg = part,
         .stop = options->stop,
     };
+    if (options->ranks) {
+        part->ranks = ss_rank_cursor_open(options->ranks);
+        if (!part->ranks)
+            return ss_fail(err, SS_STOP, "out of memory for histograms");
+        ss_rank_part_begin(&part->histograms, options->ranks, part->partition);
+        proof.rank = on_rank;
+        proof.histogram = on_histogram;
+    }
     memcpy(proof.start, part->start, sizeof proof.start);
     if (from)
         memcpy(proof.start_days, from->days, sizeof proof.start_days);
@@ -236,6 +269,7 @@ static void *run_thread(void *arg)
             return NULL;
         enum ss_status status = prove_part(&part, &proving->results[part.partition], &err);
         close_logs(&part);
+        ss_rank_cursor_close(part.ranks);
         pthread_mutex_lock(&proving->lock);
         proving->done++;
         if (status != SS_OK && proving->status == SS_OK) {
