@@ -129,6 +129,7 @@ static enum ss_status read_archive(struct ss_model_store *store,
     if (count == 0)
         files = ss_archive_index_find(index, 0, -1, &count);
     if (count > 0) {
+        ss_model_history_close(store->archive);
         store->history = store->archive = ss_model_history_open();
         if (!store->archive)
             status = ss_fail(err, SS_STOP, "out of memory for models");

@@ -28,8 +28,8 @@ struct ss_model_store_place {
 SS_MUST_USE enum ss_status ss_model_store_open(struct ss_model_store **store, struct ss_error *err);
 void ss_model_store_close(struct ss_model_store *store); /* NULL is fine */
 
-/* Once, before files. *found: there is such a topic, with a model in it. SS_STOP: it cannot be
- * read. SS_RETRY: Kafka does not answer. */
+/* Before files; again elsewhere where nothing was found. *found: there is such a topic, and it says
+ * what was live. SS_STOP: it cannot be read. SS_RETRY: Kafka does not answer. */
 SS_MUST_USE enum ss_status ss_model_store_read(struct ss_model_store *store,
                                                const struct ss_model_store_place *place,
                                                bool *found, struct ss_error *err);

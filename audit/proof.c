@@ -457,8 +457,11 @@ static enum ss_status on_seed(void *to, struct ss_text user_id, struct ss_bytes 
         enum ss_status status = ss_state_unpack(packed, &state, err);
         if (status != SS_OK)
             return status;
-        /* epochs are counted anew here: everybody counts as told of the models in charge */
-        state.published.epoch = ss_models_since(&proof->models, state.published.business);
+        if (state.consents.scoring && !ss_wake_known(&proof->models, &state))
+            return ss_fail(err, SS_STOP,
+                           "a user of the snapshot was told of a model (epoch %d) that is neither "
+                           "in sesame-models nor given with --model",
+                           state.published.epoch);
         return ss_proof_put(proof, &user, &state);
     }
     return user ? SS_OK : ss_fail(err, SS_STOP, "out of memory for users");

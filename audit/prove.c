@@ -9,6 +9,7 @@ enum { RETRIES_MAX = 30, RETRY_MS = 1000 };
 struct proving {
     const struct ss_prove_options *options;
     struct ss_proof_result *results;
+    struct ss_snapshot_models *models; /* the snapshot's */
     pthread_mutex_t lock; /* of what follows, of the callbacks, and of the snapshot */
     int32_t next, done, count;
     int64_t events, records;
@@ -212,7 +213,10 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         options->snapshot ? ss_snapshot_part(options->snapshot, part->partition) : NULL;
     if (options->snapshot && !from)
         return ss_fail(err, SS_STOP, "the snapshot does not hold partition %d", part->partition);
+    const struct ss_models *models = &options->models;
     enum ss_status status = find_start(part, from, err);
+    if (status == SS_OK && from)
+        status = ss_snapshot_models_at(part->proving->models, from->epoch, &models, err);
     /* once, to see where what was published begins */
     for (int i = 0; i < 2 && status == SS_OK; i++)
         status = open_published(part, i, err);
@@ -221,7 +225,7 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
     struct ss_proof_options proof = {
         .partition = part->partition,
         .shelf = options->shelf,
-        .models = options->models,
+        .models = *models,
         .future_tolerance_ms = options->future_tolerance_ms,
         .start_clock_ms = from ? from->clock_ms : 0,
         .inputs_cut = part->inputs_cut,
@@ -284,10 +288,16 @@ enum ss_status ss_prove(const struct ss_prove_options *options, struct ss_proof_
                         struct ss_error *err)
 {
     struct proving proving = {.options = options, .results = results};
+    if (options->snapshot &&
+        ss_snapshot_models_open(ss_snapshot_head(options->snapshot), options->shelf,
+                                &proving.models, err) != SS_OK)
+        return SS_STOP;
     pthread_t *threads = calloc((size_t)options->threads, sizeof *threads);
     int started = 0;
-    if (!threads)
+    if (!threads) {
+        ss_snapshot_models_close(proving.models);
         return ss_fail(err, SS_STOP, "out of memory");
+    }
     proving.count = ss_source_partition_count(options->inputs);
     if (options->partition >= 0) {
         proving.next = options->partition;
@@ -303,6 +313,7 @@ enum ss_status ss_prove(const struct ss_prove_options *options, struct ss_proof_
         pthread_join(threads[--started], NULL);
     free(threads);
     pthread_mutex_destroy(&proving.lock);
+    ss_snapshot_models_close(proving.models);
     if (proving.status != SS_OK)
         *err = proving.err;
     return proving.status;

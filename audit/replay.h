@@ -41,6 +41,8 @@ struct ss_replay_options {
     bool scores_only;
 
     const char *snapshot_file; /* to begin with; or NULL */
+    /* Of models that users in it may have been told of, if it was made amid a change; or NULL. */
+    const struct ss_model_shelf *shelf;
     /* A directory (made if missing) that the run is kept in, so that one that was cut short goes on
      * where it was; or NULL. */
     const char *resume_directory;

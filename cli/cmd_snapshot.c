@@ -6,7 +6,6 @@
 #include "cli/replay_options.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
-#include "config/models.h"
 #include "consumer/engine.h"
 
 #include <getopt.h>
@@ -108,7 +107,10 @@ static int of_changelog(struct request *request, const struct ss_config *config)
     struct ss_replay_request *replay = &request->replay;
     const double started = ss_seconds();
     struct ss_snapshot_live live = {
-        .topic = config->state_topic, .path = request->out, .stop = ss_stopping_catch()};
+        .topic = config->state_topic,
+        .models_topic = config->models_topic,
+        .path = request->out,
+        .stop = ss_stopping_catch()};
     struct ss_snapshot_live_result result;
     struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
     struct ss_error err;
@@ -120,10 +122,7 @@ static int of_changelog(struct request *request, const struct ss_config *config)
     }
     const struct ss_kafka_access access = ss_engine_access(config, properties);
     live.access = &access;
-    enum ss_status status =
-        ss_models_load(config->model_file, config->business_model_file, &live.models, &err);
-    if (status == SS_OK)
-        status = ss_replay_request_keys(replay, config, &err);
+    enum ss_status status = ss_replay_request_keys(replay, config, &err);
     if (status == SS_OK) {
         live.sealer = replay->options.sealer;
         live.progress = ss_replay_request_progress(replay);
@@ -131,7 +130,6 @@ static int of_changelog(struct request *request, const struct ss_config *config)
         status = ss_snapshot_live(&live, &result, &err);
         ss_replay_request_clear(replay);
     }
-    ss_models_free(&live.models);
     free(properties);
     if (status != SS_OK)
         return ss_failed(&err);

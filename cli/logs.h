@@ -2,6 +2,7 @@
 #ifndef SS_CLI_LOGS_H
 #define SS_CLI_LOGS_H
 
+#include "audit/model_store.h"
 #include "audit/source.h"
 #include "config/config.h"
 
@@ -26,5 +27,15 @@ bool ss_logs_fields(char *text, struct ss_source_fields *fields);
 SS_MUST_USE enum ss_status ss_logs_open(struct ss_logs *logs, const struct ss_logs_request *request,
                                         const struct ss_config *config, struct ss_error *err);
 void ss_logs_close(struct ss_logs *logs);
+
+/* Opens *models, which can be closed whatever comes of it, and reads into it what `sesame-models`
+ * says, on Kafka or in the archive. *found: it says what was live. */
+SS_MUST_USE enum ss_status ss_logs_models(const struct ss_logs *logs,
+                                          const struct ss_logs_request *request,
+                                          const struct ss_config *config,
+                                          struct ss_model_store **models, bool *found,
+                                          struct ss_error *err);
+/* Says on standard error which models were asked for and are nowhere, and what to do. */
+void ss_logs_models_missed(const struct ss_model_store *models, const struct ss_config *config);
 
 #endif
