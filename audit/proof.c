@@ -130,7 +130,7 @@ static enum ss_status on_event(struct proof *proof)
 
 /* --- records --- */
 
-/* Older than the snapshot that everything starts from. */
+/* Older than the snapshot that everything starts from. user NULL: of somebody who is not judged. */
 static bool is_old(const struct proof *proof, const struct ss_user *user,
                    const struct ss_score_view *view)
 {
@@ -148,6 +148,8 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
     enum ss_input input = ss_walk_cause_input(&view->cause);
     if (input != SS_INPUT_COUNT)
         return view->cause.offset < options->start[input];
+    if (!user) /* the next record of the partition tells */
+        return same;
     return same && ss_state_unpack(ss_user_packed(user), &state, &ignored) == SS_OK &&
            view->sequence <= state.published.sequence;
 }
@@ -307,9 +309,10 @@ static enum ss_status on_record(struct proof *proof)
     else
         proof->interval++;
     if (status == SS_OK)
-        status = ss_proof_models(proof, record);
-    if (status == SS_OK)
         status = find_user(proof, record, &user);
+    /* what was in charge before the snapshot is not any more */
+    if (status == SS_OK && !is_old(proof, user, &record->view))
+        status = ss_proof_models(proof, record);
     if (status == SS_OK && user && gone && !proof->careful) /* who reads everybody's events knows */
         user->flags |= GONE;
     if (status == SS_OK && user)

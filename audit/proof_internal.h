@@ -108,6 +108,7 @@ struct proof_ranks {
     struct proof_fold fold;  /* of the records so far */
     struct proof_fold other; /* … if the last histogram that differed was right */
     bool known, has_other;   /* known: what fold began with */
+    bool doubtful;           /* one differed, and where it stood between records is open */
     bool open;               /* a record may be counted in `next`, or may not */
     int64_t seen;            /* records */
 };

@@ -148,7 +148,7 @@ static bool matches(struct proof_ranks *ranks)
         return false;
     if (other)
         ranks->fold = ranks->other;
-    ranks->has_other = false;
+    ranks->has_other = ranks->doubtful = false;
     return true;
 }
 
@@ -173,7 +173,8 @@ static void differs(struct proof *proof)
     if (options->difference)
         options->difference(options->arg, &difference);
     ranks->other = ranks->next_fold;
-    ranks->has_other = true;
+    ranks->has_other = !ranks->open;
+    ranks->doubtful = ranks->open;
     load(proof);
 }
 
@@ -184,6 +185,7 @@ static void unknown(struct proof *proof)
     if (ranks->seen > 0 && !ranks->open) {
         ranks->fold = ranks->next_fold;
         ranks->known = true;
+        ranks->doubtful = false;
     }
     load(proof);
 }
@@ -224,7 +226,7 @@ void ss_proof_ranks_record(struct proof *proof, const struct ss_walk_record *rec
         } else if (place == OPEN) {
             ranks->open = true;
             break;
-        } else if (ranks->known) {
+        } else if (ranks->known && !ranks->doubtful) {
             differs(proof);
         } else {
             unknown(proof);
@@ -251,7 +253,7 @@ void ss_proof_ranks_end(struct proof *proof)
     while (ranks->next) {
         if (matches(ranks)) {
             proven(proof);
-        } else if (ranks->known && reached(proof, ranks->next)) {
+        } else if (ranks->known && !ranks->doubtful && reached(proof, ranks->next)) {
             differs(proof);
         } else {
             proof->result->histograms_unchecked++;
