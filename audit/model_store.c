@@ -189,6 +189,20 @@ enum ss_status ss_model_store_file(struct ss_model_store *store, const char *pat
     return SS_OK;
 }
 
+enum ss_status ss_model_store_copy(const struct ss_model_store *store, const char *name,
+                                   const struct ss_model **copy, struct ss_error *err)
+{
+    const struct ss_model *known =
+        store->history && name ? ss_model_history_find(store->history, name) : NULL;
+    struct ss_model *model = calloc(1, sizeof *model);
+    *copy = model;
+    if (!model)
+        return ss_fail(err, SS_STOP, "out of memory for a model");
+    if (known)
+        *model = *known;
+    return known ? SS_OK : ss_model_load(name, model, err);
+}
+
 /* --- finding --- */
 
 static bool named(const struct ss_model *model, struct ss_text version)

@@ -40,6 +40,11 @@ SS_MUST_USE enum ss_status ss_model_store_file(struct ss_model_store *store, con
 /* Lives as long as the store, as all models do. */
 struct ss_model_shelf ss_model_store_shelf(struct ss_model_store *store);
 
+/* A copy of the model of that name, which the caller frees: a version that the topic has, or else a
+ * file, which may fold otherwise than the rest. SS_STOP: neither. */
+SS_MUST_USE enum ss_status ss_model_store_copy(const struct ss_model_store *store, const char *name,
+                                               const struct ss_model **copy, struct ss_error *err);
+
 /* What was in charge at that epoch; NULL: it is not known. */
 const struct ss_models *ss_model_store_epoch(const struct ss_model_store *store, int32_t epoch);
 const struct ss_models *ss_model_store_live(const struct ss_model_store *store);  /* newest */

@@ -158,8 +158,12 @@ static enum ss_status check_options(const struct ss_replay *run, struct ss_error
 static enum ss_status open_run(struct ss_replay *run, struct ss_error *err)
 {
     const struct ss_replay_options *options = run->options;
-    enum ss_status status =
-        ss_models_load(options->model_file, options->business_model_file, &run->models, err);
+    enum ss_status status = SS_OK;
+    if (options->models)
+        run->models = *options->models;
+    else
+        status =
+            ss_models_load(options->model_file, options->business_model_file, &run->models, err);
     if (status == SS_OK)
         status = open_source(run, err);
     if (status == SS_OK) {
@@ -345,7 +349,8 @@ enum ss_status ss_replay_run(const struct ss_replay_options *options, struct ss_
     ss_snapshot_models_close(run.start_models);
     ss_snapshot_close(run.start);
     ss_source_close(run.own_source);
-    ss_models_free(&run.models);
+    if (!options->models)
+        ss_models_free(&run.models);
     pthread_mutex_destroy(&run.lock);
     return status;
 }

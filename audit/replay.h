@@ -25,6 +25,7 @@ enum ss_replay_friendship {
 struct ss_replay_options {
     struct ss_source *source;        /* NULL: plain files in `directory` */
     const char *directory;           /* of payments.avro, bills.avro, … */
+    const struct ss_models *models;  /* NULL: those of the files */
     const char *model_file;          /* NULL: the built-in model */
     const char *business_model_file; /* NULL: businesses are scored as persons are */
     const char *const *topics;       /* SS_INPUT_COUNT names */

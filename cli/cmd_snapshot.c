@@ -87,7 +87,7 @@ static int of_logs(struct request *request, const struct ss_config *config)
     options->save_file = request->out;
     enum ss_status status = ss_logs_open(&logs, &request->replay.logs, config, &err);
     if (status == SS_OK)
-        status = ss_replay_request_finish(&request->replay, logs.source, config, &err);
+        status = ss_replay_request_finish(&request->replay, &logs, config, &err);
     if (status == SS_OK) {
         status = ss_replay_run(options, &stats, &users, &err);
         ss_replay_request_clear(&request->replay);

@@ -1,5 +1,6 @@
 #include "cli/logs.h"
 
+#include "config/models.h"
 #include "consumer/engine.h"
 
 #include <stdio.h>
@@ -76,6 +77,28 @@ enum ss_status ss_logs_models(const struct ss_logs *logs, const struct ss_logs_r
     *models = NULL;
     enum ss_status status = ss_model_store_open(models, err);
     return status == SS_OK ? ss_model_store_read(*models, &place, found, err) : status;
+}
+
+enum ss_status ss_logs_pair(const struct ss_model_store *known, const struct ss_config *config,
+                            const char *person, const char *business, struct ss_models *models,
+                            struct ss_error *err)
+{
+    const struct ss_models *live = ss_model_store_live(known);
+    *models = (struct ss_models){0};
+    if (!person)
+        person = live ? live->person->version : config->model_file;
+    if (!business && live)
+        business = live->business ? live->business->version : NULL;
+    else if (!business)
+        business = config->business_model_file;
+    enum ss_status status = ss_model_store_copy(known, person, &models->person, err);
+    if (status == SS_OK && business)
+        status = ss_model_store_copy(known, business, &models->business, err);
+    if (status == SS_OK)
+        status = ss_models_compare(models, business, err);
+    if (status != SS_OK)
+        ss_models_free(models);
+    return status;
 }
 
 void ss_logs_models_missed(const struct ss_model_store *models, const struct ss_config *config)

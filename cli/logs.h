@@ -35,6 +35,12 @@ SS_MUST_USE enum ss_status ss_logs_models(const struct ss_logs *logs,
                                           const struct ss_config *config,
                                           struct ss_model_store **models, bool *found,
                                           struct ss_error *err);
+/* The pair that a command works with, for ss_models_free: the models that it was told by name, each
+ * a version of `sesame-models` or a file; else what is live there; else the config's. */
+SS_MUST_USE enum ss_status ss_logs_pair(const struct ss_model_store *known,
+                                        const struct ss_config *config, const char *person,
+                                        const char *business, struct ss_models *models,
+                                        struct ss_error *err);
 /* Says on standard error which models were asked for and are nowhere, and what to do. */
 void ss_logs_models_missed(const struct ss_model_store *models, const struct ss_config *config);
 
