@@ -1,6 +1,7 @@
 #include "audit/rank_log.h"
 
 #include "audit/snapshot_format.h" /* numbers of variable length */
+#include "schemas/output_view.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -32,6 +33,8 @@ struct reading {
     const struct ss_rank_reading *from;
     struct ss_histogram **last;
     int32_t partition_count;
+    size_t *firsts; /* entries: of partitions that may have had others before */
+    size_t first_count;
     int64_t users[SS_SCORE_COUNT];
     int64_t recent_ms; /* nothing that is younger has been taken */
 };
@@ -121,6 +124,16 @@ static struct entry *add_entry(struct reading *r)
     return &log->entries[log->count++];
 }
 
+static enum ss_status add_first(struct reading *r, size_t entry, struct ss_error *err)
+{
+    size_t *firsts = realloc(r->firsts, (r->first_count + 1) * sizeof *firsts);
+    if (!firsts)
+        return ss_fail(err, SS_STOP, "out of memory for histograms");
+    r->firsts = firsts;
+    firsts[r->first_count++] = entry;
+    return SS_OK;
+}
+
 static enum ss_status take(struct reading *r, const struct ss_published_record *from,
                            struct ss_error *err)
 {
@@ -152,9 +165,73 @@ static enum ss_status take(struct reading *r, const struct ss_published_record *
     memcpy(entry->positions, record.positions, sizeof entry->positions);
     *last = histogram;
     apply_changes(log, entry, r->users);
-    if (first && !recent)
-        log->known_from = from->offset + 1;
-    return SS_OK;
+    return first && !recent ? add_first(r, log->count - 1, err) : SS_OK;
+}
+
+/* What is away may come back. */
+static enum ss_status next_batch(const struct reading *r, struct ss_published_log *records,
+                                 struct ss_published_batch *batch, struct ss_error *err)
+{
+    const atomic_bool *stop = r->from->stop;
+    enum ss_status status = SS_RETRY;
+    for (int tries = 0; status == SS_RETRY && tries <= RETRIES_MAX; tries++) {
+        if (tries)
+            nanosleep(&(struct timespec){1, 0}, NULL);
+        if (stop && atomic_load(stop))
+            return ss_fail(err, SS_STOP, "stopped");
+        status = ss_published_next(records, batch, err);
+    }
+    return status == SS_RETRY ? SS_STOP : status;
+}
+
+/* Whether a histogram counts what the partition's first transaction wrote to `scores`, no less and
+ * no more. */
+static enum ss_status counts_first_transaction(const struct reading *r, const struct entry *entry,
+                                               bool *does, struct ss_error *err)
+{
+    const struct ss_published_config config = {.output = SS_SCORES, .partition = entry->partition};
+    struct ss_published_batch batch;
+    struct ss_published_log *records;
+    struct ss_score_view view;
+    struct ss_error ignored;
+    bool more = true;
+    *does = false;
+    enum ss_status status = ss_published_open(r->from->source, &config, &records, NULL, err);
+    if (status != SS_OK)
+        return status;
+    for (int64_t offset = 0; more && (status = next_batch(r, records, &batch, err)) == SS_OK;) {
+        more = batch.count > 0;
+        for (size_t i = 0; more && i < batch.count; i++, offset++) {
+            const struct ss_published_record *record = &batch.records[i];
+            const bool same = record->offset == offset;
+            bool beyond = false;
+            *does = record->body.data &&
+                    ss_score_view_decode(record->body, &view, &ignored) == SS_OK;
+            for (int n = 0; *does && n < SS_INPUT_COUNT; n++)
+                beyond |= view.positions[n] > entry->positions[n];
+            /* the transaction's own, or the first of another */
+            *does &= same ? !beyond : beyond && offset > 0;
+            more = *does && same;
+        }
+    }
+    ss_published_close(records);
+    return status;
+}
+
+/* From where on each partition's last histogram is there. */
+static enum ss_status find_known(const struct reading *r, struct ss_error *err)
+{
+    struct ss_rank_log *log = r->log;
+    enum ss_status status = SS_OK;
+    for (size_t i = 0; i < r->first_count && status == SS_OK; i++) {
+        const struct entry *entry = &log->entries[r->firsts[i]];
+        bool first_ever = false;
+        if (entry->partition < ss_source_partition_count(r->from->source))
+            status = counts_first_transaction(r, entry, &first_ever, err);
+        if (!first_ever)
+            log->known_from = entry->offset + 1; /* they rise */
+    }
+    return status;
 }
 
 static enum ss_status read_all(struct reading *r, struct ss_error *err)
@@ -164,23 +241,13 @@ static enum ss_status read_all(struct reading *r, struct ss_error *err)
     struct ss_published_batch batch = {.count = 1};
     struct ss_published_log *records;
     struct ss_source_range range;
-    int tries = 0;
     enum ss_status status = ss_published_open(from->source, &config, &records, &range, err);
     if (status != SS_OK)
         return status;
     while (batch.count > 0 && status == SS_OK) {
-        status = ss_published_next(records, &batch, err);
-        if (status == SS_RETRY && ++tries <= RETRIES_MAX &&
-            !(from->stop && atomic_load(from->stop))) {
-            nanosleep(&(struct timespec){1, 0}, NULL);
-            batch.count = 1;
-            status = SS_OK;
-            continue;
-        }
+        status = next_batch(r, records, &batch, err);
         for (size_t i = 0; status == SS_OK && i < batch.count; i++)
             status = take(r, &batch.records[i], err);
-        if (status == SS_OK && from->stop && atomic_load(from->stop))
-            status = ss_fail(err, SS_STOP, "stopped");
     }
     ss_published_close(records);
     const size_t count = r->log->count;
@@ -188,7 +255,7 @@ static enum ss_status read_all(struct reading *r, struct ss_error *err)
     r->log->end = !r->log->end_open ? range.end
                   : count           ? r->log->entries[count - 1].offset + 1
                                     : 0;
-    return status == SS_RETRY ? SS_STOP : status;
+    return status == SS_OK ? find_known(r, err) : status;
 }
 
 enum ss_status ss_rank_log_read(const struct ss_rank_reading *reading, struct ss_rank_log **out,
@@ -214,6 +281,7 @@ enum ss_status ss_rank_log_read(const struct ss_rank_reading *reading, struct ss
     for (int32_t p = 0; p < r.partition_count; p++)
         free(r.last[p]);
     free(r.last);
+    free(r.firsts);
     if (status != SS_OK) {
         ss_rank_log_close(log);
         return status;

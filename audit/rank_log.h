@@ -7,7 +7,10 @@
  * 1. The topic is compacted: of what is older than `kept_ms` each partition has its last histogram,
  *    and those before may be gone. At an offset the sum is known if each partition of which there
  *    is any histogram has one below: compaction takes the older one of two, never the newer. It is
- *    also known of a partition whose first one is younger than `kept_ms`: there was none before.
+ *    also known of a partition of which there was none before the first one that is there: that one
+ *    is younger than `kept_ms`; or it counts the score records of the partition's first transaction
+ *    and no more, with which an engine publishes it (consumer/transact_rank.c). A transaction ends
+ *    where offsets of `scores` are missing.
  * 2. A record cites the offset behind the last histogram that was read. Beyond the end of the topic
  *    there is none; nor at an offset with no record before it, where nothing can have been taken.
  *

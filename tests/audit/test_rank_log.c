@@ -193,6 +193,56 @@ Test(rank_log, a_partition_that_begins_late_leaves_it_open_for_the_old_only)
     ss_rank_log_close(log);
 }
 
+static struct logged_value score_value(int64_t offset, int64_t position)
+{
+    struct logged_value value = {.offset = offset, .timestamp_ms = LOGS_BEGIN};
+    struct ss_score_record record = {.user_id = logs_text("ann"),
+                                     .kind = SS_KIND_OPT_OUT,
+                                     .standing = SS_STANDING_OPTED_OUT,
+                                     .model_version = "m"};
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        record.positions[i] = position;
+    ss_buffer_init(&value.value, 1 << 16);
+    cr_assert_eq(ss_encode_score(1, &record, &value.value, &err), SS_OK, "%s", err.detail);
+    return value;
+}
+
+/* With the scores it is known too: the histogram counts those of the first transaction. */
+Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its_first)
+{
+    static const struct {
+        int64_t offsets[4], positions[4];
+        bool first;
+    } cases[] = {
+        {{0, 1, 2, 4}, {5, 9, 9, HISTOGRAMS + 500}, true},
+        {{0, 1, 2, 4}, {5, 9, 9, HISTOGRAMS - 500}, false}, /* of two transactions */
+        {{0, 1, 2, 3}, {5, 9, 9, HISTOGRAMS + 500}, false}, /* … and they say more than it counts */
+        {{1, 2, 3, 5}, {5, 9, 9, HISTOGRAMS + 500}, false}, /* there was something before */
+    };
+    const int64_t first[PARTITIONS] = {HISTOGRAMS, 0, 0};
+    int32_t percentile;
+    make(first);
+    write_all(0);
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct logged_value values[4];
+        for (int i = 0; i < 4; i++)
+            values[i] = score_value(cases[c].offsets[i], cases[c].positions[i]);
+        logs_archive_values(logs_path("scores+0+0000000000.avro"), ss_schema_of_output(SS_SCORES),
+                            values, 4);
+        struct ss_rank_log *log = read_log(0, 0);
+        struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
+        for (int64_t offset = 41; offset < HISTOGRAMS - 20; offset += 20)
+            if (cases[c].first)
+                expect_known(cursor, offset);
+            else
+                cr_assert_eq(ss_rank_percentile_at(cursor, offset, 600, &percentile), SS_RANK_GONE,
+                             "case %zu", c);
+        expect_known(cursor, HISTOGRAMS + 21);
+        ss_rank_cursor_close(cursor);
+        ss_rank_log_close(log);
+    }
+}
+
 Test(rank_log, a_partition_has_its_histograms_one_after_the_other)
 {
     const int64_t first[PARTITIONS] = {0, 0, 0};

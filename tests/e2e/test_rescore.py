@@ -8,6 +8,8 @@ import re
 import pytest
 
 from accounts import MARK_KEY, check_marks, ends_total, mark_sweep, wait_consumed
+from archive import archive
+from bus import INPUTS
 from feed import Feed, check_sequences
 from history import History
 from stack import TREE
@@ -140,6 +142,11 @@ def test_changed_under_load_and_kills(bus, engine, feed, tmp_path):
         after = verify(engine, "--snapshot", snapshot)
         assert after["proven"] + after["before_snapshot"] == len(scores)
         assert after["before_snapshot"] > 0 and after["proven"] > 0
+    archive(bus, engine, (*INPUTS, "scores", "entitlements", "ranks", "models"), tmp_path / "archive")
+    archived = verify(engine, "--files", str(tmp_path / "archive"))
+    assert archived["proven"] == len(scores)
+    assert archived["percentiles_proven"] == ranked
+
     told_once = next(r for r in scores if r.value["kind"] == "RESCORE"
                      and not any(v["kind"] == "OPT_OUT" for v in users[r.key]))
     before_it = [r for r in scores if r.key == told_once.key and r.offset < told_once.offset][-1]
