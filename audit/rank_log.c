@@ -23,8 +23,7 @@ struct ss_rank_log {
     size_t sum_count;
     int64_t end;   /* of the topic */
     bool end_open; /* … of which more may have been, as of an archive */
-    int64_t known_from;  /* at this offset and beyond the sum is known */
-    int64_t intact_from; /* records from here on cannot have been taken */
+    int64_t known_from; /* at this offset and beyond the sum is known */
 };
 
 /* While it is read: the last histogram of each partition. */
@@ -33,10 +32,9 @@ struct reading {
     const struct ss_rank_reading *from;
     struct ss_histogram **last;
     int32_t partition_count;
-    size_t *firsts; /* entries: of partitions that may have had others before */
+    size_t *firsts; /* entries: the first of each partition */
     size_t first_count;
     int64_t users[SS_SCORE_COUNT];
-    int64_t recent_ms; /* nothing that is younger has been taken */
 };
 
 /* --- reading --- */
@@ -145,12 +143,6 @@ static enum ss_status take(struct reading *r, const struct ss_published_record *
     if (!entry)
         return ss_fail(err, SS_STOP, "out of memory for histograms");
     *entry = (struct entry){.offset = from->offset, .partition = NO_HISTOGRAM};
-    /* a record without a time was read by no clock: then nothing follows from its age */
-    const bool recent = from->timestamp_ms > r->recent_ms;
-    if (!recent)
-        log->intact_from = INT64_MAX;
-    else if (log->intact_from == INT64_MAX)
-        log->intact_from = from->offset;
     if (!from->body.data ||
         ss_decode_rank_record(from->body, &histogram, &record, &ignored) != SS_OK ||
         record.partition >= PARTITIONS_MAX)
@@ -165,7 +157,7 @@ static enum ss_status take(struct reading *r, const struct ss_published_record *
     memcpy(entry->positions, record.positions, sizeof entry->positions);
     *last = histogram;
     apply_changes(log, entry, r->users);
-    return first && !recent ? add_first(r, log->count - 1, err) : SS_OK;
+    return first ? add_first(r, log->count - 1, err) : SS_OK;
 }
 
 /* What is away may come back. */
@@ -269,14 +261,8 @@ enum ss_status ss_rank_log_read(const struct ss_rank_reading *reading, struct ss
     struct ss_rank_log *log = calloc(1, sizeof *log);
     if (!log)
         return ss_fail(err, SS_STOP, "out of memory for histograms");
-    log->intact_from = INT64_MAX;
     ss_buffer_init(&log->changes, SIZE_MAX / 2);
-    struct reading r = {.log = log,
-                        .from = reading,
-                        /* an eighth for clocks that disagree */
-                        .recent_ms = reading->kept_ms > 0
-                                         ? reading->now_ms - reading->kept_ms / 8 * 7
-                                         : INT64_MAX};
+    struct reading r = {.log = log, .from = reading};
     status = read_all(&r, err);
     for (int32_t p = 0; p < r.partition_count; p++)
         free(r.last[p]);
@@ -378,9 +364,6 @@ enum ss_rank_answer ss_rank_percentile_at(struct ss_rank_cursor *cursor, int64_t
         return SS_RANK_IMPOSSIBLE;
     if (offset != cursor->offset)
         move_to(cursor, offset);
-    const bool there = cursor->next > 0 && log->entries[cursor->next - 1].offset == offset - 1;
-    if (!there && offset > log->intact_from)
-        return SS_RANK_IMPOSSIBLE;
     if (offset < log->known_from)
         return SS_RANK_GONE;
     *percentile = ss_rank_percentile(&cursor->table, score);

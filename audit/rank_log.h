@@ -4,15 +4,14 @@
  *   read once ──> shared by all threads ──> a cursor each: the sum of the last histogram of every
  *                                           partition below an offset
  *
- * 1. The topic is compacted: of what is older than `kept_ms` each partition has its last histogram,
- *    and those before may be gone. At an offset the sum is known if each partition of which there
- *    is any histogram has one below: compaction takes the older one of two, never the newer. It is
- *    also known of a partition of which there was none before the first one that is there: that one
- *    is younger than `kept_ms`; or it counts the score records of the partition's first transaction
- *    and no more, with which an engine publishes it (consumer/transact_rank.c). A transaction ends
- *    where offsets of `scores` are missing.
- * 2. A record cites the offset behind the last histogram that was read. Beyond the end of the topic
- *    there is none; nor at an offset with no record before it, where nothing can have been taken.
+ * 1. The topic is compacted, and nobody can see what was taken. At an offset the sum is known if
+ *    each partition of which there is any histogram has one below: compaction takes the older one
+ *    of two, never the newer. It is also known of a partition whose first histogram that is there
+ *    is its first ever: that one counts the score records of the partition's first transaction, with
+ *    which an engine publishes it (consumer/transact_rank.c), and no more. A transaction ends where
+ *    offsets of `scores` are missing.
+ * 2. A record cites the offset behind the last histogram that was read: beyond the end of the topic
+ *    there is none. Offsets with the same histograms below are as good as each other.
  *
  * In memory a histogram is what differs from the one before it in its partition.
  */
@@ -28,8 +27,6 @@ struct ss_rank_cursor;
 
 struct ss_rank_reading {
     struct ss_source *source;
-    int64_t kept_ms; /* how long every histogram stays; 0: unknown (archives) */
-    int64_t now_ms;
     const atomic_bool *stop; /* may be NULL */
 };
 
@@ -48,7 +45,7 @@ void ss_rank_cursor_close(struct ss_rank_cursor *cursor); /* NULL is fine */
 enum ss_rank_answer {
     SS_RANK_KNOWN,
     SS_RANK_NOBODY,     /* the histograms count nobody: a record has no percentile */
-    SS_RANK_IMPOSSIBLE, /* no record can have cited this offset */
+    SS_RANK_IMPOSSIBLE, /* the topic has never come to this offset */
     SS_RANK_GONE,       /* compaction may have taken what was summed; or it is not archived yet */
 };
 enum ss_rank_answer ss_rank_percentile_at(struct ss_rank_cursor *cursor, int64_t offset,

@@ -79,33 +79,11 @@ static enum ss_status load_models(struct run *run, struct ss_models *models, str
     return status;
 }
 
-/* How long no histogram is taken: what the topic says, not the config that it was once made by. */
-static int64_t ranks_kept_ms(const struct run *run, const struct ss_source *published)
-{
-    char text[32];
-    int64_t kept_ms = 0;
-    struct ss_error ignored;
-    if (ss_source_kind(published) != SS_SOURCE_KAFKA ||
-        ss_kafka_topic_setting(&run->inputs.access, run->config->ranks_topic,
-                               "min.compaction.lag.ms", text, sizeof text, TIMEOUT_MS,
-                               &ignored) != SS_OK ||
-        ss_number_parse(text, 0, INT64_MAX, &kept_ms) != SS_NUMBER_OK)
-        return 0; /* not known */
-    return kept_ms;
-}
-
 static enum ss_status read_ranks(struct run *run, struct ss_source *published, struct ss_error *err)
 {
-    struct timespec now;
     if (run->request->no_percentiles)
         return SS_OK;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const struct ss_rank_reading reading = {
-        .source = published,
-        .kept_ms = ranks_kept_ms(run, published),
-        .now_ms = (int64_t)now.tv_sec * 1000,
-        .stop = run->stop,
-    };
+    const struct ss_rank_reading reading = {.source = published, .stop = run->stop};
     if (run->terminal)
         fprintf(stderr, "reading %s …", run->config->ranks_topic);
     enum ss_status status = ss_rank_log_read(&reading, &run->ranks, err);

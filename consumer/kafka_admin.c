@@ -169,60 +169,6 @@ enum ss_status ss_kafka_topic_ends(const struct ss_kafka_access *access, const c
     return status;
 }
 
-static enum ss_status take_setting(rd_kafka_event_t *event, const char *topic, const char *name,
-                                   char *value, size_t size, struct ss_error *err)
-{
-    const rd_kafka_DescribeConfigs_result_t *result =
-        event ? rd_kafka_event_DescribeConfigs_result(event) : NULL;
-    size_t count = 0, entry_count = 0;
-    if (!result || rd_kafka_event_error(event))
-        return ss_fail(err, SS_RETRY, "settings of %s: %s", topic,
-                       event ? rd_kafka_event_error_string(event) : "no answer");
-    const rd_kafka_ConfigResource_t **resources =
-        rd_kafka_DescribeConfigs_result_resources(result, &count);
-    if (count != 1 || rd_kafka_ConfigResource_error(resources[0]))
-        return ss_fail(err, SS_STOP, "settings of %s: %s", topic,
-                       count == 1 ? rd_kafka_ConfigResource_error_string(resources[0]) : "none");
-    const rd_kafka_ConfigEntry_t **entries =
-        rd_kafka_ConfigResource_configs(resources[0], &entry_count);
-    for (size_t i = 0; i < entry_count; i++) {
-        const char *found = rd_kafka_ConfigEntry_value(entries[i]);
-        if (found && strcmp(rd_kafka_ConfigEntry_name(entries[i]), name) == 0) {
-            snprintf(value, size, "%s", found);
-            return SS_OK;
-        }
-    }
-    return ss_fail(err, SS_STOP, "%s has no setting %s", topic, name);
-}
-
-enum ss_status ss_kafka_topic_setting(const struct ss_kafka_access *access, const char *topic,
-                                      const char *name, char *value, size_t size, int timeout_ms,
-                                      struct ss_error *err)
-{
-    struct ss_kafka_client client = {0};
-    char reason[256];
-    rd_kafka_t *handle;
-    enum ss_status status = admin_open(&client, access, &handle, err);
-    if (status)
-        return status;
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, reason, sizeof reason);
-    rd_kafka_ConfigResource_t *resource =
-        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
-    rd_kafka_DescribeConfigs(handle, &resource, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 1000);
-    status = take_setting(event, topic, name, value, size, err);
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_ConfigResource_destroy(resource);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_destroy(handle);
-    return status;
-}
-
 enum ss_status ss_kafka_cluster_id(const struct ss_kafka_access *access, char *id, size_t size,
                                    int timeout_ms, struct ss_error *err)
 {

@@ -1,4 +1,4 @@
-/* kafka_admin.h - making topics, and asking where they end and how they are set. Any thread; each call has a client of
+/* kafka_admin.h - making topics, and asking where they end. Any thread; each call has a client of
  * its own. */
 #ifndef SS_CONSUMER_KAFKA_ADMIN_H
 #define SS_CONSUMER_KAFKA_ADMIN_H
@@ -30,13 +30,6 @@ SS_MUST_USE enum ss_status ss_kafka_topic_ends(const struct ss_kafka_access *acc
                                                const char *topic, bool committed,
                                                struct ss_kafka_end *ends, int32_t *partition_count,
                                                int timeout_ms, struct ss_error *err);
-
-/* A setting of a topic as it is in effect. SS_STOP: no such topic or setting, or it may not be seen.
- * SS_RETRY: no answer. */
-SS_MUST_USE enum ss_status ss_kafka_topic_setting(const struct ss_kafka_access *access,
-                                                  const char *topic, const char *name, char *value,
-                                                  size_t size, int timeout_ms,
-                                                  struct ss_error *err);
 
 /* The cluster's id, as text of less than `size` bytes. SS_RETRY: no answer. */
 SS_MUST_USE enum ss_status ss_kafka_cluster_id(const struct ss_kafka_access *access, char *id,

@@ -220,8 +220,8 @@ static int32_t on_rank(void *arg, int64_t offset, int32_t score)
 {
     const struct story *story = arg;
     const size_t i = (size_t)(offset - 1) / 3;
-    if (offset % 3 != 1 || i >= story->rank_count)
-        return SS_PROOF_RANK_NONE; /* no histogram ends there */
+    if (offset > 3 * (int64_t)story->rank_count)
+        return SS_PROOF_RANK_NONE; /* behind the end */
     return i < story->drop_ranks ? SS_PROOF_RANK_UNKNOWN
                                  : ss_rank_percentile(&story->tables[i], score);
 }

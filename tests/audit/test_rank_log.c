@@ -92,13 +92,13 @@ static void write_all(int64_t clean)
     free(values);
 }
 
-static struct ss_rank_log *read_log(int64_t kept_ms, int64_t now_ms)
+static struct ss_rank_log *read_log(void)
 {
     const struct ss_source_config config = {.directory = logs_path(".")};
     struct ss_source *source;
     struct ss_rank_log *log;
     cr_assert_eq(ss_source_open(&config, &source, &err), SS_OK, "%s", err.detail);
-    const struct ss_rank_reading reading = {.source = source, .kept_ms = kept_ms, .now_ms = now_ms};
+    const struct ss_rank_reading reading = {.source = source};
     cr_assert_eq(ss_rank_log_read(&reading, &log, &err), SS_OK, "%s", err.detail);
     ss_source_close(source);
     return log;
@@ -135,7 +135,7 @@ Test(rank_log, percentiles_are_those_of_the_histograms_below_an_offset)
     const int64_t first[PARTITIONS] = {0, 0, 0};
     make(first);
     write_all(0);
-    struct ss_rank_log *log = read_log(0, 0);
+    struct ss_rank_log *log = read_log();
     struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
     int64_t from = 20; /* each partition has had one by then */
     cr_assert_eq(ss_rank_log_count(log), (size_t)HISTOGRAMS);
@@ -153,45 +153,21 @@ Test(rank_log, what_compaction_took_is_not_known_and_the_rest_is)
     int32_t percentile;
     make(first);
     write_all(clean);
-    /* kept for so long that those from `clean` on must be there */
-    const int64_t now_ms = LOGS_BEGIN + 2 * HISTOGRAMS * 1000, kept_ms = 8 * (2 * HISTOGRAMS - clean) * 1000 / 7;
-    struct ss_rank_log *log = read_log(kept_ms - 8000, now_ms);
+    struct ss_rank_log *log = read_log();
     struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
     for (int64_t offset = 1; offset < clean - 200; offset += 1 + below(9))
         cr_assert_eq(ss_rank_percentile_at(cursor, offset, 600, &percentile), SS_RANK_GONE, "%d",
                      (int)offset);
     for (int64_t offset = clean + 21; offset < 2 * HISTOGRAMS; offset += 2)
         expect_known(cursor, offset);
-    /* behind a marker no histogram was read; beyond the end there is none (yet, in an archive) */
-    cr_expect_eq(ss_rank_percentile_at(cursor, clean + 202, 600, &percentile), SS_RANK_IMPOSSIBLE);
+    /* beyond the end there is none, or it is not archived yet */
     cr_expect_eq(ss_rank_percentile_at(cursor, 0, 600, &percentile), SS_RANK_IMPOSSIBLE);
     cr_expect_eq(ss_rank_percentile_at(cursor, 2 * HISTOGRAMS + 1, 600, &percentile), SS_RANK_GONE);
     ss_rank_cursor_close(cursor);
     ss_rank_log_close(log);
 }
 
-/* A partition that is first heard of late: that it was not heard of before is known as long as
- * nothing of that age is taken. */
-Test(rank_log, a_partition_that_begins_late_leaves_it_open_for_the_old_only)
-{
-    const int64_t first[PARTITIONS] = {0, 0, HISTOGRAMS}, end_ms = LOGS_BEGIN + 2 * HISTOGRAMS * 1000;
-    int32_t percentile;
-    make(first);
-    write_all(0);
-    struct ss_rank_log *log = read_log(100 * LOGS_DAY, end_ms);
-    struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
-    for (int64_t offset = 21; offset < 2 * HISTOGRAMS; offset += 8)
-        expect_known(cursor, offset);
-    ss_rank_cursor_close(cursor);
-    ss_rank_log_close(log);
-    log = read_log(LOGS_DAY, end_ms + 2 * LOGS_DAY);
-    cursor = ss_rank_cursor_open(log);
-    cr_expect_eq(ss_rank_percentile_at(cursor, 21, 600, &percentile), SS_RANK_GONE);
-    for (int64_t offset = HISTOGRAMS + 21; offset < 2 * HISTOGRAMS; offset += 8)
-        expect_known(cursor, offset);
-    ss_rank_cursor_close(cursor);
-    ss_rank_log_close(log);
-}
+/* Whether a partition that is first heard of late was heard of before, the scores tell. */
 
 static struct logged_value score_value(int64_t offset, int64_t position)
 {
@@ -207,7 +183,6 @@ static struct logged_value score_value(int64_t offset, int64_t position)
     return value;
 }
 
-/* With the scores it is known too: the histogram counts those of the first transaction. */
 Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its_first)
 {
     static const struct {
@@ -229,7 +204,7 @@ Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its
             values[i] = score_value(cases[c].offsets[i], cases[c].positions[i]);
         logs_archive_values(logs_path("scores+0+0000000000.avro"), ss_schema_of_output(SS_SCORES),
                             values, 4);
-        struct ss_rank_log *log = read_log(0, 0);
+        struct ss_rank_log *log = read_log();
         struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
         for (int64_t offset = 41; offset < HISTOGRAMS - 20; offset += 20)
             if (cases[c].first)
@@ -248,7 +223,7 @@ Test(rank_log, a_partition_has_its_histograms_one_after_the_other)
     const int64_t first[PARTITIONS] = {0, 0, 0};
     make(first);
     write_all(0);
-    struct ss_rank_log *log = read_log(0, 0);
+    struct ss_rank_log *log = read_log();
     for (int32_t p = 0; p < PARTITIONS; p++) {
         struct ss_rank_part *part = malloc(sizeof *part);
         ss_rank_part_begin(part, log, p);
@@ -269,5 +244,5 @@ Test(rank_log, a_partition_has_its_histograms_one_after_the_other)
 
 Test(rank_log, without_the_topic_there_is_none)
 {
-    cr_assert_null(read_log(0, 0));
+    cr_assert_null(read_log());
 }
