@@ -116,23 +116,25 @@ static void put_head(struct ss_verify_report *report, const struct ss_proof_diff
 {
     bool entitlement = difference->published_entitlement || difference->recomputed_entitlement ||
                        difference->verdict >= SS_PROOF_ENTITLEMENT;
+    const bool of_user = difference->verdict != SS_PROOF_HISTOGRAM;
     const char *topic = entitlement                                   ? "entitlements"
-                        : difference->verdict == SS_PROOF_HISTOGRAM ? "sesame-ranks"
-                                                                      : "scores";
+                        : of_user                                     ? "scores"
+                                                                      : "sesame-ranks";
     const struct ss_score_view *view =
         difference->published ? difference->published : difference->recomputed;
     FILE *out = report->out;
     if (report->json)
         fprintf(out,
-                "{\"difference\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%" PRId64
-                ",\"user_hash\":\"%016" PRIx64 "\"",
+                "{\"difference\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%" PRId64,
                 ss_proof_verdict_text(difference->verdict), topic, difference->partition,
-                difference->offset, difference->user_hash);
+                difference->offset);
     else
-        fprintf(out, "  %s [%d] %s offset %" PRId64 ", user hash %016" PRIx64,
-                ss_proof_verdict_text(difference->verdict), difference->partition, topic,
-                difference->offset, difference->user_hash);
-    if (report->show_users) {
+        fprintf(out, "  %s [%d] %s offset %" PRId64, ss_proof_verdict_text(difference->verdict),
+                difference->partition, topic, difference->offset);
+    if (of_user)
+        fprintf(out, report->json ? ",\"user_hash\":\"%016" PRIx64 "\"" : ", user hash %016" PRIx64,
+                difference->user_hash);
+    if (of_user && report->show_users) {
         fputs(report->json ? ",\"user\":" : ", user ", out);
         put_text(out, difference->user_id.data, difference->user_id.size);
     }

@@ -4,6 +4,7 @@ one RESCORE, and what comes after is scored by the new model."""
 import collections
 import json
 import re
+import shutil
 
 import pytest
 
@@ -146,6 +147,14 @@ def test_changed_under_load_and_kills(bus, engine, feed, tmp_path):
     archived = verify(engine, "--files", str(tmp_path / "archive"))
     assert archived["proven"] == len(scores)
     assert archived["percentiles_proven"] == ranked
+    # without the topic of models it says which one it wants, and takes it from a file
+    shutil.rmtree(tmp_path / "archive" / engine.config["topics"]["models"])
+    wanting = engine.run("verify", "--files", str(tmp_path / "archive"), check=False)
+    assert wanting.returncode == 1
+    assert f"records name model {new}" in wanting.stderr and "--model" in wanting.stderr
+    given = verify(engine, "--files", str(tmp_path / "archive"), "--model", str(weights(tmp_path)),
+                   "--model", str(TREE / "config" / "model.yaml"))
+    assert given["proven"] == len(scores)
 
     told_once = next(r for r in scores if r.value["kind"] == "RESCORE"
                      and not any(v["kind"] == "OPT_OUT" for v in users[r.key]))
