@@ -185,8 +185,8 @@ static enum ss_status list_changes(struct ss_explanation *e, size_t first, size_
         bool business;
         const struct ss_model *model = find_model(e->request, view->model_version, &business);
         if (model) {
-            held = benefits_at(model, view,
-                               model == model_before ? held : carry_over(model_before, model, held));
+            held = benefits_at(
+                model, view, model == model_before ? held : carry_over(model_before, model, held));
             change->benefits = held;
             change->benefits_known = true;
         }
@@ -221,8 +221,8 @@ static void fold_event(struct ss_explanation *e, struct ss_history_event *event)
     *day = today > *day ? today : *day;
     context.day = *day;
     event->read = true;
-    event->outcome = ss_apply(&e->models, &e->state, &event->event, &context, &effects,
-                              &event->refusal);
+    event->outcome =
+        ss_apply(&e->models, &e->state, &event->event, &context, &effects, &event->refusal);
     if (event->outcome == SS_COUNTED)
         e->events_counted++;
     else
@@ -281,8 +281,7 @@ static bool gives_record(struct ss_explanation *e)
 {
     struct ss_score score;
     const struct ss_score_view *view = e->score;
-    if (!gives(e, view->as_of_ms, view->clock_ms) ||
-        ss_model_of(&e->models, &e->state) != e->model)
+    if (!gives(e, view->as_of_ms, view->clock_ms) || ss_model_of(&e->models, &e->state) != e->model)
         return false;
     ss_score_compute(e->model, &e->state, view->as_of_ms, view->clock_ms, &score);
     bool same = view->has_factors && score.reason_count == view->reason_count;

@@ -23,10 +23,10 @@
 struct ss_explain_request {
     struct ss_models models;            /* in charge now */
     const struct ss_model_shelf *shelf; /* of those that were; may be NULL */
-    int64_t at_ms;                   /* the score as it stood then; INT64_MAX: the newest */
-    int64_t read_to[SS_INPUT_COUNT]; /* … when the engine had read so far; -1: wherever */
-    int64_t score_offset;            /* … by this record of the scores; -1: any */
-    int64_t future_tolerance_ms;     /* as the engine's */
+    int64_t at_ms;                      /* the score as it stood then; INT64_MAX: the newest */
+    int64_t read_to[SS_INPUT_COUNT];    /* … when the engine had read so far; -1: wherever */
+    int64_t score_offset;               /* … by this record of the scores; -1: any */
+    int64_t future_tolerance_ms;        /* as the engine's */
 };
 
 enum ss_finding {

@@ -19,8 +19,8 @@ struct of_file {
 };
 
 struct ss_model_store {
-    struct ss_model_topic *topic;     /* Kafka: it owns the history */
-    struct ss_model_history *archive; /* of an archive */
+    struct ss_model_topic *topic;           /* Kafka: it owns the history */
+    struct ss_model_history *archive;       /* of an archive */
     const struct ss_model_history *history; /* either, or NULL */
     struct of_file *files;
     size_t file_count;
@@ -58,8 +58,7 @@ static enum ss_status read_kafka(struct ss_model_store *store,
                                  const struct ss_model_store_place *place, struct ss_error *err)
 {
     int32_t count;
-    enum ss_status status =
-        ss_kafka_positions_counts(place->access, &place->topic, 1, &count, err);
+    enum ss_status status = ss_kafka_positions_counts(place->access, &place->topic, 1, &count, err);
     if (status != SS_OK || count == 0)
         return status;
     status = ss_model_topic_open(place->access, place->topic, &store->topic, err);
@@ -106,10 +105,10 @@ static enum ss_status read_file(struct ss_model_store *store, const char *path,
         status = ss_fail(err, SS_STOP, "%.200s does not hold models: %.200s", path, why.detail);
     while (status == SS_OK && (status = ss_container_next_raw(reader, &given, err)) == SS_OK &&
            given.data)
-        status = ss_transcode(transcoder, given, &body, NULL, &why) == SS_OK
-                     ? take_record(store, body, path, err)
-                     : ss_fail(err, SS_STOP, "%.200s: a model cannot be read: %.200s", path,
-                               why.detail);
+        status =
+            ss_transcode(transcoder, given, &body, NULL, &why) == SS_OK
+                ? take_record(store, body, path, err)
+                : ss_fail(err, SS_STOP, "%.200s: a model cannot be read: %.200s", path, why.detail);
     ss_transcoder_close(transcoder);
     ss_container_close(reader);
     return status;
@@ -121,8 +120,7 @@ static enum ss_status read_archive(struct ss_model_store *store,
 {
     struct ss_archive_index *index;
     size_t count;
-    enum ss_status status =
-        ss_archive_index_open(place->directory, &place->topic, 1, &index, err);
+    enum ss_status status = ss_archive_index_open(place->directory, &place->topic, 1, &index, err);
     if (status != SS_OK)
         return status;
     const struct ss_archive_file *files = ss_archive_index_find(index, 0, 0, &count);
@@ -144,8 +142,8 @@ enum ss_status ss_model_store_read(struct ss_model_store *store,
                                    const struct ss_model_store_place *place, bool *found,
                                    struct ss_error *err)
 {
-    enum ss_status status = place->access ? read_kafka(store, place, err)
-                                          : read_archive(store, place, err);
+    enum ss_status status =
+        place->access ? read_kafka(store, place, err) : read_archive(store, place, err);
     *found = status == SS_OK && ss_model_store_live(store);
     return status;
 }
@@ -155,19 +153,20 @@ static enum ss_status compare(const struct ss_model_store *store, const struct s
 {
     char first[SS_NAME_MAX], ours[SS_NAME_MAX];
     const struct ss_models *live = ss_model_store_live(store);
-    const struct ss_model *with = live                     ? live->person
+    const struct ss_model *with = live                    ? live->person
                                   : store->file_count > 0 ? store->files[0].model
-                                                           : model;
+                                                          : model;
     enum ss_status status = ss_model_structural_version(with, first, err);
     if (status == SS_OK)
         status = ss_model_structural_version(model, ours, err);
     if (status != SS_OK || strcmp(first, ours) == 0)
         return status;
-    return ss_fail(err, SS_STOP,
-                   "%s: what is under structural is not that of %s: states are rebuilt where that "
-                   "changes, so what was published before is verified with the models of that time, "
-                   "apart",
-                   path ? path : "the built-in model", with->version);
+    return ss_fail(
+        err, SS_STOP,
+        "%s: what is under structural is not that of %s: states are rebuilt where that "
+        "changes, so what was published before is verified with the models of that time, "
+        "apart",
+        path ? path : "the built-in model", with->version);
 }
 
 enum ss_status ss_model_store_file(struct ss_model_store *store, const char *path, bool business,
@@ -226,8 +225,7 @@ static const struct ss_model *find_in_topic(const struct ss_model_store *store,
             return *business ? epoch->models.business : epoch->models.person;
     }
     *business = false;
-    if (!store->history || !ss_model_history_trouble(store->history) ||
-        version.size >= sizeof text)
+    if (!store->history || !ss_model_history_trouble(store->history) || version.size >= sizeof text)
         return NULL;
     memcpy(text, version.data, version.size);
     text[version.size] = '\0';

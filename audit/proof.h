@@ -86,18 +86,18 @@ struct ss_proof_result {
     int64_t entitlements_unjudged; /* of records that were not recomputed */
     /* Of records that have a percentile: the sum of … */
     int64_t percentiles_proven;
-    int64_t percentiles_differing; /* whether or not the record was recomputed */
+    int64_t percentiles_differing;        /* whether or not the record was recomputed */
     int64_t percentiles_out_of_retention; /* compaction took the histograms */
     int64_t percentiles_unchecked;        /* there are none at all */
-    int64_t histograms; /* of `sesame-ranks`; the sum of … */
+    int64_t histograms;                   /* of `sesame-ranks`; the sum of … */
     int64_t histograms_proven, histograms_differing;
-    int64_t histograms_unchecked; /* what they count is not known, or not read to its end */
-    int64_t others;                /* records of users who were not asked for */
-    int64_t events;                /* of the inputs, walked over in the first pass */
-    int64_t users;                 /* whose records were judged */
-    int64_t looked_at_again;       /* users of the second pass */
-    int64_t searched;              /* records for which another way was looked for */
-    int64_t undecided;             /* of the differing and missing: the search was cut short */
+    int64_t histograms_unchecked;      /* what they count is not known, or not read to its end */
+    int64_t others;                    /* records of users who were not asked for */
+    int64_t events;                    /* of the inputs, walked over in the first pass */
+    int64_t users;                     /* whose records were judged */
+    int64_t looked_at_again;           /* users of the second pass */
+    int64_t searched;                  /* records for which another way was looked for */
+    int64_t undecided;                 /* of the differing and missing: the search was cut short */
     int64_t positions[SS_INPUT_COUNT]; /* how far the inputs have been walked over */
     size_t table_bytes;
 };

@@ -10,7 +10,7 @@ struct proving {
     const struct ss_prove_options *options;
     struct ss_proof_result *results;
     struct ss_snapshot_models *models; /* the snapshot's */
-    pthread_mutex_t lock; /* of what follows, of the callbacks, and of the snapshot */
+    pthread_mutex_t lock;              /* of what follows, of the callbacks, and of the snapshot */
     int32_t next, done, count;
     int64_t events, records;
     enum ss_status status; /* the first that was not SS_OK */
@@ -288,9 +288,8 @@ enum ss_status ss_prove(const struct ss_prove_options *options, struct ss_proof_
                         struct ss_error *err)
 {
     struct proving proving = {.options = options, .results = results};
-    if (options->snapshot &&
-        ss_snapshot_models_open(ss_snapshot_head(options->snapshot), options->shelf,
-                                &proving.models, err) != SS_OK)
+    if (options->snapshot && ss_snapshot_models_open(ss_snapshot_head(options->snapshot),
+                                                     options->shelf, &proving.models, err) != SS_OK)
         return SS_STOP;
     pthread_t *threads = calloc((size_t)options->threads, sizeof *threads);
     int started = 0;

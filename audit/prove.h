@@ -13,7 +13,7 @@
 
 struct ss_prove_options {
     struct ss_source *inputs;
-    struct ss_source *published;  /* of scores and entitlements; may be the same */
+    struct ss_source *published;     /* of scores and entitlements; may be the same */
     struct ss_snapshot *snapshot;    /* NULL: from where the logs begin */
     const struct ss_rank_log *ranks; /* NULL: no percentile is checked */
     const struct ss_model_shelf *shelf;

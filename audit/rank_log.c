@@ -21,8 +21,8 @@ struct ss_rank_log {
     struct ss_buffer changes; /* of each entry: runs of (scores skipped, how many, by how much …) */
     int64_t (*sums)[SS_SCORE_COUNT]; /* before each SUM_EVERY-th entry */
     size_t sum_count;
-    int64_t end;   /* of the topic */
-    bool end_open; /* … of which more may have been, as of an archive */
+    int64_t end;        /* of the topic */
+    bool end_open;      /* … of which more may have been, as of an archive */
     int64_t known_from; /* at this offset and beyond the sum is known */
 };
 
@@ -147,8 +147,7 @@ static enum ss_status take(struct reading *r, const struct ss_published_record *
         ss_decode_rank_record(from->body, &histogram, &record, &ignored) != SS_OK ||
         record.partition >= PARTITIONS_MAX)
         return SS_OK;
-    const bool first =
-        record.partition >= r->partition_count || !r->last[record.partition];
+    const bool first = record.partition >= r->partition_count || !r->last[record.partition];
     struct ss_histogram *last = last_of(r, record.partition);
     entry->changes = log->changes.size;
     if (!last || !put_changes(&log->changes, last, &histogram))
@@ -197,8 +196,8 @@ static enum ss_status counts_first_transaction(const struct reading *r, const st
             const struct ss_published_record *record = &batch.records[i];
             const bool same = record->offset == offset;
             bool beyond = false;
-            *does = record->body.data &&
-                    ss_score_view_decode(record->body, &view, &ignored) == SS_OK;
+            *does =
+                record->body.data && ss_score_view_decode(record->body, &view, &ignored) == SS_OK;
             for (int n = 0; *does && n < SS_INPUT_COUNT; n++)
                 beyond |= view.positions[n] > entry->positions[n];
             /* the transaction's own, or the first of another */
@@ -244,9 +243,7 @@ static enum ss_status read_all(struct reading *r, struct ss_error *err)
     ss_published_close(records);
     const size_t count = r->log->count;
     r->log->end_open = range.end == INT64_MAX;
-    r->log->end = !r->log->end_open ? range.end
-                  : count           ? r->log->entries[count - 1].offset + 1
-                                    : 0;
+    r->log->end = !r->log->end_open ? range.end : count ? r->log->entries[count - 1].offset + 1 : 0;
     return status == SS_OK ? find_known(r, err) : status;
 }
 
@@ -372,8 +369,7 @@ enum ss_rank_answer ss_rank_percentile_at(struct ss_rank_cursor *cursor, int64_t
 
 /* --- a partition's histograms --- */
 
-void ss_rank_part_begin(struct ss_rank_part *part, const struct ss_rank_log *log,
-                        int32_t partition)
+void ss_rank_part_begin(struct ss_rank_part *part, const struct ss_rank_log *log, int32_t partition)
 {
     memset(part, 0, sizeof *part);
     part->log = log;

@@ -7,9 +7,9 @@
  * 1. The topic is compacted, and nobody can see what was taken. At an offset the sum is known if
  *    each partition of which there is any histogram has one below: compaction takes the older one
  *    of two, never the newer. It is also known of a partition whose first histogram that is there
- *    is its first ever: that one counts the score records of the partition's first transaction, with
- *    which an engine publishes it (consumer/transact_rank.c), and no more. A transaction ends where
- *    offsets of `scores` are missing.
+ *    is its first ever: that one counts the score records of the partition's first transaction,
+ * with which an engine publishes it (consumer/transact_rank.c), and no more. A transaction ends
+ * where offsets of `scores` are missing.
  * 2. A record cites the offset behind the last histogram that was read: beyond the end of the topic
  *    there is none. Offsets with the same histograms below are as good as each other.
  *

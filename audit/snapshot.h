@@ -47,7 +47,7 @@ struct ss_snapshot_head {
 struct ss_snapshot_part {
     int32_t partition;
     int64_t mark_offset; /* in the changelog; -1: none */
-    int32_t epoch; /* of the models in charge */
+    int32_t epoch;       /* of the models in charge */
     int64_t clock_ms, reached_ms;
     int64_t positions[SS_INPUT_COUNT];
     struct ss_counts counts[SS_INPUT_COUNT];

@@ -115,18 +115,17 @@ bool ss_snapshot_put_head(struct ss_buffer *out, const struct ss_snapshot_head *
 
 bool ss_snapshot_put_part(struct ss_buffer *out, const struct ss_snapshot_part *part)
 {
-    bool fine = ss_snapshot_put_number(out, SS_SNAPSHOT_PARTITION) &&
-                ss_snapshot_put_number(out, part->partition) &&
-                ss_snapshot_put_number(out, part->mark_offset) &&
-                ss_snapshot_put_number(out, part->epoch) &&
-                ss_snapshot_put_number(out, part->clock_ms) &&
-                ss_snapshot_put_number(out, part->reached_ms) &&
-                ss_snapshot_put_number(out, part->score_records) &&
-                ss_snapshot_put_number(out, part->entitlements) &&
-                ss_snapshot_put_number(out, part->records_bytes) &&
-                ss_snapshot_put_number(out, part->users) &&
-                ss_snapshot_put_number(out, part->friends) &&
-                ss_snapshot_put_number(out, SS_INPUT_COUNT);
+    bool fine =
+        ss_snapshot_put_number(out, SS_SNAPSHOT_PARTITION) &&
+        ss_snapshot_put_number(out, part->partition) &&
+        ss_snapshot_put_number(out, part->mark_offset) &&
+        ss_snapshot_put_number(out, part->epoch) && ss_snapshot_put_number(out, part->clock_ms) &&
+        ss_snapshot_put_number(out, part->reached_ms) &&
+        ss_snapshot_put_number(out, part->score_records) &&
+        ss_snapshot_put_number(out, part->entitlements) &&
+        ss_snapshot_put_number(out, part->records_bytes) &&
+        ss_snapshot_put_number(out, part->users) && ss_snapshot_put_number(out, part->friends) &&
+        ss_snapshot_put_number(out, SS_INPUT_COUNT);
     for (int i = 0; i < SS_INPUT_COUNT && fine; i++) {
         fine = put_string(out, ss_input_name((enum ss_input)i)) &&
                ss_snapshot_put_number(out, part->positions[i]) &&
@@ -252,8 +251,8 @@ enum ss_status ss_snapshot_take_head(struct ss_snapshot_cursor *cursor,
         ss_snapshot_take_number(cursor, &head->made_at_ms) &&
         take_string(cursor, head->model_version, sizeof head->model_version) &&
         take_string(cursor, head->business_model_version, sizeof head->business_model_version) &&
-        take_epochs(cursor, head, epochs) &&
-        take_string(cursor, head->note, sizeof head->note) && cursor->p == cursor->end;
+        take_epochs(cursor, head, epochs) && take_string(cursor, head->note, sizeof head->note) &&
+        cursor->p == cursor->end;
     head->live = live != 0;
     return fine ? SS_OK : ss_fail(err, SS_STOP, "its head cannot be read");
 }
@@ -294,17 +293,16 @@ bool ss_snapshot_take_part(struct ss_snapshot_cursor *cursor, struct ss_snapshot
 {
     int64_t inputs = 0;
     *part = (struct ss_snapshot_part){0};
-    bool fine = take_int(cursor, &part->partition) &&
-                ss_snapshot_take_number(cursor, &part->mark_offset) &&
-                take_int(cursor, &part->epoch) &&
-                ss_snapshot_take_number(cursor, &part->clock_ms) &&
-                ss_snapshot_take_number(cursor, &part->reached_ms) &&
-                ss_snapshot_take_number(cursor, &part->score_records) &&
-                ss_snapshot_take_number(cursor, &part->entitlements) &&
-                ss_snapshot_take_number(cursor, &part->records_bytes) &&
-                ss_snapshot_take_number(cursor, &part->users) &&
-                ss_snapshot_take_number(cursor, &part->friends) &&
-                ss_snapshot_take_number(cursor, &inputs) && inputs > 0 && inputs <= SS_INPUT_COUNT;
+    bool fine =
+        take_int(cursor, &part->partition) && ss_snapshot_take_number(cursor, &part->mark_offset) &&
+        take_int(cursor, &part->epoch) && ss_snapshot_take_number(cursor, &part->clock_ms) &&
+        ss_snapshot_take_number(cursor, &part->reached_ms) &&
+        ss_snapshot_take_number(cursor, &part->score_records) &&
+        ss_snapshot_take_number(cursor, &part->entitlements) &&
+        ss_snapshot_take_number(cursor, &part->records_bytes) &&
+        ss_snapshot_take_number(cursor, &part->users) &&
+        ss_snapshot_take_number(cursor, &part->friends) &&
+        ss_snapshot_take_number(cursor, &inputs) && inputs > 0 && inputs <= SS_INPUT_COUNT;
     for (int64_t i = 0; i < inputs && fine; i++)
         fine = take_input(cursor, part);
     return fine && ss_snapshot_take_number(cursor, &inputs) && inputs == 0 &&

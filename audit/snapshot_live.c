@@ -141,10 +141,11 @@ static enum ss_status read_models(struct live *live, struct ss_error *err)
         status = ss_model_store_read(live->models, &place, &found, err);
     if (status != SS_OK || found)
         return status;
-    return ss_fail(err, SS_STOP,
-                   "%s names no live model: an engine writes it at its first start; if it was lost, "
-                   "`sesame rescore --model` with the file of what was live gives it back",
-                   place.topic);
+    return ss_fail(
+        err, SS_STOP,
+        "%s names no live model: an engine writes it at its first start; if it was lost, "
+        "`sesame rescore --model` with the file of what was live gives it back",
+        place.topic);
 }
 
 static enum ss_status check_mark(const struct live *live, int32_t partition, int32_t partitions,

@@ -26,8 +26,8 @@ struct ss_snapshot_live_result {
     int64_t records, users;
 };
 
-/* SS_STOP: no such topic, states of a model that is not in the topic of models, sealed ones without a key, or the file cannot be
- * written; says which. SS_RETRY: Kafka does not answer. */
+/* SS_STOP: no such topic, states of a model that is not in the topic of models, sealed ones without
+ * a key, or the file cannot be written; says which. SS_RETRY: Kafka does not answer. */
 SS_MUST_USE enum ss_status ss_snapshot_live(const struct ss_snapshot_live *options,
                                             struct ss_snapshot_live_result *result,
                                             struct ss_error *err);

@@ -39,8 +39,7 @@ enum ss_status ss_snapshot_epochs_list(const struct ss_models *newest,
 static const struct ss_model *find(const struct ss_model_shelf *shelf, const char *version)
 {
     bool business;
-    return shelf->find(shelf->arg, (struct ss_text){version, (uint32_t)strlen(version)},
-                       &business);
+    return shelf->find(shelf->arg, (struct ss_text){version, (uint32_t)strlen(version)}, &business);
 }
 
 enum ss_status ss_snapshot_models_open(const struct ss_snapshot_head *head,

@@ -21,7 +21,7 @@ struct ss_snapshot {
     struct ss_container_reader *container;
     struct ss_snapshot_head head;
     struct ss_snapshot_epoch *epochs; /* the head's */
-    struct part *parts; /* in the file's order */
+    struct part *parts;               /* in the file's order */
     size_t part_count, part_capacity;
     struct ss_snapshot_end end;
 };

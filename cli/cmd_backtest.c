@@ -253,11 +253,13 @@ const struct ss_command ss_command_backtest = {
              "                       [--json OUT.json] [--html OUT.html] [--scores OUT.csv]",
     .help =
         "The champion is the model that is live by sesame-models, or without that topic the\n"
-        "config's. A MODEL is a file or a version that the topic has. Both models score everybody from the same events, as\n"
+        "config's. A MODEL is a file or a version that the topic has. Both models score everybody "
+        "from the same events, as\n"
         "of the same instant; nothing is written to Kafka or Redis.\n\n"
         "  --model MODEL       the challenger's model.yaml; without it, and with --labels, the\n"
         "                      champion is measured alone\n"
-        "  --business-model MODEL  the challenger's for small businesses (default: the champion's)\n"
+        "  --business-model MODEL  the challenger's for small businesses (default: the "
+        "champion's)\n"
         "  --champion MODEL    another champion\n"
         "  --champion-business MODEL  likewise for small businesses\n"
         "  --files DIR         archived logs instead of those on Kafka: payments.avro, "

@@ -106,11 +106,10 @@ static int of_changelog(struct request *request, const struct ss_config *config)
 {
     struct ss_replay_request *replay = &request->replay;
     const double started = ss_seconds();
-    struct ss_snapshot_live live = {
-        .topic = config->state_topic,
-        .models_topic = config->models_topic,
-        .path = request->out,
-        .stop = ss_stopping_catch()};
+    struct ss_snapshot_live live = {.topic = config->state_topic,
+                                    .models_topic = config->models_topic,
+                                    .path = request->out,
+                                    .stop = ss_stopping_catch()};
     struct ss_snapshot_live_result result;
     struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
     struct ss_error err;

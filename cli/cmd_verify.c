@@ -67,7 +67,8 @@ static enum ss_status load_models(struct run *run, struct ss_models *models, str
         status = ss_model_store_read(run->models, &beside, &found, err);
     }
     for (int i = 0; i < request->model_count && status == SS_OK; i++)
-        status = ss_model_store_file(run->models, request->model_files[i], request->business[i], err);
+        status =
+            ss_model_store_file(run->models, request->model_files[i], request->business[i], err);
     if (status != SS_OK)
         return status;
     struct ss_models given = ss_model_store_given(run->models);
@@ -466,7 +467,8 @@ const struct ss_command ss_command_verify = {
         "committed:\n"
         "                      what an engine has not read yet then counts as missing\n"
         "  --no-entitlements   leave entitlements out\n"
-        "  --no-percentiles    do not read sesame-ranks: percentiles are held to their bounds only\n"
+        "  --no-percentiles    do not read sesame-ranks: percentiles are held to their bounds "
+        "only\n"
         "  --threads N         partitions at a time (default: one for each processor)\n"
         "  --limit N           show N differences at most (default 20); all are counted\n"
         "  --show-users        show user ids, not only their hashes\n"

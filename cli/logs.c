@@ -108,8 +108,10 @@ void ss_logs_models_missed(const struct ss_model_store *models, const struct ss_
         fprintf(stderr, "records name model %s, which is neither in %s nor given\n", version,
                 config->models_topic);
     if (ss_model_store_missed(models, 0))
-        fprintf(stderr,
-                "give its file with --model FILE (of businesses: --business-model FILE), or archive "
-                "%s beside the rest; `sesame check-config -X model.file=FILE` prints a file's version\n",
-                config->models_topic);
+        fprintf(
+            stderr,
+            "give its file with --model FILE (of businesses: --business-model FILE), or archive "
+            "%s beside the rest; `sesame check-config -X model.file=FILE` prints a file's "
+            "version\n",
+            config->models_topic);
 }

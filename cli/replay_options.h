@@ -54,7 +54,8 @@ struct ss_replay_request {
     "  --user ID, --users FILE  of these users only; a file has one a line\n"                      \
     "  --partitions LIST   of these only: 0-3,7\n"                                                 \
     "  --threads N         partitions folded at a time (the machine's processors)\n"               \
-    "  --model MODEL       a model.yaml, or a version that sesame-models has, instead of the one\n" \
+    "  --model MODEL       a model.yaml, or a version that sesame-models has, instead of the "     \
+    "one\n"                                                                                        \
     "                      that is live there (without that topic: instead of the config's)\n"     \
     "  --business-model MODEL  the same for small businesses\n"                                    \
     "  --assume-consent    score users without any consent record too: for studies\n"

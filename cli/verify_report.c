@@ -117,15 +117,12 @@ static void put_head(struct ss_verify_report *report, const struct ss_proof_diff
     bool entitlement = difference->published_entitlement || difference->recomputed_entitlement ||
                        difference->verdict >= SS_PROOF_ENTITLEMENT;
     const bool of_user = difference->verdict != SS_PROOF_HISTOGRAM;
-    const char *topic = entitlement                                   ? "entitlements"
-                        : of_user                                     ? "scores"
-                                                                      : "sesame-ranks";
+    const char *topic = entitlement ? "entitlements" : of_user ? "scores" : "sesame-ranks";
     const struct ss_score_view *view =
         difference->published ? difference->published : difference->recomputed;
     FILE *out = report->out;
     if (report->json)
-        fprintf(out,
-                "{\"difference\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%" PRId64,
+        fprintf(out, "{\"difference\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%" PRId64,
                 ss_proof_verdict_text(difference->verdict), topic, difference->partition,
                 difference->offset);
     else
@@ -206,8 +203,9 @@ static void put_json(FILE *out, int32_t partition, const struct ss_proof_result 
             r->records, r->proven, r->differing, r->missing, r->erased, r->out_of_retention,
             r->before_start, r->newer, r->others, r->undecided, r->percentiles_proven,
             r->percentiles_differing, r->percentiles_out_of_retention, r->percentiles_unchecked,
-            r->histograms, r->histograms_proven, r->histograms_differing, r->entitlements, r->entitlements_proven, r->entitlements_differing,
-            r->entitlements_unjudged, r->events, r->users, r->looked_at_again, r->searched);
+            r->histograms, r->histograms_proven, r->histograms_differing, r->entitlements,
+            r->entitlements_proven, r->entitlements_differing, r->entitlements_unjudged, r->events,
+            r->users, r->looked_at_again, r->searched);
     if (partition < 0)
         fprintf(out, ",\"holds\":%s,\"seconds\":%.1f", ss_proof_holds(r) ? "true" : "false",
                 seconds);

@@ -210,8 +210,8 @@ static void rank(struct story *story, struct ss_score_record *record)
     story->ranks = realloc(story->ranks, (count + 1) * sizeof *story->ranks);
     cr_assert(story->tables && story->ranks);
     ss_rank_table_init(&story->tables[count], users);
-    story->ranks[count] = (struct ss_rank_entry){.offset = 3 * (int64_t)count,
-                                                 .histogram = story->histogram};
+    story->ranks[count] =
+        (struct ss_rank_entry){.offset = 3 * (int64_t)count, .histogram = story->histogram};
     memcpy(story->ranks[count].positions, record->positions, sizeof record->positions);
     story->rank_count++;
 }

@@ -81,18 +81,19 @@ static struct logged_value model_value(const struct text_model *one, int64_t off
 static struct logged_value activation(int32_t epoch, const struct text_model *person,
                                       const struct text_model *business, int64_t offset)
 {
-    const struct ss_model_entry entry = {
-        .published_by = logs_text("a test"),
-        .is_activation = true,
-        .epoch = epoch,
-        .person = logs_text(person->model->version),
-        .business = business ? logs_text(business->model->version) : (struct ss_text){"", 0}};
+    const struct ss_model_entry entry = {.published_by = logs_text("a test"),
+                                         .is_activation = true,
+                                         .epoch = epoch,
+                                         .person = logs_text(person->model->version),
+                                         .business = business ? logs_text(business->model->version)
+                                                              : (struct ss_text){"", 0}};
     return value_of(&entry, offset);
 }
 
 static bool read_archive(void)
 {
-    const struct ss_model_store_place place = {.topic = "sesame-models", .directory = logs_path(".")};
+    const struct ss_model_store_place place = {.topic = "sesame-models",
+                                               .directory = logs_path(".")};
     bool found;
     cr_assert_eq(ss_model_store_read(store, &place, &found, &err), SS_OK, "%s", err.detail);
     return found;

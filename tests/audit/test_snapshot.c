@@ -31,7 +31,11 @@ static size_t state_of(int user, uint8_t *packed)
 static const struct ss_snapshot_epoch epochs[] = {
     {.epoch = 0, .person = "model-1"},
     {.epoch = 1, .business_since = 1, .person = "model-1", .business = "shops-1"},
-    {.epoch = 3, .person_since = 3, .business_since = 1, .person = "model-2", .business = "shops-1"},
+    {.epoch = 3,
+     .person_since = 3,
+     .business_since = 1,
+     .person = "model-2",
+     .business = "shops-1"},
 };
 
 static const char *write_snapshot(int users)

@@ -169,8 +169,8 @@ Test(verify_ranks, an_altered_histogram_is_caught_and_no_other_with_it)
         struct ss_proof_result result = story_prove(story, NULL);
         --*users;
         cr_assert(!ss_proof_holds(&result));
-        cr_assert_eq(result.histograms_differing, 1, "%d of %d: %d", (int)i,
-                     (int)story->rank_count, (int)result.histograms_differing);
+        cr_assert_eq(result.histograms_differing, 1, "%d of %d: %d", (int)i, (int)story->rank_count,
+                     (int)result.histograms_differing);
         cr_assert_eq(result.histograms_proven, (int64_t)story->rank_count - 1);
         cr_assert_eq(story->histograms_told, 1);
         cr_assert_eq(story->told, 0);
