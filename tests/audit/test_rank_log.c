@@ -193,6 +193,7 @@ Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its
         {{0, 1, 2, 4}, {5, 9, 9, HISTOGRAMS - 500}, false}, /* of two transactions */
         {{0, 1, 2, 3}, {5, 9, 9, HISTOGRAMS + 500}, false}, /* … and they say more than it counts */
         {{1, 2, 3, 5}, {5, 9, 9, HISTOGRAMS + 500}, false}, /* there was something before */
+        {{1, 2, 3, 5}, {HISTOGRAMS + 500, 9999, 9999, 9999}, false}, /* … which it may count */
     };
     const int64_t first[PARTITIONS] = {HISTOGRAMS, 0, 0};
     int32_t percentile;

@@ -2,6 +2,7 @@
 one RESCORE, and what comes after is scored by the new model."""
 
 import collections
+import csv
 import json
 import re
 import shutil
@@ -61,6 +62,13 @@ def verify(engine, *more):
     assert total["holds"] and total["percentiles_unchecked"] == 0
     assert total["histograms_proven"] == total["histograms"] > 0
     return total
+
+
+def replayed(engine, tmp_path, *more):
+    """user -> score, at the end of the logs."""
+    path = tmp_path / "replayed.csv"
+    engine.run("replay", "--scores", str(path), *more, seconds=300)
+    return {row["user_id"]: row["score"] for row in csv.DictReader(path.read_text().splitlines())}
 
 
 def explain(engine, record):
@@ -143,6 +151,13 @@ def test_changed_under_load_and_kills(bus, engine, feed, tmp_path):
         after = verify(engine, "--snapshot", snapshot)
         assert after["proven"] + after["before_snapshot"] == len(scores)
         assert after["before_snapshot"] > 0 and after["proven"] > 0
+    # a replay goes by the live model, and tells those whom the snapshot's engine had yet to tell
+    final = {user: str(values[-1]["score"]) for user, values in users.items()
+             if values[-1]["score"] is not None}
+    assert replayed(engine, tmp_path, "--snapshot", snapshots[0]) == final
+    by_old = replayed(engine, tmp_path, "--model", old)
+    assert by_old.keys() == final.keys() and by_old != final
+
     archive(bus, engine, (*INPUTS, "scores", "entitlements", "ranks", "models"), tmp_path / "archive")
     archived = verify(engine, "--files", str(tmp_path / "archive"))
     assert archived["proven"] == len(scores)
@@ -173,6 +188,8 @@ def test_changed_under_load_and_kills(bus, engine, feed, tmp_path):
     users = check_sequences(bus.read(engine.config["topics"]["scores"]))
     last = [values[-1] for values in users.values() if values[-1]["kind"] != "OPT_OUT"]
     assert {value["model_version"] for value in last} == {old}
+    total = verify(engine)
+    assert total["proven"] == total["records"] > len(scores)
     assert engine.run("rescore", "--model", old).stdout.startswith(f"model {old} is live already")
 
 
