@@ -13,6 +13,8 @@ const char *ss_proof_verdict_text(enum ss_proof_verdict verdict)
         [SS_PROOF_OUT_OF_ORDER] = "out of order",
         [SS_PROOF_UNREADABLE] = "unreadable",
         [SS_PROOF_NO_MODEL] = "unknown model",
+        [SS_PROOF_PERCENTILE] = "wrong percentile",
+        [SS_PROOF_HISTOGRAM] = "wrong histogram",
         [SS_PROOF_ENTITLEMENT] = "different entitlement",
         [SS_PROOF_NO_ENTITLEMENT] = "missing entitlement",
         [SS_PROOF_ANY_ENTITLEMENT] = "extra entitlement",
@@ -128,7 +130,7 @@ static enum ss_status on_event(struct proof *proof)
 
 /* --- records --- */
 
-/* Older than the snapshot that everything starts from. */
+/* Older than the snapshot that everything starts from. user NULL: of somebody who is not judged. */
 static bool is_old(const struct proof *proof, const struct ss_user *user,
                    const struct ss_score_view *view)
 {
@@ -146,6 +148,8 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
     enum ss_input input = ss_walk_cause_input(&view->cause);
     if (input != SS_INPUT_COUNT)
         return view->cause.offset < options->start[input];
+    if (!user) /* the next record of the partition tells */
+        return same;
     return same && ss_state_unpack(ss_user_packed(user), &state, &ignored) == SS_OK &&
            view->sequence <= state.published.sequence;
 }
@@ -204,13 +208,6 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     return ss_proof_put(proof, &user, &state);
 }
 
-static bool rank_known(const struct proof *proof, const struct ss_score_view *view)
-{
-    const struct ss_proof_options *options = proof->options;
-    return options->rank &&
-           options->rank(options->arg, view->ranks_offset, view->score) != SS_PROOF_RANK_UNKNOWN;
-}
-
 /* The record's user; NULL: nothing is to be done with it. */
 static enum ss_status find_user(struct proof *proof, const struct ss_walk_record *record,
                                 struct ss_user **user)
@@ -230,8 +227,7 @@ static enum ss_status find_user(struct proof *proof, const struct ss_walk_record
         return SS_OK;
     }
     proof->result->records++;
-    if (record->view.has_rank && !rank_known(proof, &record->view))
-        proof->result->percentiles_unchecked++;
+    ss_proof_rank_count(proof, &record->view);
     status = add_user(proof, hash, id, user);
     if (status == SS_OK && record->view.kind == SS_KIND_OPT_OUT)
         (*user)->note = record->offset + 1;
@@ -243,6 +239,7 @@ static enum ss_status pass_by(struct proof *proof, const struct ss_score_view *v
     *count += !proof->careful;
     if (proof->careful)
         return ss_grants_take(proof, view->user_id, view->sequence, view->as_of_ms);
+    ss_proof_rank_alone(proof, proof->walk.record);
     return ss_grants_pass(proof, view);
 }
 
@@ -312,9 +309,10 @@ static enum ss_status on_record(struct proof *proof)
     else
         proof->interval++;
     if (status == SS_OK)
-        status = ss_proof_models(proof, record);
-    if (status == SS_OK)
         status = find_user(proof, record, &user);
+    /* what was in charge before the snapshot is not any more */
+    if (status == SS_OK && !is_old(proof, user, &record->view))
+        status = ss_proof_models(proof, record);
     if (status == SS_OK && user && gone && !proof->careful) /* who reads everybody's events knows */
         user->flags |= GONE;
     if (status == SS_OK && user)
@@ -429,6 +427,8 @@ static enum ss_status pass(struct proof *proof)
         if (status == SS_OK && (step == SS_WALK_EVENT || step == SS_WALK_RECORD) &&
             proof->walk.event)
             status = come_to_day(proof);
+        if (status == SS_OK && proof->walk.record && !proof->careful)
+            ss_proof_ranks_record(proof, proof->walk.record);
         if (status == SS_OK && step == SS_WALK_EVENT)
             status = on_event(proof);
         else if (status == SS_OK && step == SS_WALK_RECORD)
@@ -460,8 +460,11 @@ static enum ss_status on_seed(void *to, struct ss_text user_id, struct ss_bytes 
         enum ss_status status = ss_state_unpack(packed, &state, err);
         if (status != SS_OK)
             return status;
-        /* epochs are counted anew here: everybody counts as told of the models in charge */
-        state.published.epoch = ss_models_since(&proof->models, state.published.business);
+        if (state.consents.scoring && !ss_wake_known(&proof->models, &state))
+            return ss_fail(err, SS_STOP,
+                           "a user of the snapshot was told of a model (epoch %d) that is neither "
+                           "in sesame-models nor given with --model",
+                           state.published.epoch);
         return ss_proof_put(proof, &user, &state);
     }
     return user ? SS_OK : ss_fail(err, SS_STOP, "out of memory for users");
@@ -504,8 +507,11 @@ static enum ss_status first_pass(struct proof *proof)
 {
     struct ss_proof_result *result = proof->result;
     enum ss_status status = begin_pass(proof, NULL);
+    ss_proof_ranks_begin(proof);
     if (status == SS_OK)
         status = pass(proof);
+    if (status == SS_OK)
+        ss_proof_ranks_end(proof);
     if (status == SS_OK)
         status = ss_grants_end(proof);
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
@@ -627,7 +633,14 @@ void ss_proof_add(struct ss_proof_result *sum, const struct ss_proof_result *res
     sum->entitlements_proven += result->entitlements_proven;
     sum->entitlements_differing += result->entitlements_differing;
     sum->entitlements_unjudged += result->entitlements_unjudged;
+    sum->percentiles_proven += result->percentiles_proven;
+    sum->percentiles_differing += result->percentiles_differing;
+    sum->percentiles_out_of_retention += result->percentiles_out_of_retention;
     sum->percentiles_unchecked += result->percentiles_unchecked;
+    sum->histograms += result->histograms;
+    sum->histograms_proven += result->histograms_proven;
+    sum->histograms_differing += result->histograms_differing;
+    sum->histograms_unchecked += result->histograms_unchecked;
     sum->others += result->others;
     sum->events += result->events;
     sum->users += result->users;
@@ -639,5 +652,6 @@ void ss_proof_add(struct ss_proof_result *sum, const struct ss_proof_result *res
 
 bool ss_proof_holds(const struct ss_proof_result *result)
 {
-    return result->differing == 0 && result->missing == 0 && result->entitlements_differing == 0;
+    return result->differing == 0 && result->missing == 0 && result->entitlements_differing == 0 &&
+           result->percentiles_differing == 0 && result->histograms_differing == 0;
 }

@@ -5,6 +5,7 @@
  *   proof_search.c   another way from one record of a user to the next
  *   proof_settle.c   a user who was put aside: what is wrong with it, if anything is
  *   proof_grants.c   the entitlements of a record
+ *   proof_ranks.c    percentiles, and the histograms that they are of
  */
 #ifndef SS_AUDIT_PROOF_INTERNAL_H
 #define SS_AUDIT_PROOF_INTERNAL_H
@@ -95,6 +96,23 @@ struct proof_grants {
     size_t spare_count, spare_capacity;
 };
 
+/* A histogram, and a number that tells it from others. */
+struct proof_fold {
+    struct ss_histogram users;
+    uint64_t print;
+};
+
+struct proof_ranks {
+    const struct ss_rank_entry *next; /* to be judged; NULL: there are no more */
+    struct proof_fold next_fold;
+    struct proof_fold fold;  /* of the records so far */
+    struct proof_fold other; /* … if the last histogram that differed was right */
+    bool known, has_other;   /* known: what fold began with */
+    bool doubtful;           /* one differed, and where it stood between records is open */
+    bool open;               /* a record may be counted in `next`, or may not */
+    int64_t seen;            /* records */
+};
+
 struct proof {
     const struct ss_proof_options *options;
     struct ss_proof_result *result;
@@ -117,6 +135,7 @@ struct proof {
     int64_t low_ms;             /* clocks shown so far */
     int64_t interval;
     struct proof_grants grants;
+    struct proof_ranks ranks;
 
     struct ss_effects effects; /* of the event or step in hand */
     struct ss_buffer encoded;
@@ -220,6 +239,19 @@ SS_MUST_USE enum ss_status ss_grants_judge(struct proof *proof, const struct ss_
 /* What is left is of no record: puts its users aside, or tells. */
 SS_MUST_USE enum ss_status ss_grants_end(struct proof *proof);
 void ss_grants_reset(struct proof_grants *grants);
+
+/* --- proof_ranks.c --- */
+
+/* First pass: counts the percentile of a record. */
+void ss_proof_rank_count(struct proof *proof, const struct ss_score_view *view);
+/* Tells of the percentile, if it is wrong, of a record that is not recomputed. */
+void ss_proof_rank_alone(struct proof *proof, const struct ss_walk_record *record);
+/* Sets what proof->effects.record says of its rank, for the comparison with the one published. */
+void ss_proof_take_rank(struct proof *proof, const struct ss_score_view *view);
+/* First pass, over every record of the log in its order: the partition's histograms. */
+void ss_proof_ranks_begin(struct proof *proof);
+void ss_proof_ranks_record(struct proof *proof, const struct ss_walk_record *record);
+void ss_proof_ranks_end(struct proof *proof);
 
 /* --- proof.c --- */
 

@@ -277,25 +277,6 @@ void ss_proof_view_grant(struct proof *proof, const struct ss_entitlement *entit
 }
 
 /* The bytes first: equal ones are equal in every field. */
-/* Where a score stands among all is not of this user's events: what the record says is taken, if it
- * can be so, and held against the histograms where these are at hand. */
-static void take_rank(struct proof *proof, const struct ss_score_view *view)
-{
-    const struct ss_proof_options *options = proof->options;
-    struct ss_score_record *computed = &proof->effects.record;
-    computed->has_rank = computed->has_score && view->has_rank && view->percentile >= 0 &&
-                         view->percentile <= SS_PERCENTILE_MAX && view->ranks_offset >= 0;
-    computed->percentile = computed->has_rank ? view->percentile : 0;
-    computed->ranks_offset = computed->has_rank ? view->ranks_offset : 0;
-    if (!computed->has_rank || !options->rank)
-        return;
-    int32_t percentile = options->rank(options->arg, computed->ranks_offset, computed->score.score);
-    if (percentile == SS_PROOF_RANK_NONE)
-        computed->has_rank = false;
-    else if (percentile >= 0)
-        computed->percentile = percentile;
-}
-
 bool ss_proof_equal(struct proof *proof, const struct ss_walk_record *record)
 {
     struct ss_error err;
@@ -303,7 +284,7 @@ bool ss_proof_equal(struct proof *proof, const struct ss_walk_record *record)
     const struct ss_score_record *computed = &proof->effects.record;
     if (computed->sequence != record->view.sequence || computed->as_of_ms != record->view.as_of_ms)
         return false;
-    take_rank(proof, &record->view);
+    ss_proof_take_rank(proof, &record->view);
     proof->encoded.size = 0;
     if (ss_encode_score(0, computed, &proof->encoded, &err) != SS_OK)
         return false;

@@ -470,6 +470,7 @@ static enum ss_status differs(struct settling *s, struct ss_user_state *state)
 static enum ss_status out_of_retention(struct settling *s, const struct ss_user_state *state)
 {
     s->proof->result->out_of_retention += 1 + (int64_t)s->one->stray_count;
+    ss_proof_rank_alone(s->proof, s->record);
     forget(s->one);
     enum ss_status status = remember(s, state, NULL);
     return status == SS_OK ? ss_grants_pass(s->proof, &s->record->view) : status;
@@ -556,6 +557,7 @@ static enum ss_status pass_erased(struct settling *s, struct ss_user_state *stat
     struct ss_proof_result *result = s->proof->result;
     const struct ss_score_view *view = &s->record->view;
     result->erased++;
+    ss_proof_rank_alone(s->proof, s->record);
     if (view->kind == SS_KIND_OPT_OUT) {
         s->one->erased = false;
         ss_proof_adopt(s->proof, state, view);
@@ -600,7 +602,7 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
             return pass_erased(&s, &state);
         if (!proof->model_known) {
             tell(&s, SS_PROOF_NO_MODEL, record, NULL, s.one->kept_count,
-                 "there is no such model; give it with --model or --business-model");
+                 "its model is neither in sesame-models nor given");
             fold_kept(&s, &state);
             if (cause)
                 ss_proof_fold_blind(proof, &state, cause, proof->day);

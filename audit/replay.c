@@ -68,6 +68,42 @@ static void write_note(struct ss_replay *run)
              options->records_file != NULL, (int)run->friendship);
 }
 
+/* Finds a model by its version: the run's own, or one of the caller's shelf. */
+static const struct ss_model *find_model(void *arg, struct ss_text version, bool *business)
+{
+    const struct ss_replay *run = arg;
+    const struct ss_model *own[] = {run->models.person, run->models.business};
+    for (int i = 0; i < 2; i++) {
+        *business = i == 1;
+        if (own[i] && strlen(own[i]->version) == version.size &&
+            memcmp(own[i]->version, version.data, version.size) == 0)
+            return own[i];
+    }
+    const struct ss_model_shelf *shelf = run->options->shelf;
+    return shelf ? shelf->find(shelf->arg, version, business) : NULL;
+}
+
+/* The states name epochs: those who were not told of the newest are told by the replay. */
+static enum ss_status go_on_from(struct ss_replay *run, const struct ss_snapshot_head *head,
+                                 struct ss_error *err)
+{
+    const struct ss_model_shelf shelf = {run, find_model};
+    const struct ss_models *newest;
+    if (head->epoch_count == 0)
+        return ss_fail(err, SS_STOP, "the snapshot does not say of which models its states are");
+    enum ss_status status = ss_snapshot_models_open(head, &shelf, &run->start_models, err);
+    if (status == SS_OK)
+        status = ss_snapshot_models_at(run->start_models, head->epochs[head->epoch_count - 1].epoch,
+                                       &newest, err);
+    if (status == SS_OK) {
+        run->models.epoch = newest->epoch;
+        run->models.person_since = newest->person_since;
+        run->models.business_since = newest->business_since;
+        run->models.before = newest->before;
+    }
+    return status;
+}
+
 static enum ss_status open_start(struct ss_replay *run, struct ss_error *err)
 {
     const struct ss_replay_options *options = run->options;
@@ -90,7 +126,7 @@ static enum ss_status open_start(struct ss_replay *run, struct ss_error *err)
                        head->model_version, *head->business_model_version ? " and " : "",
                        head->business_model_version, run->models.person->version,
                        *business ? " and " : "", business);
-    return SS_OK;
+    return go_on_from(run, head, err);
 }
 
 static enum ss_status check_options(const struct ss_replay *run, struct ss_error *err)
@@ -115,8 +151,12 @@ static enum ss_status check_options(const struct ss_replay *run, struct ss_error
 static enum ss_status open_run(struct ss_replay *run, struct ss_error *err)
 {
     const struct ss_replay_options *options = run->options;
-    enum ss_status status =
-        ss_models_load(options->model_file, options->business_model_file, &run->models, err);
+    enum ss_status status = SS_OK;
+    if (options->models)
+        run->models = *options->models;
+    else
+        status =
+            ss_models_load(options->model_file, options->business_model_file, &run->models, err);
     if (status == SS_OK)
         status = open_source(run, err);
     if (status == SS_OK) {
@@ -127,6 +167,8 @@ static enum ss_status open_run(struct ss_replay *run, struct ss_error *err)
     }
     if (status == SS_OK)
         status = open_start(run, err);
+    if (status == SS_OK)
+        status = ss_snapshot_epochs_list(&run->models, &run->epochs, &run->epoch_count, err);
     if (status != SS_OK)
         return status;
     write_note(run);
@@ -296,9 +338,12 @@ enum ss_status ss_replay_run(const struct ss_replay_options *options, struct ss_
         ss_score_table_close(run.tables[p]);
     free(run.tables);
     ss_snapshot_abandon(run.save);
+    free(run.epochs);
+    ss_snapshot_models_close(run.start_models);
     ss_snapshot_close(run.start);
     ss_source_close(run.own_source);
-    ss_models_free(&run.models);
+    if (!options->models)
+        ss_models_free(&run.models);
     pthread_mutex_destroy(&run.lock);
     return status;
 }

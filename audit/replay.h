@@ -25,6 +25,7 @@ enum ss_replay_friendship {
 struct ss_replay_options {
     struct ss_source *source;        /* NULL: plain files in `directory` */
     const char *directory;           /* of payments.avro, bills.avro, … */
+    const struct ss_models *models;  /* NULL: those of the files */
     const char *model_file;          /* NULL: the built-in model */
     const char *business_model_file; /* NULL: businesses are scored as persons are */
     const char *const *topics;       /* SS_INPUT_COUNT names */
@@ -41,6 +42,8 @@ struct ss_replay_options {
     bool scores_only;
 
     const char *snapshot_file; /* to begin with; or NULL */
+    /* Of models that users in it may have been told of, if it was made amid a change; or NULL. */
+    const struct ss_model_shelf *shelf;
     /* A directory (made if missing) that the run is kept in, so that one that was cut short goes on
      * where it was; or NULL. */
     const char *resume_directory;

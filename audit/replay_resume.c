@@ -1,5 +1,6 @@
 #include "audit/replay_internal.h"
 
+#include "state/pack.h"
 #include "state/pack_friends.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ struct ss_snapshot_head ss_replay_head(const struct ss_replay *run)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     struct ss_snapshot_head head = {.partition_count = run->partition_count,
+                                    .epochs = run->epochs,
+                                    .epoch_count = run->epoch_count,
                                     .made_at_ms =
                                         (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
     snprintf(head.model_version, sizeof head.model_version, "%s", run->models.person->version);
@@ -44,6 +47,7 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
 {
     struct ss_snapshot_part part = {.partition = fold->partition,
                                     .mark_offset = -1,
+                                    .epoch = fold->models.epoch,
                                     .clock_ms = fold->clock_ms,
                                     .reached_ms = fold->reached_ms,
                                     .score_records = fold->score_records,
@@ -73,10 +77,22 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
     return status;
 }
 
+struct taking {
+    struct ss_replay_fold *fold;
+    const struct ss_snapshot_head *head;
+};
+
 static enum ss_status on_state(void *arg, struct ss_text user_id, struct ss_bytes packed,
                                struct ss_error *err)
 {
-    return ss_replay_fold_put(arg, user_id, packed, err);
+    const struct taking *taking = arg;
+    struct ss_user_state state;
+    if (ss_is_friends_key((struct ss_bytes){user_id.data, user_id.size}))
+        return ss_replay_fold_put(taking->fold, user_id, packed, err);
+    enum ss_status status = ss_state_unpack(packed, &state, err);
+    if (status == SS_OK)
+        status = ss_snapshot_models_check(taking->head, &taking->fold->models, &state, err);
+    return status == SS_OK ? ss_replay_fold_put(taking->fold, user_id, packed, err) : status;
 }
 
 enum ss_status ss_replay_read(struct ss_replay_fold *fold, struct ss_snapshot *snapshot,
@@ -93,7 +109,8 @@ enum ss_status ss_replay_read(struct ss_replay_fold *fold, struct ss_snapshot *s
     memcpy(fold->positions, part->positions, sizeof fold->positions);
     memcpy(fold->counts, part->counts, sizeof fold->counts);
     memcpy(fold->days, part->days, sizeof fold->days);
-    return ss_snapshot_read(snapshot, fold->partition, on_state, fold, err);
+    struct taking taking = {fold, ss_snapshot_head(snapshot)};
+    return ss_snapshot_read(snapshot, fold->partition, on_state, &taking, err);
 }
 
 static bool own_path(const struct ss_replay *run, int32_t partition, char *path, size_t size)

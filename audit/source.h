@@ -167,6 +167,10 @@ struct ss_published_config {
     const struct ss_source_users *users;
 };
 
+/* Whether there is such a topic, or are files of it that tell their offsets. *have is false where
+ * there are none. SS_RETRY: Kafka does not answer. */
+SS_MUST_USE enum ss_status ss_published_have(const struct ss_source *source, enum ss_output output,
+                                             bool *have, struct ss_error *err);
 /* Reads an output's partition in the order of its offsets, whichever schema it was written with.
  * `range` (may be NULL) is filled as for inputs. SS_STOP: there is no such topic or file. */
 SS_MUST_USE enum ss_status ss_published_open(struct ss_source *source,

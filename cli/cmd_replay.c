@@ -145,7 +145,7 @@ static int replay(struct ss_replay_request *request, const struct ss_config *con
     options->stop = ss_stopping_catch();
     enum ss_status status = ss_logs_open(&logs, &request->logs, config, &err);
     if (status == SS_OK)
-        status = ss_replay_request_finish(request, logs.source, config, &err);
+        status = ss_replay_request_finish(request, &logs, config, &err);
     if (status == SS_OK)
         status = open_target(to, request, logs.source, config, &err);
     if (status == SS_OK) {

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli/time_text.h"
+#include "config/models.h"
 #include "config/number.h"
 #include "consumer/engine.h"
 #include "state/key_ring.h"
@@ -26,6 +27,8 @@ void ss_replay_request_reset(struct ss_replay_request *request)
     free(request->wanted);
     free(request->offsets);
     free(request->reports);
+    ss_models_free(&request->models);
+    ss_model_store_close(request->known);
     ss_sealer_close(request->sealer);
     ss_key_ring_close(request->keys);
 }
@@ -276,24 +279,40 @@ enum ss_status ss_replay_request_keys(struct ss_replay_request *request,
     return status;
 }
 
-enum ss_status ss_replay_request_finish(struct ss_replay_request *request, struct ss_source *source,
-                                        const struct ss_config *config, struct ss_error *err)
+static enum ss_status find_models(struct ss_replay_request *request, const struct ss_logs *logs,
+                                  const struct ss_config *config, struct ss_error *err)
 {
+    struct ss_replay_options *options = &request->options;
+    bool found;
+    enum ss_status status =
+        ss_logs_models(logs, &request->logs, config, &request->known, &found, err);
+    if (status == SS_OK)
+        status = ss_logs_pair(request->known, config, options->model_file,
+                              options->business_model_file, &request->models, err);
+    request->shelf = ss_model_store_shelf(request->known);
+    options->models = &request->models;
+    options->shelf = &request->shelf;
+    return status;
+}
+
+enum ss_status ss_replay_request_finish(struct ss_replay_request *request,
+                                        const struct ss_logs *logs, const struct ss_config *config,
+                                        struct ss_error *err)
+{
+    struct ss_source *source = logs->source;
     struct ss_replay_options *options = &request->options;
     const int32_t count = ss_source_partition_count(source);
     options->source = source;
     options->friendship = &request->friendship;
     options->users = request->users;
-    if (!options->model_file)
-        options->model_file = config->model_file;
-    if (!options->business_model_file)
-        options->business_model_file = config->business_model_file;
     options->future_tolerance_ms = config->events_future_tolerance_ms;
     options->reports = request->reports =
         calloc((size_t)count * SS_INPUT_COUNT, sizeof *request->reports);
     if (!request->reports)
         return ss_fail(err, SS_STOP, "out of memory");
-    enum ss_status status = parse_partitions(request, count, err);
+    enum ss_status status = find_models(request, logs, config, err);
+    if (status == SS_OK)
+        status = parse_partitions(request, count, err);
     if (status == SS_OK)
         status = find_offsets(request, source, config, err);
     /* a snapshot is no plainer than the states that it is made of */

@@ -43,18 +43,39 @@ static int64_t get(struct cursor *in, int64_t min, int64_t max)
     return value;
 }
 
+static int32_t get_histogram(struct cursor *in, struct ss_histogram *histogram)
+{
+    memset(histogram, 0, sizeof *histogram);
+    int32_t partition = (int32_t)get(in, 0, INT32_MAX);
+    int64_t next = get(in, SS_SCORE_MIN, SS_SCORE_MAX) - SS_SCORE_MIN, count;
+    while ((count = get(in, 0, SS_SCORE_COUNT - next)) > 0)
+        while (count-- > 0)
+            histogram->users[next++] = (uint32_t)get(in, 0, UINT32_MAX);
+    return partition;
+}
+
 enum ss_status ss_decode_rank(struct ss_bytes body, int32_t *partition,
                               struct ss_histogram *histogram, struct ss_error *err)
 {
     const uint8_t *at = body.data;
     struct cursor in = {.at = at, .end = at ? at + body.size : at};
-    memset(histogram, 0, sizeof *histogram);
-    *partition = (int32_t)get(&in, 0, INT32_MAX);
-    int64_t next = get(&in, SS_SCORE_MIN, SS_SCORE_MAX) - SS_SCORE_MIN, count;
-    while ((count = get(&in, 0, SS_SCORE_COUNT - next)) > 0)
-        while (count-- > 0)
-            histogram->users[next++] = (uint32_t)get(&in, 0, UINT32_MAX);
+    *partition = get_histogram(&in, histogram);
     if (in.bad)
+        return ss_fail(err, SS_DROP, "not a histogram of scores");
+    return SS_OK;
+}
+
+enum ss_status ss_decode_rank_record(struct ss_bytes body, struct ss_histogram *histogram,
+                                     struct ss_rank_record *record, struct ss_error *err)
+{
+    const uint8_t *at = body.data;
+    struct cursor in = {.at = at, .end = at ? at + body.size : at};
+    record->histogram = histogram;
+    record->partition = get_histogram(&in, histogram);
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        record->positions[i] = get(&in, 0, INT64_MAX);
+    record->clock_ms = get(&in, INT64_MIN, INT64_MAX);
+    if (in.bad || in.at != in.end)
         return ss_fail(err, SS_DROP, "not a histogram of scores");
     return SS_OK;
 }

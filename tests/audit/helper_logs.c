@@ -73,13 +73,12 @@ static void finish(struct ss_container_writer *writer)
     cr_assert_eq(ss_container_finish(writer, &err), SS_OK, "%s", err.detail);
 }
 
-static void append(struct ss_container_writer *writer, const struct ss_event *event,
-                   const int64_t *extras, size_t extra_count)
+/* A value in the wire format, which it takes. */
+static void append_value(struct ss_container_writer *writer, struct ss_buffer *value,
+                         const int64_t *extras, size_t extra_count)
 {
-    struct ss_buffer bytes;
+    struct ss_buffer bytes = *value;
     struct ss_error err = {.detail = ""};
-    ss_buffer_init(&bytes, 1 << 16);
-    cr_assert_eq(ss_encode_event(1, event, &bytes, &err), SS_OK, "%s", err.detail);
     for (size_t i = 0; i < extra_count; i++) { /* ["null", "long"] */
         uint8_t number[SS_VARINT_MAX + 1];
         uint8_t *end = ss_varint_write(number, 1);
@@ -91,11 +90,21 @@ static void append(struct ss_container_writer *writer, const struct ss_event *ev
     ss_buffer_reset(&bytes);
 }
 
+static void append(struct ss_container_writer *writer, const struct ss_event *event,
+                   const int64_t *extras, size_t extra_count)
+{
+    struct ss_buffer bytes;
+    struct ss_error err = {.detail = ""};
+    ss_buffer_init(&bytes, 1 << 16);
+    cr_assert_eq(ss_encode_event(1, event, &bytes, &err), SS_OK, "%s", err.detail);
+    append_value(writer, &bytes, extras, extra_count);
+}
+
 /* Our schema with the three fields that InsertField adds. */
-static char *inserted(enum ss_input input)
+static char *inserted(const char *ours)
 {
     static const char *const names[] = {"kafka_partition", "kafka_offset", "kafka_timestamp"};
-    json_t *schema = json_loads(ss_schema_of_input(input), 0, NULL);
+    json_t *schema = json_loads(ours, 0, NULL);
     cr_assert_not_null(schema);
     for (int i = 0; i < 3; i++)
         json_array_append_new(
@@ -109,7 +118,7 @@ static char *inserted(enum ss_input input)
 void logs_archive(const char *path, enum ss_input input, int32_t partition,
                   const struct logged *events, size_t count)
 {
-    char *schema = inserted(input);
+    char *schema = inserted(ss_schema_of_input(input));
     struct ss_container_writer *writer = create(path, schema, "deflate");
     for (size_t i = 0; i < count; i++) {
         const int64_t extras[] = {partition, events[i].offset, events[i].timestamp_ms};
@@ -117,6 +126,19 @@ void logs_archive(const char *path, enum ss_input input, int32_t partition,
     }
     finish(writer);
     free(schema);
+}
+
+void logs_archive_values(const char *path, const char *schema, struct logged_value *values,
+                         size_t count)
+{
+    char *with_places = inserted(schema);
+    struct ss_container_writer *writer = create(path, with_places, "deflate");
+    for (size_t i = 0; i < count; i++) {
+        const int64_t extras[] = {0, values[i].offset, values[i].timestamp_ms};
+        append_value(writer, &values[i].value, extras, 3);
+    }
+    finish(writer);
+    free(with_places);
 }
 
 void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count)

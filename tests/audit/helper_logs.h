@@ -4,6 +4,7 @@
 #define SS_TESTS_AUDIT_HELPER_LOGS_H
 
 #include "audit/source.h"
+#include "base/bytes.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,13 @@ struct ss_source *logs_source(int32_t partitions);
 /* Records with the fields kafka_partition, kafka_offset and kafka_timestamp behind ours. */
 void logs_archive(const char *path, enum ss_input input, int32_t partition,
                   const struct logged *events, size_t count);
+/* Values of partition 0 in the wire format, which are freed, whatever schema of ours they have. */
+struct logged_value {
+    struct ss_buffer value;
+    int64_t offset, timestamp_ms;
+};
+void logs_archive_values(const char *path, const char *schema, struct logged_value *values,
+                         size_t count);
 /* Our schema and nothing else. */
 void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count);
 /* By a writer with a schema of its own, whose bodies are those of ours. */

@@ -11,7 +11,7 @@
 #define BEGIN_MS INT64_C(1700000000000)
 #define HOUR_MS  INT64_C(3600000)
 #define DAY_MS   (24 * HOUR_MS)
-enum { SCORES_MAX = 40000 };
+enum { SCORES_MAX = 40000, HALF_TOLD = 25 /* events */ };
 
 uint64_t story_random(struct story *story, uint64_t below)
 {
@@ -197,26 +197,39 @@ static void rank(struct story *story, struct ss_score_record *record)
 {
     if (!story->options.ranks)
         return;
-    if (story->table_count > 0)
-        ss_rank_record(&story->tables[story->table_count - 1], story->table_count - 1, record);
+    const size_t count = story->rank_count;
+    if (count > 0)
+        ss_rank_record(&story->tables[count - 1], story->ranks[count - 1].offset + 1, record);
     cr_assert(ss_histogram_move(&story->histogram, record));
     if (story->score_count % 50 != 1)
         return;
     int64_t users[SS_SCORE_COUNT];
     for (int i = 0; i < SS_SCORE_COUNT; i++)
         users[i] = story->histogram.users[i];
-    story->tables =
-        realloc(story->tables, (size_t)(story->table_count + 1) * sizeof *story->tables);
-    cr_assert(story->tables);
-    ss_rank_table_init(&story->tables[story->table_count++], users);
+    story->tables = realloc(story->tables, (count + 1) * sizeof *story->tables);
+    story->ranks = realloc(story->ranks, (count + 1) * sizeof *story->ranks);
+    cr_assert(story->tables && story->ranks);
+    ss_rank_table_init(&story->tables[count], users);
+    story->ranks[count] =
+        (struct ss_rank_entry){.offset = 3 * (int64_t)count, .histogram = story->histogram};
+    memcpy(story->ranks[count].positions, record->positions, sizeof record->positions);
+    story->rank_count++;
 }
 
 static int32_t on_rank(void *arg, int64_t offset, int32_t score)
 {
     const struct story *story = arg;
-    if (story->no_ranks || offset < 0 || offset >= story->table_count)
-        return SS_PROOF_RANK_UNKNOWN;
-    return ss_rank_percentile(&story->tables[offset], score);
+    const size_t i = (size_t)(offset - 1) / 3;
+    if (offset > 3 * (int64_t)story->rank_count)
+        return SS_PROOF_RANK_NONE; /* behind the end */
+    return i < story->drop_ranks ? SS_PROOF_RANK_UNKNOWN
+                                 : ss_rank_percentile(&story->tables[i], score);
+}
+
+static const struct ss_rank_entry *on_histogram(void *arg)
+{
+    struct story *story = arg;
+    return story->ranks_at < story->rank_count ? &story->ranks[story->ranks_at++] : NULL;
 }
 
 static void send(struct story *story, const struct ss_neighbour_message *message, int64_t at_ms)
@@ -362,10 +375,11 @@ static void keep_half(struct story *story)
 static void run_engine(struct story *story)
 {
     enum ss_input input;
+    const int half = (story->options.users + story->options.events) / 2;
     for (int turn = 0; (input = next_input(story)) != SS_INPUT_COUNT; turn++) {
-        if (turn == (story->options.users + story->options.events) / 2)
+        if (turn == half + (story->options.half_told ? HALF_TOLD : 0))
             keep_half(story);
-        if (turn == (story->options.users + story->options.events) / 2 && story->second) {
+        if (turn == half && story->second) {
             story->first_models = story->models;
             story->models = (struct ss_models){.person = story->second,
                                                .epoch = 1,
@@ -437,6 +451,7 @@ void story_close(struct story *story)
     free(story->half_states);
     free(story->lists);
     free(story->tables);
+    free(story->ranks);
     free(story->model);
     free(story->second);
     free(story);
@@ -550,6 +565,10 @@ enum ss_status story_seed(void *arg,
 static void on_difference(void *arg, const struct ss_proof_difference *difference)
 {
     struct story *story = arg;
+    if (difference->verdict == SS_PROOF_HISTOGRAM) {
+        story->histograms_told++;
+        return;
+    }
     if (getenv("STORY_VERBOSE") && difference->published && difference->recomputed)
         for (size_t i = 0; i < ss_proof_score_field_count; i++)
             if (!ss_proof_score_fields[i].same(difference->published, difference->recomputed)) {
@@ -604,13 +623,17 @@ struct ss_proof_result story_prove(struct story *story, const struct ss_proof_op
     struct ss_proof_result result;
     struct ss_error err = {.detail = ""};
     options.shelf = &shelf;
-    options.models.person = story->model;
+    if (!options.models.person)
+        options.models.person = story->model;
     options.future_tolerance_ms = DAY_MS;
     options.open = on_open;
     options.difference = on_difference;
-    options.rank = story->options.ranks ? on_rank : NULL;
+    options.rank = story->options.ranks && !story->no_ranks ? on_rank : NULL;
+    options.histogram = options.rank ? on_histogram : NULL;
+    options.scores_begin_late = story->drop_scores > 0;
+    story->ranks_at = story->drop_ranks;
     options.arg = story;
-    story->told = 0;
+    story->told = story->histograms_told = 0;
     encode_all(story);
     cr_assert_eq(ss_proof_run(&options, &result, &err), SS_OK, "%s", err.detail);
     return result;

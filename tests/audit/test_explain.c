@@ -222,6 +222,36 @@ Test(explain, a_score_of_another_model_is_shown_as_it_was_published)
     free(other);
 }
 
+static const struct ss_model *on_shelf(void *arg, struct ss_text version, bool *business)
+{
+    const struct ss_model *model = arg;
+    *business = false;
+    return strlen(model->version) == version.size &&
+                   memcmp(model->version, version.data, version.size) == 0
+               ? model
+               : NULL;
+}
+
+/* What was live then is not what is now: the record names its model, and the topic has kept it. */
+Test(explain, a_score_is_recomputed_by_the_model_that_was_live_then)
+{
+    const struct ss_model_shelf shelf = {(void *)life.models.person, on_shelf};
+    struct ss_model *now = malloc(sizeof *now);
+    live_hundred_days(&life);
+    *now = *life.models.person;
+    strcpy(now->version, "now-0000000000000000");
+    now->weights[SS_FACTOR_HISTORY] += 5;
+    request = ask(&life);
+    request.models.person = now;
+    request.shelf = &shelf;
+    explain();
+    cr_assert_eq(e.recomputed, SS_RECOMPUTED_SAME);
+    cr_assert_eq(e.model, life.models.person);
+    cr_assert(e.changes[e.change_count - 1].benefits_known);
+    cr_assert_gt(e.advice.act_count, 0);
+    free(now);
+}
+
 Test(explain, events_that_changed_no_score_are_taken_in)
 {
     live_hundred_days(&life);

@@ -1,13 +1,12 @@
 """`sesame replay` and `sesame snapshot`: from Kafka and from archives, beside the engine's own scores."""
 
 import csv
-import json
 
-import fastavro
 import pytest
 
 from accounts import committed_total
-from bus import INPUTS, schema_text
+from archive import archive
+from bus import INPUTS
 from engine import Accounted
 from feed import Feed, last_by_user, millis
 from history import START_MS, STEP_MS, History
@@ -43,42 +42,6 @@ def replay(engine, path, *more):
 
 def published(bus, engine):
     return last_by_user(bus.read(engine.config["topics"]["scores"]))
-
-
-def connect_schema(name):
-    """What AvroConverter and InsertField make of our schema: enums become strings, and the record
-    tells its place."""
-    schema = json.loads(schema_text(name))
-    for field in schema["fields"]:
-        if isinstance(field["type"], dict) and field["type"]["type"] == "enum":
-            field["type"] = "string"
-            field.pop("default", None)
-        field.pop("doc", None)
-    schema["name"], schema["namespace"] = "ConnectDefault", "io.confluent.connect.avro"
-    for added, kind in (("kafka_partition", "int"), ("kafka_offset", "long"), ("kafka_timestamp", "long")):
-        schema["fields"].append({"name": added, "type": ["null", kind], "default": None})
-    return fastavro.parse_schema(schema)
-
-
-def archive(bus, engine, names, directory, file_records=500):
-    """The topics as a sink would write them; what cannot be decoded is left out."""
-    for name in names:
-        topic = engine.config["topics"][name]
-        parts = {}
-        for record in bus.read(topic, decode=False):
-            if record.value[:1] == b"\0":
-                value = bus.decode(record).value
-                place = {"kafka_partition": record.partition, "kafka_offset": record.offset,
-                         "kafka_timestamp": record.timestamp_ms}
-                parts.setdefault(record.partition, []).append({**value, **place})
-        for partition, records in parts.items():
-            folder = directory / topic / f"partition={partition}"
-            folder.mkdir(parents=True)
-            for i in range(0, len(records), file_records):
-                some = records[i : i + file_records]
-                path = folder / f"{topic}+{partition}+{some[0]['kafka_offset']:010}.avro"
-                with path.open("wb") as file:
-                    fastavro.writer(file, connect_schema(name), some, codec="deflate")
 
 
 def ends(bus, engine):
