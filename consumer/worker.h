@@ -13,7 +13,7 @@
  * pinned └─ the store is not what was left there: restore └─ aborted: all restarts from the
  * partition from the changelog                 what Kafka has committed
  *
- * docs/guarantees.md numbers the promises; the numbers in worker.c are theirs.
+ * docs/guarantees.md numbers the promises; the numbers in worker*.c are theirs.
  */
 #ifndef SS_CONSUMER_WORKER_H
 #define SS_CONSUMER_WORKER_H
