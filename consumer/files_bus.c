@@ -297,11 +297,10 @@ static enum ss_status files_hold(struct ss_bus *bus, enum ss_input input, int32_
     return SS_OK;
 }
 
-static bool files_reached(struct ss_bus *bus, enum ss_input input, int32_t partition,
-                          int64_t offset)
+static int64_t files_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
     (void)partition;
-    return self_of(bus)->sources[input].next_offset >= offset;
+    return self_of(bus)->sources[input].next_offset;
 }
 
 /* All of them at once: records come in the order of their times, over all files. */
@@ -385,7 +384,7 @@ static const struct ss_bus_ops files_ops = {
     .restore = files_restore,
     .open_partition = files_open_partition,
     .hold = files_hold,
-    .reached = files_reached,
+    .position = files_position,
     .at_end = files_at_end,
     .rewind = files_rewind,
     .begin = files_begin,

@@ -120,11 +120,11 @@ enum ss_status ss_kafka_hold(struct ss_bus *bus, enum ss_input input, int32_t pa
     return SS_OK;
 }
 
-bool ss_kafka_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset)
+int64_t ss_kafka_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
     const struct ss_kafka_bus *k = (const struct ss_kafka_bus *)bus;
     const struct ss_kafka_flow *flow = &k->partitions[partition].flows[input];
-    return flow->next >= offset || flow->passed >= offset;
+    return flow->passed > flow->next ? flow->passed : flow->next;
 }
 
 bool ss_kafka_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)

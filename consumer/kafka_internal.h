@@ -102,7 +102,7 @@ enum ss_status ss_kafka_open_partition(struct ss_bus *bus, int32_t partition,
                                        struct ss_error *err);
 enum ss_status ss_kafka_hold(struct ss_bus *bus, enum ss_input input, int32_t partition, bool hold,
                              struct ss_error *err);
-bool ss_kafka_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset);
+int64_t ss_kafka_position(struct ss_bus *bus, enum ss_input input, int32_t partition);
 bool ss_kafka_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition);
 enum ss_status ss_kafka_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
                                int64_t next_offset, struct ss_error *err);

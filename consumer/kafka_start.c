@@ -114,6 +114,7 @@ enum ss_status ss_kafka_start(struct ss_bus *bus, int32_t partition, struct ss_p
                                      REQUEST_TIMEOUT_MS, err);
         if (status)
             break;
+        out->starts[i] = low;
         out->ends[i] = high;
         if (out->positions[i] < 0) {
             out->positions[i] = low;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "state/pack_friends.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -490,7 +491,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         if (status != SS_OK)
             return status;
     } else if (start.committed &&
-               memcmp(start.positions, partition->mark.positions, sizeof start.positions) != 0) {
+               memcmp(start.positions, partition->mark.passed, sizeof start.positions) != 0) {
         if (!disputed_again(partition, &start))
             return read_again(partition, err);
         return ss_fail(
@@ -501,9 +502,10 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
             partition->number);
     }
     partition->disputed = false;
-    if (any_mark)
-        memcpy(start.positions, partition->mark.positions, sizeof start.positions);
-    memcpy(partition->mark.positions, start.positions, sizeof start.positions);
+    if (!any_mark) {
+        memcpy(partition->mark.positions, start.positions, sizeof start.positions);
+        memcpy(partition->mark.passed, start.positions, sizeof start.positions);
+    }
     status = begin_models(config, partition, any_mark, err);
     if (status != SS_OK)
         return status;
@@ -511,7 +513,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
     memcpy(partition->ends, start.ends, sizeof partition->ends);
     memcpy(partition->days, partition->mark.days, sizeof partition->days);
 
-    status = bus->ops->open_partition(bus, partition->number, start.positions, err);
+    status = bus->ops->open_partition(bus, partition->number, partition->mark.passed, err);
     partition->draining = true;
     partition->wake_ms = partition->has_saved ? 0 : SS_WAKE_NEVER; /* nobody sleeps there yet */
     partition->woke_at_ms = 0;
@@ -535,7 +537,7 @@ enum ss_status ss_partition_drain(const struct ss_worker_config *config,
 {
     struct ss_bus *bus = config->bus;
     if (!partition->draining ||
-        !bus->ops->reached(bus, SS_CONSENTS, partition->number, partition->ends[SS_CONSENTS]))
+        bus->ops->position(bus, SS_CONSENTS, partition->number) < partition->ends[SS_CONSENTS])
         return SS_OK;
     for (int input = 0; input < SS_INPUT_COUNT; input++) {
         if (input == SS_CONSENTS || input == SS_BLACKLIST)
@@ -549,18 +551,39 @@ enum ss_status ss_partition_drain(const struct ss_worker_config *config,
     return SS_OK;
 }
 
+bool ss_partition_trails(const struct ss_worker_config *config,
+                         const struct ss_partition *partition)
+{
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        if (config->bus->ops->position(config->bus, (enum ss_input)input, partition->number) >
+            partition->mark.passed[input])
+            return true;
+    return false;
+}
+
+void ss_partition_pass(const struct ss_worker_config *config, struct ss_partition *partition)
+{
+    struct ss_mark *mark = &partition->mark;
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        int64_t position =
+            config->bus->ops->position(config->bus, (enum ss_input)input, partition->number);
+        if (position > mark->passed[input])
+            mark->passed[input] = position;
+        assert(mark->passed[input] >= mark->positions[input]);
+    }
+}
+
 bool ss_partition_caught_up(const struct ss_worker_config *config,
                             const struct ss_partition *partition)
 {
     const struct ss_bus_ops *ops = config->bus->ops;
     for (int input = 0; input < SS_INPUT_COUNT; input++) {
         enum ss_input one = (enum ss_input)input;
+        int64_t position = ops->position(config->bus, one, partition->number);
         int64_t end = partition->ends[input];
-        if (!ops->reached(config->bus, one, partition->number, end))
-            return false;
         /* Unless more has come since, the clock waits to hear that this was all. */
-        if (!ops->at_end(config->bus, one, partition->number) &&
-            !ops->reached(config->bus, one, partition->number, end + 1))
+        if (position < end ||
+            (position == end && !ops->at_end(config->bus, one, partition->number)))
             return false;
     }
     return !partition->unsaved && partition->mark.clock_ms < partition->wake_ms &&

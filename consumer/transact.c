@@ -263,13 +263,14 @@ static enum ss_status send_changelog(struct ss_worker *worker, struct ss_partiti
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, put.user_id, put.packed,
                                    NULL, 0, false, err);
     }
+    ss_partition_pass(&worker->config, partition);
     size_t size = ss_mark_pack(&partition->mark, packed);
     if (status == SS_OK)
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, ss_mark_key,
                                    (struct ss_bytes){packed, size}, NULL, 0, true, err);
     for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
         status = bus->ops->offset(bus, (enum ss_input)input, partition->number,
-                                  partition->mark.positions[input], err);
+                                  partition->mark.passed[input], err);
     return status;
 }
 

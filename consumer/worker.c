@@ -490,5 +490,8 @@ enum ss_status ss_worker_run(struct ss_worker *worker, struct ss_error *err)
             pause_ms(worker, worker->config.limits.retry_ms);
         }
     }
+    if (!worker->retrying && ss_worker_leave(worker, err) != SS_OK)
+        ss_warn("worker", "worker %d: stopping, the inputs' last markers stay uncommitted: %s",
+                worker->config.index, err->detail);
     return SS_OK;
 }

@@ -107,6 +107,10 @@ SS_MUST_USE enum ss_status ss_worker_open(const struct ss_worker_config *config,
                                           struct ss_worker **worker, struct ss_error *err);
 /* Runs until *stop, or until SS_STOP with the reason; SS_OK after *stop. */
 SS_MUST_USE enum ss_status ss_worker_run(struct ss_worker *worker, struct ss_error *err);
+/* Before a clean close: commits how far the inputs were passed behind their last records, so that
+ * retention may take all of it meanwhile. ss_worker_run has done it when it returns SS_OK. Whatever
+ * fails, nothing is lost. */
+SS_MUST_USE enum ss_status ss_worker_leave(struct ss_worker *worker, struct ss_error *err);
 /* One turn of the loop, for drivers that bring their own: *idle if nothing was there to do. */
 SS_MUST_USE enum ss_status ss_worker_step(struct ss_worker *worker, bool *idle,
                                           struct ss_error *err);

@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 
+enum { TAIL_MS = 60000 }; /* how long what was passed behind the last record goes uncommitted */
+
 /* Everything is dropped if the transaction fails. */
 static enum ss_status take_due_steps(struct ss_worker *worker, struct ss_partition *partition,
                                      struct ss_error *err)
@@ -53,19 +55,25 @@ static enum ss_status wake_partition(struct ss_worker *worker, struct ss_partiti
     return status == SS_GIVE_UP ? SS_OK : status;
 }
 
-/* A changelog partition that nobody writes to is never compacted to its end, and what was erased
- * from it stays there: its newest segment rolls only when something is appended (promise 7).
- * Nor would the histogram be told that the last transaction has changed. */
-static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *partition,
-                                struct ss_error *err)
+/* A transaction of nothing but the marks of those that are `touched`. */
+static enum ss_status write_marks(struct ss_worker *worker, struct ss_error *err)
 {
     memset(&worker->delta, 0, sizeof worker->delta);
     enum ss_status status = worker->config.bus->ops->begin(worker->config.bus, err);
-    if (status == SS_OK) {
-        partition->touched = true;
+    if (status == SS_OK)
         status = ss_transact_end(worker, SS_OK, err);
-    }
     return ss_worker_settle(worker, status, err);
+}
+
+/* A changelog partition that nobody writes to is never compacted to its end, and what was erased
+ * from it stays there: its newest segment rolls only when something is appended (promise 7).
+ * Nor would the histogram be told that the last transaction has changed; and retention may take the
+ * markers behind the last record, which nobody could tell from records that were never read. */
+static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *partition,
+                                struct ss_error *err)
+{
+    partition->touched = true;
+    return write_marks(worker, err);
 }
 
 /* A new model is in charge: tells the next of those to whom nothing else has happened since. Each
@@ -110,7 +118,28 @@ static bool beats_now(const struct ss_worker *worker, const struct ss_partition 
                       int64_t now_ms)
 {
     int64_t heartbeat_ms = worker->config.limits.heartbeat_ms;
-    return heartbeat_ms > 0 && now_ms - partition->marked_at_ms >= heartbeat_ms;
+    int64_t idle_ms = now_ms - partition->marked_at_ms;
+    return (heartbeat_ms > 0 && idle_ms >= heartbeat_ms) ||
+           (idle_ms >= TAIL_MS && ss_partition_trails(&worker->config, partition));
+}
+
+/* What the store has is what the changelog says, and it may be moved on. */
+static bool is_settled(const struct ss_partition *partition)
+{
+    return partition && !partition->broken && !partition->draining && !partition->unsaved &&
+           partition->has_saved;
+}
+
+enum ss_status ss_worker_leave(struct ss_worker *worker, struct ss_error *err)
+{
+    bool any = false;
+    for (int32_t p = 0; p < worker->config.bus->partition_count; p++) {
+        struct ss_partition *partition = worker->partitions[p];
+        if (!is_settled(partition) || !ss_partition_trails(&worker->config, partition))
+            continue;
+        partition->touched = any = true;
+    }
+    return any ? write_marks(worker, err) : SS_OK;
 }
 
 enum ss_status ss_worker_pass_time(struct ss_worker *worker, bool *idle, struct ss_error *err)
@@ -124,7 +153,7 @@ enum ss_status ss_worker_pass_time(struct ss_worker *worker, bool *idle, struct 
         if (!partition || partition->broken || partition->draining)
             continue;
         ss_partition_tick(&worker->config, partition);
-        if (!next && !partition->unsaved && partition->has_saved &&
+        if (!next && is_settled(partition) &&
             (wakes_now(worker, partition, now_ms) || beats_now(worker, partition, now_ms) ||
              ss_rank_due(worker, partition) || ss_partition_sweeping(partition)))
             next = partition;

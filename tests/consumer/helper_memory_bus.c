@@ -459,11 +459,10 @@ static enum ss_status memory_hold(struct ss_bus *bus, enum ss_input input, int32
     return SS_OK;
 }
 
-static bool memory_reached(struct ss_bus *bus, enum ss_input input, int32_t partition,
-                           int64_t offset)
+static int64_t memory_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
     const struct flow *flow = &memory_of(bus)->parts[partition].flows[input];
-    return flow->next >= offset || flow->passed >= offset;
+    return flow->passed > flow->next ? flow->passed : flow->next;
 }
 
 static bool memory_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
@@ -631,7 +630,7 @@ static const struct ss_bus_ops memory_ops = {
     .restore = memory_restore,
     .open_partition = memory_open,
     .hold = memory_hold,
-    .reached = memory_reached,
+    .position = memory_position,
     .at_end = memory_at_end,
     .rewind = memory_rewind,
     .begin = memory_begin,

@@ -483,8 +483,8 @@ Test(kafka_bus, holds_an_input_until_it_is_released)
     helper_await(bus, SS_BUS_RECORDS, &poll);
     cr_assert_eq(poll.record_count, 1);
     cr_assert_eq(poll.records[0].input, SS_CONSENTS);
-    cr_assert(bus->ops->reached(bus, SS_CONSENTS, 0, 1));
-    cr_assert(!bus->ops->reached(bus, SS_PAYMENTS, 0, 1));
+    cr_assert_eq(bus->ops->position(bus, SS_CONSENTS, 0), 1);
+    cr_assert_eq(bus->ops->position(bus, SS_PAYMENTS, 0), 0);
     for (int i = 0; i < 5; i++) {
         cr_assert_eq(bus->ops->poll(bus, 100, 50, &poll, &err), SS_OK);
         cr_assert_eq(poll.event, SS_BUS_NOTHING);
@@ -493,7 +493,7 @@ Test(kafka_bus, holds_an_input_until_it_is_released)
     helper_await(bus, SS_BUS_RECORDS, &poll);
     cr_assert_eq(poll.record_count, 10);
     cr_assert_eq(poll.records[0].offset, 0);
-    cr_assert(bus->ops->reached(bus, SS_PAYMENTS, 0, 10));
+    cr_assert_eq(bus->ops->position(bus, SS_PAYMENTS, 0), 10);
     bus->ops->close(bus);
 }
 

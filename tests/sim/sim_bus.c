@@ -109,10 +109,10 @@ static enum ss_status sim_hold(struct ss_bus *bus, enum ss_input input, int32_t 
     return SS_OK;
 }
 
-static bool sim_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset)
+static int64_t sim_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
     const struct sim_flow *flow = &session_of(bus)->owned[partition].flows[input];
-    return flow->next >= offset || flow->passed >= offset;
+    return flow->passed > flow->next ? flow->passed : flow->next;
 }
 
 static bool sim_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
@@ -357,7 +357,7 @@ void sim_bus_init(struct sim_session *session)
         .restore = sim_restore,
         .open_partition = sim_open_partition,
         .hold = sim_hold,
-        .reached = sim_reached,
+        .position = sim_position,
         .at_end = sim_at_end,
         .rewind = sim_rewind,
         .begin = sim_begin,
