@@ -168,9 +168,8 @@ static enum ss_status fetch_failed(struct ss_kafka_bus *k, enum ss_input input,
         return ss_kafka_stop(k, err,
                              "%s [%d] no longer holds offset %lld: retention cut off records that "
                              "were never read, or the log was truncated. Raise the topic's "
-                             "retention; to go on without them, reset group %s for this topic",
-                             k->config.inputs[input], message->partition, (long long)flow->next,
-                             k->config.group);
+                             "retention; the next start says how to go on without them",
+                             k->config.inputs[input], message->partition, (long long)flow->next);
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:

@@ -67,11 +67,12 @@ static enum ss_status check_position(struct ss_kafka_bus *k, const char *topic, 
     if (position < low)
         return ss_kafka_stop(k, err,
                              "%s [%d]: committed offset %lld is gone, the log starts at %lld: "
-                             "retention cut off %lld records that were never read. Raise the "
-                             "topic's retention; to go on without them, reset group %s to "
-                             "--to-earliest for this topic",
+                             "retention cut off up to %lld records that were never read. Raise the "
+                             "topic's retention; to go on without them, reset the offset with "
+                             "kafka-consumer-groups --group %s --topic %s:%d --reset-offsets "
+                             "--to-earliest --execute",
                              topic, partition, (long long)position, (long long)low,
-                             (long long)(low - position), k->config.group);
+                             (long long)(low - position), k->config.group, topic, partition);
     if (position > high)
         return ss_kafka_stop(k, err,
                              "%s [%d]: committed offset %lld lies behind the log's end %lld: was "

@@ -442,6 +442,39 @@ static enum ss_status draw_incarnation(const struct ss_worker_config *config,
     return draw(mark->incarnation, sizeof mark->incarnation, err);
 }
 
+/* Retention took what was never read, and the operator has said to go on without it: the offset was
+ * set to where the log begins now. */
+static bool is_skipped(const struct ss_partition_start *start, const struct ss_mark *mark,
+                       int input)
+{
+    return start->positions[input] == start->starts[input] &&
+           mark->passed[input] < start->starts[input];
+}
+
+static bool is_of_mark(const struct ss_partition_start *start, const struct ss_mark *mark)
+{
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        if (start->positions[input] != mark->passed[input] && !is_skipped(start, mark, input))
+            return false;
+    return true;
+}
+
+static void skip_lost(const struct ss_worker_config *config, struct ss_partition *partition,
+                      const struct ss_partition_start *start)
+{
+    struct ss_mark *mark = &partition->mark;
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        if (!is_skipped(start, mark, input))
+            continue;
+        ss_warn("worker",
+                "worker %d %s [%d]: the group's offset was set from %lld to the log's start %lld; "
+                "going on without what retention took in between",
+                config->index, config->topics[input], partition->number,
+                (long long)mark->passed[input], (long long)start->positions[input]);
+        mark->positions[input] = mark->passed[input] = start->positions[input];
+    }
+}
+
 /* The changelog contradicts the committed offsets. Who was paused since reading them finds a
  * successor's marks there, or what compaction left of them: read again, the offsets have moved on.
  * Only where they have not is something wrong. */
@@ -490,8 +523,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         status = draw_incarnation(config, partition, err);
         if (status != SS_OK)
             return status;
-    } else if (start.committed &&
-               memcmp(start.positions, partition->mark.passed, sizeof start.positions) != 0) {
+    } else if (start.committed && !is_of_mark(&start, &partition->mark)) {
         if (!disputed_again(partition, &start))
             return read_again(partition, err);
         return ss_fail(
@@ -502,6 +534,8 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
             partition->number);
     }
     partition->disputed = false;
+    if (any_mark && start.committed)
+        skip_lost(config, partition, &start);
     if (!any_mark) {
         memcpy(partition->mark.positions, start.positions, sizeof start.positions);
         memcpy(partition->mark.passed, start.positions, sizeof start.positions);

@@ -102,7 +102,8 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
             ss_reader_fail(&in);
         mark->passed[i] = mark->positions[i];
         if (format == FORMAT)
-            mark->passed[i] += get_within(&in, UINT32_MAX);
+            mark->passed[i] +=
+                get_within(&in, INT64_MAX - (mark->passed[i] > 0 ? mark->passed[i] : 0));
     }
     mark->epoch = (int32_t)get_within(&in, INT32_MAX);
     mark->swept = (int32_t)get_within(&in, INT32_MAX);
