@@ -68,7 +68,8 @@ static enum ss_status check_position(struct ss_kafka_bus *k, const char *topic, 
         return ss_kafka_stop(k, err,
                              "%s [%d]: committed offset %lld is gone, the log starts at %lld: "
                              "retention cut off up to %lld records that were never read. Raise the "
-                             "topic's retention; to go on without them, reset the offset with "
+                             "topic's retention; to go on without them, stop the group's engines "
+                             "and reset the offset with "
                              "kafka-consumer-groups --group %s --topic %s:%d --reset-offsets "
                              "--to-earliest --execute",
                              topic, partition, (long long)position, (long long)low,
