@@ -57,7 +57,8 @@ struct ss_poll {
     /* RECORDS: valid until the next poll; in offset order within each (input, partition) */
     struct ss_record *records;
     size_t record_count;
-    /* ASSIGNED, REVOKED; a lost partition is REVOKED with lost set */
+    /* ASSIGNED, REVOKED; a lost partition is REVOKED with lost set. ASSIGNED with none: the group
+     * has shared them out, and there is none for us. */
     const int32_t *partitions;
     size_t partition_count;
     bool lost;

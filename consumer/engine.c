@@ -14,8 +14,8 @@
 enum { MODELS_WAIT_MS = 200 };
 enum { QUIET_MS = 10000 }; /* without a new partition: the group has shared them out */
 
-/* A worker's place in the group, as far as its bus tells: a share of no partitions is not told. */
-enum place { PLACE_NONE, PLACE_WAITING, PLACE_OWNER, PLACE_LOST };
+/* A worker's place in the group, as far as its bus tells. */
+enum place { PLACE_WAITING, PLACE_OWNER, PLACE_SPARE };
 
 struct worker_thread {
     struct ss_engine *engine;
@@ -29,8 +29,8 @@ struct worker_thread {
     struct ss_bus_ops watched_ops;    /* the same but for poll */
     /* Written by the thread, read by any. */
     atomic_bool ended;
-    _Atomic int64_t turned_ms, waiting_since_ms; /* by steady_now_ms */
-    _Atomic int place;                           /* enum place */
+    _Atomic int64_t turned_ms; /* by steady_now_ms */
+    _Atomic int place;         /* enum place */
 };
 
 struct ss_engine {
@@ -344,12 +344,6 @@ static void note_turn(struct worker_thread *self)
     atomic_store(&self->turned_ms, steady_now_ms());
 }
 
-static void note_place(struct worker_thread *self, enum place place)
-{
-    atomic_store(&self->waiting_since_ms, steady_now_ms());
-    atomic_store(&self->place, place);
-}
-
 /* The bus's poll, noting that the worker takes turns and what the group tells it. */
 static enum ss_status watched_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
                                    struct ss_poll *out, struct ss_error *err)
@@ -360,11 +354,9 @@ static enum ss_status watched_poll(struct ss_bus *bus, size_t records_max, int t
     if (status != SS_OK)
         return status;
     if (out->event == SS_BUS_ASSIGNED)
-        note_place(self, PLACE_OWNER);
-    else if (out->event == SS_BUS_REVOKED && out->lost)
-        note_place(self, PLACE_LOST);
-    else if (out->event == SS_BUS_REVOKED && atomic_load(&self->place) != PLACE_LOST)
-        note_place(self, PLACE_WAITING);
+        atomic_store(&self->place, out->partition_count > 0 ? PLACE_OWNER : PLACE_SPARE);
+    else if (out->event == SS_BUS_REVOKED)
+        atomic_store(&self->place, PLACE_WAITING);
     return status;
 }
 
@@ -375,7 +367,6 @@ static void watch_bus(struct worker_thread *self, struct ss_bus *bus)
     self->watched_ops.poll = watched_poll;
     bus->ops = &self->watched_ops;
     this_worker = self;
-    note_place(self, PLACE_WAITING);
 }
 
 static enum ss_status open_bus(struct worker_thread *self, struct ss_bus **bus,
@@ -610,26 +601,15 @@ void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
     }
 }
 
-static bool has_joined(const struct worker_thread *worker, int32_t assigned, bool all_owned,
-                       int64_t now_ms)
+static bool has_joined(const struct worker_thread *worker, int32_t assigned)
 {
-    bool quiet = now_ms - atomic_load(&worker->waiting_since_ms) > QUIET_MS;
-    switch ((enum place)atomic_load(&worker->place)) {
-    case PLACE_OWNER:
-        return assigned > 0; /* else it is just taking them over, or giving them back */
-    case PLACE_WAITING:
-        return quiet;
-    case PLACE_LOST: /* Kafka may be away, and has to come back first */
-        return quiet && all_owned;
-    case PLACE_NONE:
-        break;
-    }
-    return false;
+    enum place place = (enum place)atomic_load(&worker->place);
+    /* an owner of nothing is just taking over, or giving back */
+    return place == PLACE_SPARE || (place == PLACE_OWNER && assigned > 0);
 }
 
 void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out)
 {
-    int32_t partitions = atomic_load(&engine->partition_count), owned = 0;
     int64_t now_ms = steady_now_ms();
     for (int i = 0; i < engine->worker_count; i++) {
         struct worker_thread *worker = &engine->workers[i];
@@ -648,13 +628,10 @@ void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out)
             .restore_total = stats->restore_total,
             .restored_records = stats->restored_records,
             .rebalances = stats->rebalances,
+            .joined = has_joined(worker, stats->assigned),
         };
         pthread_mutex_unlock(&stats->lock);
-        owned += out[i].assigned;
     }
-    for (int i = 0; i < engine->worker_count; i++)
-        out[i].joined = has_joined(&engine->workers[i], out[i].assigned,
-                                   partitions > 0 && owned == partitions, now_ms);
 }
 
 bool ss_engine_caught_up(struct ss_engine *engine)

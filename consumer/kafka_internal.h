@@ -59,6 +59,7 @@ struct ss_kafka_bus {
     struct ss_kafka_partition *partitions;          /* bus.partition_count of them */
     int32_t *event_partitions;                      /* of the last poll */
     int64_t reassign_at_ms;                         /* not to announce partitions earlier */
+    bool spare_untold;                              /* the group has none for us; to be told */
     rd_kafka_consumer_group_metadata_t *membership; /* of the assignment that holds; NULL: none */
 
     rd_kafka_message_t **messages; /* of the last poll */
