@@ -44,9 +44,9 @@ struct ss_engine_worker {
     /* Since it last polled Kafka, which each turn of its loop does; before it is connected: since
      * it last tried to reach Redis or Kafka. */
     int64_t turn_age_ms;
-    /* It has its place in the group: it owns partitions, or ten seconds have brought it none, which
-     * is how long it takes to be sure. After Kafka took its partitions away as lost it has none
-     * again until it is given some, or this process owns all there are. */
+    /* It has its place in the group: it owns partitions, or the group has shared them out and left
+     * none for it. After Kafka took its partitions away it has none until it hears from the group
+     * again. */
     bool joined;
     int32_t assigned, ready, caught_up, restoring; /* partitions, as in struct ss_worker_stats */
     int64_t restore_done, restore_total;           /* changelog offsets */

@@ -14,8 +14,8 @@
 #include "consumer/kafka_ranks.h"
 #include "consumer/model_topic.h"
 
-/* A worker's place in the group, as far as its bus tells: a share of no partitions is not told. */
-enum ss_engine_place { SS_PLACE_NONE, SS_PLACE_WAITING, SS_PLACE_OWNER, SS_PLACE_LOST };
+/* A worker's place in the group, as far as its bus tells. */
+enum ss_engine_place { SS_PLACE_WAITING, SS_PLACE_OWNER, SS_PLACE_SPARE };
 
 struct ss_engine_thread {
     struct ss_engine *engine;
@@ -29,8 +29,8 @@ struct ss_engine_thread {
     struct ss_bus_ops watched_ops;    /* the same but for poll */
     /* Written by the thread, read by any. */
     atomic_bool ended;
-    _Atomic int64_t turned_ms, waiting_since_ms; /* by ss_clock_steady_ms */
-    _Atomic int place;                           /* enum ss_engine_place */
+    _Atomic int64_t turned_ms; /* by ss_clock_steady_ms */
+    _Atomic int place;         /* enum ss_engine_place */
 };
 
 struct ss_engine {

@@ -39,26 +39,15 @@ void ss_engine_stats(struct ss_engine *engine, struct ss_worker_stats *out)
     }
 }
 
-static bool has_joined(const struct ss_engine_thread *worker, int32_t assigned, bool all_owned,
-                       int64_t now_ms)
+static bool has_joined(const struct ss_engine_thread *worker, int32_t assigned)
 {
-    bool quiet = now_ms - atomic_load(&worker->waiting_since_ms) > QUIET_MS;
-    switch ((enum ss_engine_place)atomic_load(&worker->place)) {
-    case SS_PLACE_OWNER:
-        return assigned > 0; /* else it is just taking them over, or giving them back */
-    case SS_PLACE_WAITING:
-        return quiet;
-    case SS_PLACE_LOST: /* Kafka may be away, and has to come back first */
-        return quiet && all_owned;
-    case SS_PLACE_NONE:
-        break;
-    }
-    return false;
+    enum ss_engine_place place = (enum ss_engine_place)atomic_load(&worker->place);
+    /* an owner of nothing is just taking over, or giving back */
+    return place == SS_PLACE_SPARE || (place == SS_PLACE_OWNER && assigned > 0);
 }
 
 void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out)
 {
-    int32_t partitions = atomic_load(&engine->partition_count), owned = 0;
     int64_t now_ms = ss_clock_steady_ms();
     for (int i = 0; i < engine->worker_count; i++) {
         struct ss_engine_thread *worker = &engine->workers[i];
@@ -77,13 +66,10 @@ void ss_engine_workers(struct ss_engine *engine, struct ss_engine_worker *out)
             .restore_total = stats->restore_total,
             .restored_records = stats->restored_records,
             .rebalances = stats->rebalances,
+            .joined = has_joined(worker, stats->assigned),
         };
         pthread_mutex_unlock(&stats->lock);
-        owned += out[i].assigned;
     }
-    for (int i = 0; i < engine->worker_count; i++)
-        out[i].joined = has_joined(&engine->workers[i], out[i].assigned,
-                                   partitions > 0 && owned == partitions, now_ms);
 }
 
 bool ss_engine_caught_up(struct ss_engine *engine)

@@ -22,12 +22,6 @@ void ss_engine_note_turn(struct ss_engine_thread *self)
     atomic_store(&self->turned_ms, ss_clock_steady_ms());
 }
 
-static void note_place(struct ss_engine_thread *self, enum ss_engine_place place)
-{
-    atomic_store(&self->waiting_since_ms, ss_clock_steady_ms());
-    atomic_store(&self->place, place);
-}
-
 /* The bus's poll, noting that the worker takes turns and what the group tells it. */
 static enum ss_status watched_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
                                    struct ss_poll *out, struct ss_error *err)
@@ -38,11 +32,9 @@ static enum ss_status watched_poll(struct ss_bus *bus, size_t records_max, int t
     if (status != SS_OK)
         return status;
     if (out->event == SS_BUS_ASSIGNED)
-        note_place(self, SS_PLACE_OWNER);
-    else if (out->event == SS_BUS_REVOKED && out->lost)
-        note_place(self, SS_PLACE_LOST);
-    else if (out->event == SS_BUS_REVOKED && atomic_load(&self->place) != SS_PLACE_LOST)
-        note_place(self, SS_PLACE_WAITING);
+        atomic_store(&self->place, out->partition_count > 0 ? SS_PLACE_OWNER : SS_PLACE_SPARE);
+    else if (out->event == SS_BUS_REVOKED)
+        atomic_store(&self->place, SS_PLACE_WAITING);
     return status;
 }
 
@@ -53,7 +45,6 @@ static void watch_bus(struct ss_engine_thread *self, struct ss_bus *bus)
     self->watched_ops.poll = watched_poll;
     bus->ops = &self->watched_ops;
     this_worker = self;
-    note_place(self, SS_PLACE_WAITING);
 }
 
 static enum ss_status open_bus(struct ss_engine_thread *self, struct ss_bus **bus,

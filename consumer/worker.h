@@ -13,7 +13,7 @@
  * pinned └─ the store is not what was left there: restore └─ aborted: all restarts from the
  * partition from the changelog                 what Kafka has committed
  *
- * docs/guarantees.md numbers the promises; the numbers in worker.c are theirs.
+ * docs/guarantees.md numbers the promises; the numbers in worker*.c are theirs.
  */
 #ifndef SS_CONSUMER_WORKER_H
 #define SS_CONSUMER_WORKER_H
@@ -106,6 +106,10 @@ SS_MUST_USE enum ss_status ss_worker_open(const struct ss_worker_config *config,
                                           struct ss_worker **worker, struct ss_error *err);
 /* Runs until *stop, or until SS_STOP with the reason; SS_OK after *stop. */
 SS_MUST_USE enum ss_status ss_worker_run(struct ss_worker *worker, struct ss_error *err);
+/* Before a clean close: commits how far the inputs were passed behind their last records, so that
+ * retention may take all of it meanwhile. ss_worker_run has done it when it returns SS_OK. Whatever
+ * fails, nothing is lost. */
+SS_MUST_USE enum ss_status ss_worker_leave(struct ss_worker *worker, struct ss_error *err);
 /* One turn of the loop, for drivers that bring their own: *idle if nothing was there to do. */
 SS_MUST_USE enum ss_status ss_worker_step(struct ss_worker *worker, bool *idle,
                                           struct ss_error *err);

@@ -58,6 +58,8 @@ int64_t memory_bus_append(struct memory_bus *memory, enum ss_input input, int32_
                           const struct ss_header *headers, size_t header_count);
 /* Appends what is never delivered: an aborted record and its marker. */
 void memory_bus_append_gap(struct memory_bus *memory, enum ss_input input, int32_t partition);
+/* Retention takes all that is in an input. */
+void memory_bus_cut(struct memory_bus *memory, enum ss_input input, int32_t partition);
 /* Appends a committed record (and no marker) to a target, as somebody else might. */
 void memory_bus_append_target(struct memory_bus *memory, enum ss_target target, int32_t partition,
                               struct ss_bytes key, struct ss_bytes value);

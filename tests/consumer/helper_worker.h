@@ -33,6 +33,8 @@ void rig_close(struct rig *rig);
 /* The worker's process ends and a new one begins; statistics start anew. */
 void rig_restart(struct rig *rig);
 
+/* What a worker does last before it stops. */
+enum ss_status rig_leave(struct rig *rig);
 enum ss_status rig_step(struct rig *rig, bool *idle, struct ss_error *err);
 /* Steps until nothing is left to do. SS_RETRY and SS_GIVE_UP are tried again, their count is
  * returned; SS_STOP fails the test. */

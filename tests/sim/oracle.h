@@ -71,6 +71,7 @@ struct oracle {
     struct sim_world *world;
     int32_t partition;
     int64_t positions[SS_INPUT_COUNT];
+    int64_t passed[SS_INPUT_COUNT];
     int32_t days[SS_INPUT_COUNT];        /* that each input has come to */
     int32_t days_before[SS_INPUT_COUNT]; /* with the mark before the one in hand */
     struct ss_counts counts[SS_INPUT_COUNT];
