@@ -6,6 +6,7 @@
  * (and stand in the wrong order), or to none.
  */
 #include "audit/proof_internal.h"
+#include "audit/room.h"
 
 #include <stdlib.h>
 
@@ -24,14 +25,8 @@ static struct proof_grant *spare(struct proof_grants *grants)
 static bool push(struct proof_grant ***list, size_t *count, size_t *capacity,
                  struct proof_grant *grant)
 {
-    if (*count == *capacity) {
-        size_t more = *capacity ? *capacity * 2 : 64;
-        struct proof_grant **grown = realloc(*list, more * sizeof *grown);
-        if (!grown)
-            return false;
-        *list = grown;
-        *capacity = more;
-    }
+    if (!ss_make_room(list, *count, capacity, sizeof **list))
+        return false;
     (*list)[(*count)++] = grant;
     return true;
 }

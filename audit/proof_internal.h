@@ -1,9 +1,12 @@
 /* proof_internal.h - what the parts of a proof share. Internal to audit/proof*.c.
  *
  *   proof.c          the two passes
+ *   proof_step.c     … and their steps: silent events, records, strays
  *   proof_judge.c    one user: silent events, and the record they lead to
+ *   proof_case.c     what is kept of a user who was put aside
  *   proof_search.c   another way from one record of a user to the next
- *   proof_settle.c   a user who was put aside: what is wrong with it, if anything is
+ *   proof_settle.c   … and whether anything is wrong with it
+ *   proof_owed.c     … and what
  *   proof_grants.c   the entitlements of a record
  */
 #ifndef SS_AUDIT_PROOF_INTERNAL_H
@@ -21,12 +24,7 @@ enum {
     GONE = 8,    /* the cause of one of its records is no longer in the log */
 };
 
-enum {
-    SEARCH_MAX = 20000,
-    GRANTS_AHEAD = 32,
-    GRANTS_MAX = 2 * SS_BENEFITS_MAX + 8,
-    WORDS_MAX = 80
-};
+enum { SEARCH_MAX = 20000, GRANTS_AHEAD = 32, GRANTS_MAX = 2 * SS_BENEFITS_MAX + 8 };
 
 /* A user's silent event, kept until its next record. */
 struct proof_kept {
@@ -59,6 +57,17 @@ struct proof_case {
     bool weak, doubtful; /* its folds may be wrong; its last record did not follow from them */
     bool
         lost; /* until it opts in: what was read in which order before `scores` begins is unknown */
+};
+
+/* A record of a user of the second pass in hand, or the end of the logs. */
+struct settling {
+    struct proof *proof;
+    struct ss_user *user;
+    struct proof_case *one;
+    const struct ss_walk_record *record; /* NULL at the end */
+    const struct ss_source_event *cause;
+    struct ss_published before;
+    bool cut_short; /* the search was */
 };
 
 /* From this offset on an input is at this day (ss_input_day). */
@@ -189,16 +198,32 @@ bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct s
                      const struct ss_walk_record *record, const struct ss_source_event *cause,
                      int64_t low_ms);
 
+/* --- proof_case.c --- */
+
+/* The event that the walk has just given. */
+SS_MUST_USE enum ss_status ss_case_keep(struct proof *proof, struct proof_case *one);
+SS_MUST_USE enum ss_status ss_case_keep_stray(struct proof *proof, struct proof_case *one,
+                                              const struct ss_walk_record *record);
+void ss_case_forget_events(struct proof_case *one);
+void ss_case_forget(struct proof_case *one); /* strays too */
+void ss_case_reset(struct proof_case *one);
+
 /* --- proof_settle.c --- */
 
-SS_MUST_USE enum ss_status ss_proof_keep(struct proof *proof, struct proof_case *one);
-SS_MUST_USE enum ss_status ss_proof_keep_stray(struct proof *proof, struct proof_case *one,
-                                               const struct ss_walk_record *record);
 /* A record of a user put aside stands where it can (record NULL: the logs end), its cause read. */
 SS_MUST_USE enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                                            const struct ss_walk_record *record,
                                            const struct ss_source_event *cause);
-void ss_proof_case_reset(struct proof_case *one);
+
+/* --- proof_owed.c --- */
+
+/* A difference. `at`: the published record, NULL where there is none; `upto`: how many of the kept
+ * events had been read by then. */
+void ss_settle_tell(struct settling *s, enum ss_proof_verdict verdict,
+                    const struct ss_walk_record *at, const struct ss_score_view *recomputed,
+                    size_t upto, const char *why);
+/* The likeliest way, whatever is owed for it; *state is at its end. */
+SS_MUST_USE enum ss_status ss_settle_forced(struct settling *s, struct ss_user_state *state);
 
 /* --- proof_grants.c --- */
 
@@ -221,7 +246,12 @@ SS_MUST_USE enum ss_status ss_grants_judge(struct proof *proof, const struct ss_
 SS_MUST_USE enum ss_status ss_grants_end(struct proof *proof);
 void ss_grants_reset(struct proof_grants *grants);
 
-/* --- proof.c --- */
+/* --- proof_step.c --- */
+
+/* What the walk has just given. */
+SS_MUST_USE enum ss_status ss_proof_on_event(struct proof *proof);
+SS_MUST_USE enum ss_status ss_proof_on_record(struct proof *proof);
+SS_MUST_USE enum ss_status ss_proof_on_stray(struct proof *proof);
 
 /* Nothing but the register of listings, as before a grant. */
 void ss_proof_begin_known(struct ss_user_state *state);
@@ -236,6 +266,8 @@ static inline bool ss_proof_wants(const struct proof *proof, uint64_t hash)
 /* All that is published of a user before its first record is passed by. */
 void ss_proof_fold_blind(struct proof *proof, struct ss_user_state *state,
                          const struct ss_source_event *event, int32_t day);
+/* --- proof.c --- */
+
 /* The user may move. */
 SS_MUST_USE enum ss_status ss_proof_put(struct proof *proof, struct ss_user **user,
                                         const struct ss_user_state *state);
