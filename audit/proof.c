@@ -21,6 +21,7 @@ void ss_proof_put_aside(struct proof *proof, struct ss_user *user)
     proof->result->entitlements -= user->grants;
     proof->result->entitlements_proven -= user->grants;
     user->count = user->grants = 0;
+    ss_proof_friends_uncount(proof, ss_user_id(user));
     proof->result->looked_at_again++;
 }
 
@@ -45,6 +46,9 @@ static enum ss_status come_to_day(struct proof *proof)
 {
     const enum ss_input input = proof->walk.input;
     const struct ss_source_event *event = proof->walk.event;
+    proof->day = 0;
+    if (input == SS_NEIGHBOURS) /* whose messages have no ids */
+        return SS_OK;
     const struct proof_day *days = proof->days[input];
     size_t count = proof->day_count[input];
     if (proof->careful) {
@@ -95,30 +99,50 @@ static enum ss_status pass(struct proof *proof)
     return status == SS_OK ? tell_progress(proof, &events, &records) : status;
 }
 
+/* Of the second pass only those who were put aside. */
+static bool is_seeded(const struct proof *proof, uint64_t hash, const struct ss_user *user)
+{
+    return ss_proof_wants(proof, hash) && (!proof->careful || (user && user->flags & ASIDE));
+}
+
+/* A friends record, before or behind its user's state. */
+static enum ss_status seed_friends(struct proof *proof, struct ss_text user_id,
+                                   struct ss_bytes packed, struct ss_error *err)
+{
+    const uint64_t hash = ss_user_hash(user_id);
+    struct ss_user *user = ss_user_table_find(proof->users, hash, user_id);
+    if (!is_seeded(proof, hash, user))
+        return SS_OK;
+    if (ss_proof_friends_losing(proof)) {
+        user = ss_user_table_add(proof->users, hash, user_id);
+        if (!user)
+            return ss_fail(err, SS_STOP, "out of memory for users");
+        user->flags |= EXPIRED;
+    }
+    return ss_replay_friends_put(proof->friends, user_id, packed, err);
+}
+
 static enum ss_status on_seed(void *to, struct ss_text user_id, struct ss_bytes packed,
                               struct ss_error *err)
 {
     struct proof *proof = to;
-    if (ss_is_friends_key((struct ss_bytes){user_id.data, user_id.size}))
-        return SS_OK;
-    uint64_t hash = ss_user_hash(user_id);
-    if (!ss_proof_wants(proof, hash))
-        return SS_OK;
-    struct ss_user *user = ss_user_table_find(proof->users, hash, user_id);
-    if (proof->careful && (!user || !(user->flags & ASIDE)))
-        return SS_OK;
-    if (!user)
-        user = ss_user_table_add(proof->users, hash, user_id);
-    if (user) {
-        struct ss_user_state state;
-        enum ss_status status = ss_state_unpack(packed, &state, err);
-        if (status != SS_OK)
-            return status;
-        /* epochs are counted anew here: everybody counts as told of the models in charge */
-        state.published.epoch = ss_models_since(&proof->models, state.published.business);
-        return ss_proof_put(proof, &user, &state);
+    struct ss_user_state state;
+    if (ss_is_friends_key((struct ss_bytes){user_id.data, user_id.size})) {
+        const struct ss_text id = {user_id.data + 1, user_id.size - 1};
+        return seed_friends(proof, id, packed, err);
     }
-    return user ? SS_OK : ss_fail(err, SS_STOP, "out of memory for users");
+    const uint64_t hash = ss_user_hash(user_id);
+    struct ss_user *user = ss_user_table_find(proof->users, hash, user_id);
+    if (!is_seeded(proof, hash, user))
+        return SS_OK;
+    if (!user && !(user = ss_user_table_add(proof->users, hash, user_id)))
+        return ss_fail(err, SS_STOP, "out of memory for users");
+    enum ss_status status = ss_state_unpack(packed, &state, err);
+    if (status != SS_OK)
+        return status;
+    /* epochs are counted anew here: everybody counts as told of the models in charge */
+    state.published.epoch = ss_models_since(&proof->models, state.published.business);
+    return ss_proof_put(proof, &user, &state);
 }
 
 static void forget_models(struct proof *proof)
@@ -139,6 +163,7 @@ static enum ss_status begin_pass(struct proof *proof, const struct ss_source_use
     forget_models(proof);
     proof->models = options->models;
     proof->low_ms = options->start_clock_ms;
+    proof->heard = options->neighbours_from;
     proof->interval = 0;
     if (options->seed)
         status = options->seed(options->arg, on_seed, proof, proof->err);
@@ -146,6 +171,7 @@ static enum ss_status begin_pass(struct proof *proof, const struct ss_source_use
         status = options->open(options->arg, users, &proof->feed, proof->err);
     proof->walk.feed = &proof->feed;
     proof->walk.users = proof->users;
+    proof->walk.without_neighbours = options->without_neighbours;
     proof->walk.complete = !options->some_users && !users;
     proof->walk.high_ms = options->start_clock_ms;
     memcpy(proof->walk.start, options->start, sizeof proof->walk.start);
@@ -189,8 +215,10 @@ static enum ss_status list_aside(struct proof *proof, struct ss_source_users *us
                       (proof->options->scores_cut ? BLIND : 0));
         user->count = (uint32_t)proof->case_count++;
         user->packed_size = 0;
-        enum ss_status status =
-            ss_source_users_add(users, (struct ss_bytes){id.data, id.size}, proof->err);
+        ss_proof_friends_clear(proof);
+        enum ss_status status = ss_proof_friends_keep(proof, id);
+        if (status == SS_OK)
+            status = ss_source_users_add(users, (struct ss_bytes){id.data, id.size}, proof->err);
         if (status != SS_OK)
             return status;
     }
@@ -228,6 +256,8 @@ static enum ss_status second_pass(struct proof *proof)
     free(proof->cases);
     free(proof->sights);
     free(proof->stack);
+    free(proof->lists);
+    free(proof->seen);
     ss_source_users_close(users);
     return status;
 }
@@ -246,8 +276,8 @@ enum ss_status ss_proof_run(const struct ss_proof_options *options, struct ss_pr
     ss_walk_init(&proof->walk);
     ss_buffer_init(&proof->encoded, 1 << 20);
     proof->users = ss_user_table_open();
-    proof->friends = calloc(1, sizeof *proof->friends);
-    if (!proof->users || !proof->friends)
+    status = ss_replay_friends_open(&proof->friends, err);
+    if (status == SS_OK && !proof->users)
         status = ss_fail(err, SS_STOP, "out of memory");
     if (status == SS_OK)
         status = first_pass(proof);
@@ -260,7 +290,7 @@ enum ss_status ss_proof_run(const struct ss_proof_options *options, struct ss_pr
     forget_models(proof);
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         free(proof->days[i]);
-    free(proof->friends);
+    ss_replay_friends_close(proof->friends);
     free(proof);
     return status;
 }

@@ -148,11 +148,7 @@ static enum ss_status forced_record(struct settling *s, struct ss_user_state *st
     if (context.clock_ms < proof->low_ms)
         context.clock_ms = proof->low_ms;
     memcpy(context.positions, record->view.positions, sizeof context.positions);
-    ss_proof_take_friends(proof, state, &record->view);
-    if (record->cause_input == SS_NEIGHBOURS) {
-        status = owed_steps(s, state, context.clock_ms, s->one->kept_count);
-        made = status == SS_OK && ss_proof_message(proof, state, &record->view, &context);
-    } else if (!s->cause) {
+    if (!s->cause) {
         while (!made && ss_proof_wake(proof, state, ss_user_id(s->user), &context))
             made = proof->effects.has_record;
     } else {
@@ -169,9 +165,7 @@ static enum ss_status forced_record(struct settling *s, struct ss_user_state *st
     if (!made) {
         ss_settle_tell(s, SS_PROOF_EXTRA, record, NULL, s->one->kept_count,
                        s->cause ? "its cause changes nothing"
-                       : record->cause_input == SS_NEIGHBOURS
-                           ? "no friends that there can be lead to it"
-                           : "nothing has happened, and time does nothing");
+                                : "nothing has happened, and time does nothing");
         return ss_grants_hold(proof, &record->view);
     }
     if (ss_proof_equal(proof, record)) {

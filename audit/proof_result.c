@@ -23,6 +23,7 @@ void ss_proof_add(struct ss_proof_result *sum, const struct ss_proof_result *res
     sum->differing += result->differing;
     sum->erased += result->erased;
     sum->out_of_retention += result->out_of_retention;
+    sum->friends_expired += result->friends_expired;
     sum->before_start += result->before_start;
     sum->newer += result->newer;
     sum->missing += result->missing;

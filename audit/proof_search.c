@@ -7,10 +7,12 @@
  * least.
  */
 #include "audit/proof_internal.h"
+#include "scoring/hash.h"
 
 #include <stdlib.h>
 
 enum { TURNS_MAX = 3, KEPT_MAX = 400, INSTANTS_MAX = 260, JUMPS_MAX = 130, DEPTH_MAX = 512 };
+enum { SEEN_BITS = 15, SEEN_MAX = 1 << SEEN_BITS, ALL_BUDGET = 5000 };
 #define DAY_MS INT64_C(86400000)
 
 struct way {
@@ -21,6 +23,10 @@ struct way {
     int64_t low_ms; /* at the record */
     struct ss_text user_id;
     bool done[KEPT_MAX];
+    bool with_friends;           /* something on the way reads the list */
+    uint16_t list_at[DEPTH_MAX]; /* … which for stack[i] is lists[list_at[i]] */
+    struct proof_guesses *ends;  /* NULL: the first way there is, is enough */
+    int seen_count;
     struct ss_user_state end;
 };
 
@@ -97,10 +103,37 @@ static bool silent_steps(struct way *way, struct ss_user_state *state, int64_t c
     return true;
 }
 
+static void take_list(const struct way *way, int depth)
+{
+    struct proof *proof = way->proof;
+    ss_proof_friends_copy(&proof->friends->list, &proof->lists[way->list_at[depth]]);
+}
+
+/* Whether all from here on has been tried: other orders lead to the same states. */
+static bool is_seen(struct way *way, int depth, int64_t clock_ms, int turns)
+{
+    const struct proof *proof = way->proof;
+    const struct ss_friends *list = way->with_friends ? &proof->lists[way->list_at[depth]] : NULL;
+    const struct ss_text done = {(const char *)way->done, (uint32_t)way->one->kept_count};
+    uint64_t hash = ss_guess_hash(&proof->stack[depth], list) ^ ss_hash64(done) * 3;
+    hash = (hash ^ (uint64_t)clock_ms * 8 ^ (uint64_t)turns) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    uint64_t *slot = &proof->seen[hash >> (64 - SEEN_BITS)];
+    for (; *slot; slot = slot + 1 == proof->seen + SEEN_MAX ? proof->seen : slot + 1)
+        if (*slot == hash)
+            return true;
+    if (way->seen_count < SEEN_MAX / 4 * 3) {
+        *slot = hash;
+        way->seen_count++;
+    }
+    return false;
+}
+
 static bool arrive(struct way *way, const struct ss_user_state *state, int64_t clock_ms)
 {
     int64_t low_ms = clock_ms > way->low_ms ? clock_ms : way->low_ms;
     way->end = *state;
+    if (way->with_friends)
+        take_list(way, (int)(state - way->proof->stack));
     return way->record ? ss_proof_arrive(way->proof, &way->end, way->record, way->cause, low_ms)
                        : silent_steps(way, &way->end, low_ms);
 }
@@ -117,12 +150,20 @@ static bool try_event(struct way *way, int depth, size_t i, int64_t clock_ms, in
     if (--proof->budget < 0)
         return false;
     *next = proof->stack[depth];
+    way->list_at[depth + 1] = way->list_at[depth];
+    const bool reads = ss_event_reads_friends(&proof->models, &kept->event);
+    if (reads)
+        take_list(way, depth);
     const struct ss_models now = ss_proof_go_back(proof, kept->epoch);
     bool silent = ss_proof_silent(proof, next, &kept->event, kept->offset, kept->timestamp_ms,
                                   kept->day, clock_ms, &changed);
     proof->models = now;
     if (!silent)
         return false;
+    if (reads) {
+        way->list_at[depth + 1] = (uint16_t)(depth + 1);
+        ss_proof_friends_copy(&proof->lists[depth + 1], &proof->friends->list);
+    }
     way->done[i] = true;
     bool found = search(way, depth + 1, clock_ms, turns);
     way->done[i] = false;
@@ -162,13 +203,16 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
     bool tried[SS_INPUT_COUNT] = {false};
     if (depth + 1 >= DEPTH_MAX || proof->budget < 0)
         return false;
+    if (is_seen(way, depth, clock_ms, turns))
+        return false;
     if (way->record && state->consents.scoring &&
         state->published.as_of_ms > way->record->view.as_of_ms)
         return false;
     while (first < one->kept_count && way->done[first])
         first++;
     if (first == one->kept_count) {
-        if (arrive(way, state, clock_ms))
+        if (arrive(way, state, clock_ms) &&
+            (!way->ends || !ss_guess_add(way->ends, &way->end, &proof->friends->list)))
             return true;
     } else {
         /* the first of each input that is left of this interval */
@@ -196,6 +240,7 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
         (void)ss_proof_go_back(proof, epoch);
         bool due = ss_wake_at(&proof->models, state) <= found[n];
         proof->stack[depth + 1] = *state;
+        way->list_at[depth + 1] = way->list_at[depth];
         bool silent = due && silent_steps(way, &proof->stack[depth + 1], found[n]);
         proof->models = now;
         proof->budget -= due;
@@ -205,27 +250,55 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
     return false;
 }
 
-bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct ss_user_state *state,
-                     const struct ss_walk_record *record, const struct ss_source_event *cause,
-                     int64_t low_ms)
+static bool reads_friends(const struct proof *proof, const struct proof_case *one,
+                          const struct ss_source_event *cause)
 {
-    proof->budget = proof->options->search_max ? proof->options->search_max : SEARCH_MAX;
-    if (one->kept_count > KEPT_MAX) {
-        proof->budget = -1;
-        return false;
-    }
+    bool reads = cause && ss_event_reads_friends(&proof->models, &cause->event);
+    for (size_t i = 0; i < one->kept_count; i++)
+        reads |= ss_event_reads_friends(&proof->models, &one->kept[i]->event);
+    return reads;
+}
+
+/* NULL: it is too much, or there is no memory. The list in hand is that of the state. */
+static struct way *begin_way(struct proof *proof, const struct proof_case *one,
+                             const struct ss_walk_record *record,
+                             const struct ss_source_event *cause, int64_t low_ms)
+{
+    const bool with_friends = reads_friends(proof, one, cause);
+    if (one->kept_count > KEPT_MAX)
+        return NULL;
     if (!proof->stack && !(proof->stack = malloc(DEPTH_MAX * sizeof *proof->stack)))
-        return false;
+        return NULL;
+    if (!proof->seen && !(proof->seen = malloc(SEEN_MAX * sizeof *proof->seen)))
+        return NULL;
+    /* mostly untouched: of a list no more is used than it has links */
+    if (with_friends && !proof->lists && !(proof->lists = malloc(DEPTH_MAX * sizeof *proof->lists)))
+        return NULL;
+    memset(proof->seen, 0, SEEN_MAX * sizeof *proof->seen);
     struct way *way = calloc(1, sizeof *way);
     if (!way)
-        return false;
+        return NULL;
     way->proof = proof;
     way->one = one;
     way->record = record;
     way->cause = cause;
     way->low_ms = low_ms;
+    way->with_friends = with_friends;
+    if (with_friends)
+        ss_proof_friends_copy(&proof->lists[0], &proof->friends->list);
     way->user_id = record ? record->view.user_id : one->kept[0]->event.user_id;
+    return way;
+}
+
+bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct ss_user_state *state,
+                     const struct ss_walk_record *record, const struct ss_source_event *cause,
+                     int64_t low_ms)
+{
     bool found = false;
+    struct way *way = begin_way(proof, one, record, cause, low_ms);
+    proof->budget = proof->options->search_max ? proof->options->search_max : SEARCH_MAX;
+    if (!way)
+        proof->budget = -1;
     for (int turns = 0; turns <= TURNS_MAX && !found && proof->budget >= 0; turns++) {
         proof->stack[0] = *state;
         found = search(way, 0, state->published.horizon_ms, turns);
@@ -234,4 +307,19 @@ bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct s
         *state = way->end;
     free(way);
     return found;
+}
+
+void ss_proof_search_all(struct proof *proof, const struct proof_case *one,
+                         const struct ss_user_state *state, const struct ss_walk_record *record,
+                         const struct ss_source_event *cause, int64_t low_ms,
+                         struct proof_guesses *ends)
+{
+    struct way *way = begin_way(proof, one, record, cause, low_ms);
+    if (!way)
+        return;
+    way->ends = ends;
+    proof->budget = ALL_BUDGET;
+    proof->stack[0] = *state;
+    (void)search(way, 0, state->published.horizon_ms, 0);
+    free(way);
 }

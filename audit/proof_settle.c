@@ -45,26 +45,74 @@ static bool find_way(struct settling *s, struct ss_user_state *state, bool searc
     return found;
 }
 
+enum { AS_COMPUTED, AS_BELIEVED, AS_GUESSED };
+
+/* The states that it may have begun with, by number; false: there is none by this one. */
+static bool set_out(struct settling *s, int from, struct ss_user_state *state)
+{
+    struct proof_case *one = s->one;
+    struct ss_friends *list = &s->proof->friends->list;
+    struct ss_error ignored;
+    if (from > AS_GUESSED) /* the first is as computed */
+        return ss_guess_take(one->guesses.at[from - AS_GUESSED], state, list);
+    *state = s->begin;
+    ss_proof_friends_copy(list, &s->begin_list);
+    if (from == AS_COMPUTED)
+        return true;
+    if (from == AS_GUESSED || !one->other ||
+        ss_state_unpack((struct ss_bytes){one->other, one->other_size}, state, &ignored) != SS_OK)
+        return false;
+    if (!state->friends.open)
+        ss_proof_friends_clear(s->proof);
+    return true;
+}
+
+/* From *state, with the list in hand. */
 static bool any_way(struct settling *s, struct ss_user_state *state)
 {
-    const struct proof_case *one = s->one;
-    const struct ss_user_state begin = *state;
-    struct ss_error ignored;
-    for (int turn = 0; turn < 4; turn++) {
-        bool other = turn & 1, searching = turn & 2;
-        if (other && !one->other)
-            continue;
-        if (turn == 2)
-            s->proof->result->searched++;
-        *state = begin;
-        if (other && ss_state_unpack((struct ss_bytes){one->other, one->other_size}, state,
-                                     &ignored) != SS_OK)
-            continue;
-        if (find_way(s, state, searching))
-            return true;
+    const int last = AS_GUESSED + s->one->guesses.count;
+    s->begin = *state;
+    ss_proof_friends_copy(&s->begin_list, &s->proof->friends->list);
+    for (int searching = 0; searching < 2; searching++) {
+        s->proof->result->searched += searching;
+        for (s->from = AS_COMPUTED; s->from < last; s->from++)
+            if (set_out(s, s->from, state) && find_way(s, state, searching))
+                return true;
     }
-    *state = begin;
+    (void)set_out(s, AS_COMPUTED, state);
     return false;
+}
+
+/* Where else the ways to the record may have led; *state and the list are where one did. */
+static void guess(struct settling *s, const struct ss_user_state *state)
+{
+    const bool needed = ss_guess_needed(s->one);
+    const int last = AS_GUESSED + s->one->guesses.count;
+    struct proof *proof = s->proof;
+    struct ss_friends list;
+    if (s->from == AS_BELIEVED || (!needed && s->one->guesses.count == 0))
+        return;
+    ss_proof_friends_copy(&list, &proof->friends->list);
+    (void)ss_guess_add(&s->ends, state, &list);
+    for (int from = AS_COMPUTED; from < last; from++) {
+        struct ss_user_state other;
+        const int before = s->ends.count;
+        if (from == AS_BELIEVED || !set_out(s, from, &other))
+            continue;
+        if (needed)
+            ss_proof_search_all(proof, s->one, &other, s->record, s->cause, proof->low_ms,
+                                &s->ends);
+        if (s->ends.count > before || from == s->from)
+            continue;
+        for (int searching = 0; searching < 2; searching++)
+            if (set_out(s, from, &other) && find_way(s, &other, searching)) {
+                (void)ss_guess_add(&s->ends, &other, &proof->friends->list);
+                break;
+            }
+    }
+    ss_proof_friends_copy(&proof->friends->list, &list);
+    if (s->ends.count == 1)
+        ss_guess_forget(&s->ends);
 }
 
 /* --- the record as a whole --- */
@@ -73,7 +121,7 @@ static bool any_way(struct settling *s, struct ss_user_state *state)
 static bool is_gone(struct settling *s)
 {
     const struct ss_walk_record *record = s->record;
-    if (!ss_proof_needs_cause(record) || s->cause || s->one->erased)
+    if (!record->view.cause.known || s->cause || s->one->erased)
         return s->one->erased;
     s->one->erased =
         s->user->flags & GONE && s->user->note > 0 && record->offset <= s->user->note - 1;
@@ -95,6 +143,8 @@ static enum ss_status remember(struct settling *s, const struct ss_user_state *s
 {
     uint8_t packed[SS_PACKED_MAX];
     struct proof_case *one = s->one;
+    ss_guess_forget(&one->guesses);
+    one->guesses = s->ends;
     free(one->other);
     one->other = NULL;
     if (other) {
@@ -104,7 +154,9 @@ static enum ss_status remember(struct settling *s, const struct ss_user_state *s
             return ss_fail(s->proof->err, SS_STOP, "out of memory for states");
         memcpy(one->other, packed, one->other_size);
     }
-    return ss_proof_put(s->proof, &s->user, state);
+    s->proof->list_changed |= s->from > AS_GUESSED;
+    enum ss_status status = ss_proof_friends_keep(s->proof, ss_user_id(s->user));
+    return status == SS_OK ? ss_proof_put(s->proof, &s->user, state) : status;
 }
 
 static enum ss_status differs(struct settling *s, struct ss_user_state *state)
@@ -140,17 +192,18 @@ static bool says_the_same(const struct proof *proof, const struct ss_user_state 
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         if (score.factors[f].value != view->factors[f].value)
             return false;
-    return score.score == view->score;
+    return score.score == view->score && state->friends.confirmed == view->friends_confirmed &&
+           state->friends.bands == view->friends_bands;
 }
 
 /* Nothing is known of what was published before `scores` begins, nor in which order the inputs were
  * read by then. The first record is believed if it says what the folds give; else they cannot be
  * right. */
-static enum ss_status begin_blind(struct settling *s, struct ss_user_state *state)
+static enum ss_status begin_blind(struct settling *s, struct ss_user_state *state, bool expired)
 {
     struct ss_user_state tried = *state;
     s->user->flags &= (uint8_t)~BLIND;
-    if (any_way(s, &tried)) {
+    if (!expired && any_way(s, &tried)) {
         bool same;
         s->one->weak = true;
         s->proof->result->proven++;
@@ -159,23 +212,30 @@ static enum ss_status begin_blind(struct settling *s, struct ss_user_state *stat
     }
     if (s->cause)
         ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
-    s->one->weak = says_the_same(s->proof, state, &s->record->view);
+    s->one->weak = !expired && says_the_same(s->proof, state, &s->record->view);
     s->one->lost = !s->one->weak;
     if (s->one->weak)
         ss_proof_adopt(s->proof, state, &s->record->view);
     return out_of_retention(s, state);
 }
 
-static void fold_kept(struct settling *s, struct ss_user_state *state)
+static void fold_one(struct settling *s, struct ss_user_state *state, size_t i, ss_proof_fold *fold)
 {
-    for (size_t i = 0; i < s->one->kept_count; i++) {
-        const struct proof_kept *kept = s->one->kept[i];
-        const struct ss_source_event event = {
-            .event = kept->event, .offset = kept->offset, .timestamp_ms = kept->timestamp_ms};
-        const struct ss_models now = ss_proof_go_back(s->proof, kept->epoch);
-        ss_proof_fold_blind(s->proof, state, &event, kept->day);
-        s->proof->models = now;
-    }
+    const struct proof_kept *kept = s->one->kept[i];
+    const struct ss_source_event event = {
+        .event = kept->event, .offset = kept->offset, .timestamp_ms = kept->timestamp_ms};
+    const struct ss_models now = ss_proof_go_back(s->proof, kept->epoch);
+    fold(s->proof, state, &event, kept->day);
+    s->proof->models = now;
+}
+
+/* All since the last record, the cause of this one too. */
+static void fold_all(struct settling *s, struct ss_user_state *state, ss_proof_fold *fold)
+{
+    for (size_t i = 0; i < s->one->kept_count; i++)
+        fold_one(s, state, i, fold);
+    if (s->cause)
+        fold(s->proof, state, s->cause, s->proof->day);
 }
 
 /* A record of somebody whose folds may be wrong. If the next one follows from them, this one is; if
@@ -184,9 +244,7 @@ static enum ss_status doubt(struct settling *s, struct ss_user_state *state)
 {
     struct proof_case *one = s->one;
     enum ss_status status = SS_OK;
-    fold_kept(s, state);
-    if (s->cause)
-        ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
+    fold_all(s, state, ss_proof_fold_blind);
     ss_case_forget_events(one);
     if (s->record && !one->doubtful) {
         status = ss_case_keep_stray(s->proof, one, s->record);
@@ -220,15 +278,45 @@ static enum ss_status pass_erased(struct settling *s, struct ss_user_state *stat
     return status == SS_OK ? ss_grants_pass(s->proof, view) : status;
 }
 
-static bool left_friends(const struct proof_case *one)
+/* --- who depends on what friends told, and is lost --- */
+
+/* Whether friends have been listed while messages were lost, the likeliest way. */
+static enum ss_status find_exposed(struct settling *s, const struct ss_user_state *state)
 {
-    for (size_t i = 0; i < one->kept_count; i++) {
-        const struct ss_event *event = &one->kept[i]->event;
-        if (event->input == SS_CONSENTS && event->consent.purpose == SS_PURPOSE_SOCIAL &&
-            event->consent.action == SS_CONSENT_WITHDRAWN)
-            return true;
+    struct proof *proof = s->proof;
+    struct ss_user_state folded = *state;
+    const bool losing = ss_proof_friends_losing(proof);
+    bool any = losing && s->cause && s->cause->event.input == SS_SOCIAL;
+    for (size_t i = 0; i < s->one->kept_count; i++)
+        any |= s->one->kept[i]->losing && s->one->kept[i]->event.input == SS_SOCIAL;
+    if (!any || s->user->flags & EXPIRED)
+        return SS_OK;
+    for (size_t i = 0; i < s->one->kept_count; i++) {
+        fold_one(s, &folded, i, ss_proof_fold_blind);
+        if (s->one->kept[i]->losing && ss_proof_friends_exposed(proof, &folded))
+            s->user->flags |= EXPIRED;
     }
-    return false;
+    if (losing && s->cause) {
+        ss_proof_fold_blind(proof, &folded, s->cause, proof->day);
+        if (ss_proof_friends_exposed(proof, &folded))
+            s->user->flags |= EXPIRED;
+    }
+    return ss_proof_friends_load(proof, state, ss_user_id(s->user));
+}
+
+static enum ss_status pass_expired(struct settling *s, struct ss_user_state *state)
+{
+    struct proof *proof = s->proof;
+    proof->result->friends_expired += (s->record != NULL) + (int64_t)s->one->stray_count;
+    s->one->weak = s->one->doubtful = false;
+    if (!s->record) {
+        proof->result->out_of_retention += (int64_t)s->one->stray_count;
+        ss_case_forget(s->one);
+        return SS_OK;
+    }
+    fold_all(s, state, ss_proof_friends_fold);
+    ss_proof_friends_believe(proof, s->user, state, &s->record->view);
+    return out_of_retention(s, state);
 }
 
 enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
@@ -243,53 +331,58 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
     struct ss_user_state state;
     bool same;
     enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
+    if (status == SS_OK)
+        status = ss_proof_friends_load(proof, &state, ss_user_id(user));
+    if (status == SS_OK && !(user->flags & BLIND) && !s.one->lost)
+        status = find_exposed(&s, &state);
     if (status != SS_OK)
         return status;
+    const bool expired = user->flags & EXPIRED && ss_proof_friends_lost(proof);
     s.before = state.published;
     if (record) {
         if (record->view.kind == SS_KIND_OPT_IN) /* all of it is in what follows */
             s.one->weak = s.one->doubtful;
         if (is_gone(&s))
             return pass_erased(&s, &state);
+    }
+    if (expired && !(user->flags & BLIND) && !s.one->lost)
+        return pass_expired(&s, &state);
+    if (record) {
         if (!proof->model_known) {
             ss_settle_tell(&s, SS_PROOF_NO_MODEL, record, NULL, s.one->kept_count,
                            "there is no such model; give it with --model or --business-model");
-            fold_kept(&s, &state);
-            if (cause)
-                ss_proof_fold_blind(proof, &state, cause, proof->day);
+            fold_all(&s, &state, ss_proof_fold_blind);
             ss_proof_adopt(proof, &state, &record->view);
             ss_case_forget_events(s.one);
             status = remember(&s, &state, NULL);
             return status == SS_OK ? ss_grants_pass(proof, &record->view) : status;
         }
-        if (ss_proof_needs_cause(record) && !cause) {
+        if (record->view.cause.known && !cause) {
             ss_settle_tell(&s, SS_PROOF_EXTRA, record, NULL, s.one->kept_count,
                            "the log has no such event of this user as its cause");
             /* whatever it was made of comes up with the next record */
             return ss_grants_hold(proof, &record->view);
         }
         if (user->flags & BLIND)
-            return begin_blind(&s, &state);
+            return begin_blind(&s, &state, expired);
         if (s.one->lost) {
-            fold_kept(&s, &state);
             if (ss_proof_stays_unknown(proof, &record->view)) {
-                if (cause)
-                    ss_proof_fold_blind(proof, &state, cause, proof->day);
+                fold_all(&s, &state, ss_proof_fold_blind);
                 return out_of_retention(&s, &state);
             }
+            for (size_t i = 0; i < s.one->kept_count; i++)
+                fold_one(&s, &state, i, ss_proof_fold_blind);
             s.one->lost = s.one->weak = false;
             ss_proof_begin_known(&state);
+            ss_proof_friends_clear(proof);
+            user->flags &= (uint8_t)~EXPIRED;
             ss_case_forget(s.one);
         }
     } else if (user->flags & BLIND || s.one->lost) {
         ss_case_forget(s.one);
         return SS_OK;
     }
-    proof->goal_ms = record ? record->view.as_of_ms : 0;
-    proof->left_friends = left_friends(s.one);
     bool found = any_way(&s, &state);
-    proof->left_friends = false;
-    proof->goal_ms = 0;
     if (s.one->weak && (!found || (!record && s.one->doubtful)))
         return doubt(&s, &state);
     s.one->doubtful = false;
@@ -302,6 +395,7 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
     }
     proof->result->proven++;
     status = ss_grants_judge(proof, user, &same);
+    guess(&s, &state);
     ss_case_forget(s.one);
     return status == SS_OK ? remember(&s, &state, NULL) : status;
 }

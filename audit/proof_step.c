@@ -44,24 +44,40 @@ static bool begins_state(const struct ss_event *event)
             event->consent.action == SS_CONSENT_GRANTED);
 }
 
+/* Whoever lists friends by now depends on messages that are lost. */
+static void expose(const struct proof *proof, struct ss_user *user,
+                   const struct ss_user_state *state, const struct ss_event *event)
+{
+    if (event->input == SS_SOCIAL && ss_proof_friends_losing(proof) &&
+        ss_proof_friends_exposed(proof, state))
+        user->flags |= EXPIRED;
+}
+
 static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
                                  const struct ss_source_event *event)
 {
+    const bool reads = ss_event_reads_friends(&proof->models, &event->event);
     struct ss_user_state state;
-    bool changed;
+    bool changed = true;
     enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
+    if (status == SS_OK && reads)
+        status = ss_proof_friends_load(proof, &state, event->event.user_id);
     if (status != SS_OK)
         return status;
     if (user->flags & BLIND) {
         ss_proof_fold_blind(proof, &state, event, proof->day);
-        return ss_proof_put(proof, &user, &state);
-    }
-    if (!ss_proof_silent(proof, &state, &event->event, event->offset, event->timestamp_ms,
-                         proof->day, proof->low_ms, &changed)) {
+    } else if (user->flags & EXPIRED && ss_proof_friends_lost(proof)) {
+        ss_proof_friends_fold(proof, &state, event, proof->day);
+    } else if (!ss_proof_silent(proof, &state, &event->event, event->offset, event->timestamp_ms,
+                                proof->day, proof->low_ms, &changed)) {
         ss_proof_put_aside(proof, user);
         return SS_OK;
     }
-    return changed ? ss_proof_put(proof, &user, &state) : SS_OK;
+    if (reads) {
+        expose(proof, user, &state, &event->event);
+        status = ss_proof_friends_keep(proof, event->event.user_id);
+    }
+    return status == SS_OK && changed ? ss_proof_put(proof, &user, &state) : status;
 }
 
 enum ss_status ss_proof_on_event(struct proof *proof)
@@ -83,11 +99,17 @@ enum ss_status ss_proof_on_event(struct proof *proof)
     if (user->flags & UNKNOWN && event->event.input != SS_BLACKLIST)
         return SS_OK;
     if (proof->careful && !(user->flags & (BLIND | UNKNOWN)))
-        return ss_case_keep(proof, &proof->cases[user->count]);
+        return ss_case_keep(proof, &proof->cases[user->count], user);
     return fold_event(proof, user, event);
 }
 
 /* --- records --- */
+
+/* Where the reading of an input begins, whether or not all from there on is left. */
+static int64_t begins_at(const struct ss_proof_options *options, enum ss_input input)
+{
+    return input == SS_NEIGHBOURS ? options->neighbours_from : options->start[input];
+}
 
 /* Older than the snapshot that everything starts from. */
 static bool is_old(const struct proof *proof, const struct ss_user *user,
@@ -100,13 +122,14 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
     if (!options->seed)
         return false;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        if (view->positions[i] < options->start[i])
+        const int64_t start = begins_at(options, (enum ss_input)i);
+        if (view->positions[i] < start)
             return true;
-        same &= view->positions[i] == options->start[i];
+        same &= view->positions[i] == start;
     }
     enum ss_input input = ss_walk_cause_input(&view->cause);
     if (input != SS_INPUT_COUNT)
-        return view->cause.offset < options->start[input];
+        return view->cause.offset < begins_at(options, input);
     return same && ss_state_unpack(ss_user_packed(user), &state, &ignored) == SS_OK &&
            view->sequence <= state.published.sequence;
 }
@@ -117,7 +140,7 @@ bool ss_proof_stays_unknown(const struct proof *proof, const struct ss_score_vie
     if (view->kind != SS_KIND_OPT_IN)
         return true;
     for (int i = 0; i < SS_INPUT_COUNT; i++)
-        if (view->positions[i] < options->start[i])
+        if (view->positions[i] < begins_at(options, (enum ss_input)i))
             return true;
     return view->cause.known && view->cause.offset < options->start[SS_CONSENTS];
 }
@@ -134,12 +157,15 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
                             const struct ss_walk_record *record,
                             const struct ss_source_event *cause)
 {
+    const bool reads = cause && ss_event_reads_friends(&proof->models, &cause->event);
     struct ss_user_state state;
     bool same = true;
     enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
+    if (status == SS_OK && reads)
+        status = ss_proof_friends_load(proof, &state, record->view.user_id);
     if (status != SS_OK)
         return status;
-    bool proven = (cause || !ss_proof_needs_cause(record)) && proof->model_known &&
+    bool proven = (cause || !record->view.cause.known) && proof->model_known &&
                   ss_proof_arrive(proof, &state, record, cause, proof->low_ms);
     if (proven)
         status = ss_grants_judge(proof, user, &same);
@@ -162,7 +188,32 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     proof->result->entitlements_proven += grants;
     user->grants += (uint32_t)grants;
     user->flags &= (uint8_t)~BLIND;
-    return ss_proof_put(proof, &user, &state);
+    if (reads) {
+        expose(proof, user, &state, &cause->event);
+        status = ss_proof_friends_keep(proof, record->view.user_id);
+    }
+    return status == SS_OK ? ss_proof_put(proof, &user, &state) : status;
+}
+
+/* It rests on what friends have told, and that is lost. */
+static enum ss_status pass_expired(struct proof *proof, struct ss_user *user,
+                                   const struct ss_walk_record *record,
+                                   const struct ss_source_event *cause)
+{
+    const struct ss_text id = record->view.user_id;
+    struct ss_user_state state;
+    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
+    if (status == SS_OK)
+        status = ss_proof_friends_load(proof, &state, id);
+    if (status != SS_OK)
+        return status;
+    if (cause)
+        ss_proof_friends_fold(proof, &state, cause, proof->day);
+    ss_proof_friends_believe(proof, user, &state, &record->view);
+    status = ss_proof_friends_keep(proof, id);
+    if (status == SS_OK)
+        status = ss_proof_put(proof, &user, &state);
+    return status == SS_OK ? ss_proof_friends_pass(proof, id, &record->view) : status;
 }
 
 static bool rank_known(const struct proof *proof, const struct ss_score_view *view)
@@ -231,6 +282,12 @@ static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
         return ss_proof_settle(proof, user, record, cause);
     if (user->flags & ASIDE)
         return ss_grants_take(proof, view->user_id, view->sequence, view->as_of_ms);
+    if (user->flags & EXPIRED && ss_proof_friends_lost(proof)) {
+        if (!(user->flags & BLIND))
+            return pass_expired(proof, user, record, cause);
+        ss_proof_put_aside(proof, user);
+        return ss_grants_take(proof, view->user_id, view->sequence, view->as_of_ms);
+    }
     return judge(proof, user, record, cause);
 }
 
@@ -258,7 +315,8 @@ enum ss_status ss_proof_on_record(struct proof *proof)
     const struct ss_source_event *cause = proof->walk.event;
     struct ss_user *user;
     enum ss_status status = SS_OK;
-    bool gone = ss_proof_needs_cause(record) && !cause;
+    bool gone = record->view.cause.known && !cause &&
+                !(record->cause_input == SS_NEIGHBOURS && ss_proof_friends_losing(proof));
     if (cause && !same_user(cause, record->view.user_id)) {
         status = ss_proof_on_event(proof); /* of whom it really is */
         cause = NULL;
@@ -277,6 +335,7 @@ enum ss_status ss_proof_on_record(struct proof *proof)
         status = on_user_record(proof, user, record, cause);
     if (record->view.clock_ms > proof->low_ms)
         proof->low_ms = record->view.clock_ms;
+    proof->heard = record->view.positions[SS_NEIGHBOURS];
     return status;
 }
 

@@ -190,15 +190,15 @@ static void put_json(FILE *out, int32_t partition, const struct ss_proof_result 
     fprintf(out,
             "\"records\":%" PRId64 ",\"proven\":%" PRId64 ",\"differing\":%" PRId64
             ",\"missing\":%" PRId64 ",\"erased\":%" PRId64 ",\"out_of_retention\":%" PRId64
-            ",\"before_snapshot\":%" PRId64 ",\"newer\":%" PRId64 ",\"others\":%" PRId64
-            ",\"percentiles_unchecked\":%" PRId64 ",\"undecided\":%" PRId64
+            ",\"friends_expired\":%" PRId64 ",\"before_snapshot\":%" PRId64 ",\"newer\":%" PRId64
+            ",\"others\":%" PRId64 ",\"percentiles_unchecked\":%" PRId64 ",\"undecided\":%" PRId64
             ",\"entitlements\":%" PRId64 ",\"entitlements_proven\":%" PRId64
             ",\"entitlements_differing\":%" PRId64 ",\"entitlements_not_judged\":%" PRId64
             ",\"events\":%" PRId64 ",\"users\":%" PRId64 ",\"users_looked_at_again\":%" PRId64
             ",\"records_searched_for\":%" PRId64,
             r->records, r->proven, r->differing, r->missing, r->erased, r->out_of_retention,
-            r->before_start, r->newer, r->others, r->percentiles_unchecked, r->undecided,
-            r->entitlements, r->entitlements_proven, r->entitlements_differing,
+            r->friends_expired, r->before_start, r->newer, r->others, r->percentiles_unchecked,
+            r->undecided, r->entitlements, r->entitlements_proven, r->entitlements_differing,
             r->entitlements_unjudged, r->events, r->users, r->looked_at_again, r->searched);
     if (partition < 0)
         fprintf(out, ",\"holds\":%s,\"seconds\":%.1f", ss_proof_holds(r) ? "true" : "false",
@@ -218,6 +218,8 @@ static void put_counts(FILE *out, const struct ss_proof_result *r)
             "%" PRId64 " score records: %" PRId64 " proven, %" PRId64 " differing, %" PRId64
             " missing, %" PRId64 " erased, %" PRId64 " out of retention",
             r->records, r->proven, r->differing, r->missing, r->erased, r->out_of_retention);
+    if (r->friends_expired)
+        fprintf(out, " (%" PRId64 " of them: friends' bands expired)", r->friends_expired);
     put_some(out, r->before_start, "older than the snapshot");
     put_some(out, r->newer, "newer than what the group had committed");
     put_some(out, r->percentiles_unchecked, "percentiles not checked, but for their bounds");

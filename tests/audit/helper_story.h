@@ -67,6 +67,7 @@ struct story {
     /* what is held against the logs */
     size_t drop_events[SS_INPUT_COUNT]; /* at the beginning: retention took them */
     size_t drop_scores, drop_grants;
+    bool without_neighbours; /* what friends told must not be asked for */
     /* as a feed */
     struct ss_published_record *published[SS_OUTPUT_COUNT];
     size_t published_count[SS_OUTPUT_COUNT], published_at[SS_OUTPUT_COUNT],
