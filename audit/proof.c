@@ -67,6 +67,11 @@ static enum ss_status come_to_day(struct proof *proof)
     proof->day = before;
     if (ss_event_check(proof->models.person, &event->event, &context) != SS_REFUSAL_NONE)
         return SS_OK;
+    const int64_t newest_ms = event->event.occurred_at_ms < context.record_time_ms
+                                  ? event->event.occurred_at_ms
+                                  : context.record_time_ms;
+    if (newest_ms > proof->newest_ms)
+        proof->newest_ms = newest_ms;
     proof->day = ss_input_day(before, &event->event, &context);
     if (proof->day == before)
         return SS_OK;

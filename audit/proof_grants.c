@@ -248,10 +248,13 @@ enum ss_status ss_grants_take(struct proof *proof, struct ss_text user_id, int64
     return status;
 }
 
-enum ss_status ss_grants_find(struct proof *proof, struct ss_text user_id, int64_t sequence)
+enum ss_status ss_grants_find(struct proof *proof, struct ss_text user_id, int64_t sequence,
+                              int64_t as_of_ms)
 {
     struct proof_grants *grants = &proof->grants;
-    enum ss_status status = ss_grants_take(proof, user_id, sequence, ANY_TIME);
+    enum ss_status status = ss_grants_take(proof, user_id, sequence, as_of_ms);
+    if (status == SS_OK && !grants->taken_count)
+        status = take_next(proof, user_id, sequence, ANY_TIME);
     if (status != SS_OK || grants->taken_count)
         return status;
     take_from(grants, grants->held, &grants->held_count, user_id, sequence);
@@ -309,7 +312,7 @@ enum ss_status ss_grants_judge(struct proof *proof, const struct ss_user *user, 
         return SS_OK;
     enum ss_status status =
         effects->entitlement_count > 0
-            ? ss_grants_find(proof, user_id, sequence)
+            ? ss_grants_find(proof, user_id, sequence, effects->record.as_of_ms)
             : ss_grants_take(proof, user_id, sequence, effects->record.as_of_ms);
     if (status != SS_OK)
         return status;

@@ -65,14 +65,19 @@ void ss_guess_forget(struct proof_guesses *guesses)
         free(guesses->at[--guesses->count]);
 }
 
+bool ss_guess_of_friends(const struct ss_event *event)
+{
+    return event->input == SS_SOCIAL || event->input == SS_NEIGHBOURS ||
+           (event->input == SS_CONSENTS && event->consent.purpose != SS_PURPOSE_SHARE);
+}
+
 bool ss_guess_needed(const struct proof_case *one)
 {
     int64_t interval = -1;
     enum ss_input first = SS_INPUT_COUNT;
     for (size_t i = 0; i < one->kept_count; i++) {
         const struct ss_event *event = &one->kept[i]->event;
-        if (event->input != SS_SOCIAL && event->input != SS_NEIGHBOURS &&
-            (event->input != SS_CONSENTS || event->consent.purpose == SS_PURPOSE_SHARE))
+        if (!ss_guess_of_friends(event))
             continue;
         if (one->kept[i]->interval == interval && event->input != first)
             return true;

@@ -150,8 +150,9 @@ struct proof {
     struct ss_replay_friends
         *friends; /* `list` is of the state in hand, where something reads it */
     bool list_changed;
-    int64_t heard;  /* how far SS_NEIGHBOURS had been read at the last record */
-    int64_t low_ms; /* clocks shown so far */
+    int64_t heard;     /* how far SS_NEIGHBOURS had been read at the last record */
+    int64_t low_ms;    /* clocks shown so far */
+    int64_t newest_ms; /* event of the partition, as the first pass found it */
     int64_t interval;
     struct proof_grants grants;
 
@@ -249,6 +250,8 @@ void ss_proof_search_all(struct proof *proof, const struct proof_case *one,
 
 /* Whether the order of what the user went through decides whom it lists. */
 bool ss_guess_needed(const struct proof_case *one);
+/* Whether it is of those whose order does. */
+bool ss_guess_of_friends(const struct ss_event *event);
 /* Unless it is there; false: there is no more room. */
 bool ss_guess_add(struct proof_guesses *guesses, const struct ss_user_state *state,
                   const struct ss_friends *list);
@@ -289,7 +292,7 @@ SS_MUST_USE enum ss_status ss_settle_forced(struct settling *s, struct ss_user_s
 
 /* Brings the entitlements of a record into grants.taken, from wherever they are. */
 SS_MUST_USE enum ss_status ss_grants_find(struct proof *proof, struct ss_text user_id,
-                                          int64_t sequence);
+                                          int64_t sequence, int64_t as_of_ms);
 /* Those that are the next ones and the record's: user, sequence and as_of tell, for sequences begin
  * anew with each grant of consent. */
 SS_MUST_USE enum ss_status ss_grants_take(struct proof *proof, struct ss_text user_id,

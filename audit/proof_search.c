@@ -12,8 +12,12 @@
 #include <stdlib.h>
 
 enum { TURNS_MAX = 3, KEPT_MAX = 400, INSTANTS_MAX = 260, JUMPS_MAX = 130, DEPTH_MAX = 512 };
-enum { SEEN_BITS = 15, SEEN_MAX = 1 << SEEN_BITS, ALL_BUDGET = 5000 };
+enum { SEEN_BITS = 15, SEEN_MAX = 1 << SEEN_BITS, PART_BUDGET = 4000 };
 #define DAY_MS INT64_C(86400000)
+
+/* Within an interval: what decides whom the user lists in any order, and the rest in the walk's,
+ * behind or before it; or all of it in any order. */
+enum order { REST_LAST, REST_FIRST, ANY_ORDER };
 
 struct way {
     struct proof *proof;
@@ -25,7 +29,8 @@ struct way {
     bool done[KEPT_MAX];
     bool with_friends;           /* something on the way reads the list */
     uint16_t list_at[DEPTH_MAX]; /* … which for stack[i] is lists[list_at[i]] */
-    struct proof_guesses *ends;  /* NULL: the first way there is, is enough */
+    enum order order;
+    struct proof_guesses *ends; /* NULL: the first way there is, is enough */
     int seen_count;
     struct ss_user_state end;
 };
@@ -45,8 +50,8 @@ static int64_t high_of(const struct way *way, int64_t interval)
     }
     if (from < proof->sight_count)
         return proof->sights[from].clock_ms;
-    if (!way->record)
-        return way->low_ms;
+    if (!way->record) /* no record shows how far it came at the end of the logs */
+        return way->low_ms > proof->newest_ms ? way->low_ms : proof->newest_ms;
     return ss_proof_clock(&way->record->view, way->low_ms);
 }
 
@@ -56,9 +61,23 @@ static int by_time(const void *left, const void *right)
     return *a < *b ? -1 : *a > *b;
 }
 
-/* Clocks from least to most at which time does something else to the user than before. */
-static int instants(const struct way *way, const struct ss_user_state *state, int64_t least,
-                    int64_t most, int64_t out[INSTANTS_MAX])
+/* From when on it is overdue, and each day more. */
+static int overdue_instants(int64_t due_ms, int64_t least, int64_t most, int64_t out[INSTANTS_MAX],
+                            int count)
+{
+    int64_t first = due_ms;
+    if (first < least)
+        first = least + ((due_ms - least) % DAY_MS + DAY_MS) % DAY_MS;
+    for (int j = 0; first <= most && j < JUMPS_MAX && count < INSTANTS_MAX; j++, first += DAY_MS)
+        out[count++] = first;
+    return count;
+}
+
+/* Clocks from least to most at which time does something else to the user than before, or would
+ * with the next event. */
+static int instants(const struct way *way, const struct ss_user_state *state,
+                    const struct ss_event *next, int64_t least, int64_t most,
+                    int64_t out[INSTANTS_MAX])
 {
     const struct ss_models *models = &way->proof->models;
     const struct ss_bills_part *bills = &state->bills;
@@ -75,15 +94,12 @@ static int instants(const struct way *way, const struct ss_user_state *state, in
     for (; at <= most && count < INSTANTS_MAX / 2; at += every)
         out[count++] = at;
     for (int i = 0; i < bills->open_count && count < INSTANTS_MAX; i++) {
-        int64_t due = bills->open[i].due_at_ms, first = due;
-        if (due > most)
+        if (bills->open[i].due_at_ms > most)
             break;
-        if (first < least) /* another day overdue */
-            first = least + ((due - least) % DAY_MS + DAY_MS) % DAY_MS;
-        for (int j = 0; first <= most && j < JUMPS_MAX && count < INSTANTS_MAX;
-             j++, first += DAY_MS)
-            out[count++] = first;
+        count = overdue_instants(bills->open[i].due_at_ms, least, most, out, count);
     }
+    if (next && next->input == SS_BILLS && next->bill.status == SS_BILL_ISSUED)
+        count = overdue_instants(next->bill.due_at_ms, least, most, out, count);
     qsort(out, (size_t)count, sizeof *out, by_time);
     for (int i = 0; i < count; i++)
         if (out[i] >= least && out[i] <= most && (kept == 0 || out[i] != out[kept - 1]))
@@ -115,8 +131,9 @@ static bool is_seen(struct way *way, int depth, int64_t clock_ms, int turns)
     const struct proof *proof = way->proof;
     const struct ss_friends *list = way->with_friends ? &proof->lists[way->list_at[depth]] : NULL;
     const struct ss_text done = {(const char *)way->done, (uint32_t)way->one->kept_count};
+    const uint64_t how = (uint64_t)clock_ms * 64 + (uint64_t)turns * 4 + (uint64_t)way->order;
     uint64_t hash = ss_guess_hash(&proof->stack[depth], list) ^ ss_hash64(done) * 3;
-    hash = (hash ^ (uint64_t)clock_ms * 8 ^ (uint64_t)turns) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    hash = (hash ^ how) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     uint64_t *slot = &proof->seen[hash >> (64 - SEEN_BITS)];
     for (; *slot; slot = slot + 1 == proof->seen + SEEN_MAX ? proof->seen : slot + 1)
         if (*slot == hash)
@@ -186,11 +203,41 @@ static bool search_event(struct way *way, int depth, size_t i, int64_t clock_ms,
         if (least < goal && goal <= most && try_event(way, depth, i, goal, turns - 1))
             return true;
     }
-    int count = instants(way, &way->proof->stack[depth], least, most, found);
+    int count = instants(way, &way->proof->stack[depth], &kept->event, least, most, found);
     for (int n = 0; n < count && way->proof->budget >= 0; n++)
         if (found[n] > least && try_event(way, depth, i, found[n], turns - 1))
             return true;
     return false;
+}
+
+/* The next in the walk's order of what decides nothing about friends; SIZE_MAX: none is left of the
+ * interval. */
+static size_t next_of_rest(const struct way *way, size_t first)
+{
+    const struct proof_case *one = way->one;
+    for (size_t i = first; i < one->kept_count; i++) {
+        if (one->kept[i]->interval != one->kept[first]->interval)
+            break;
+        if (!way->done[i] && !ss_guess_of_friends(&one->kept[i]->event))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+/* Not before others of the interval; `rest`: next_of_rest. */
+static bool is_later(const struct way *way, size_t i, size_t rest)
+{
+    if (way->order == REST_FIRST)
+        return rest != SIZE_MAX && i != rest;
+    return way->order == REST_LAST && !ss_guess_of_friends(&way->one->kept[i]->event);
+}
+
+static bool any_tried(const bool tried[SS_INPUT_COUNT])
+{
+    bool any = false;
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        any |= tried[i];
+    return any;
 }
 
 /* From stack[depth], over what is not done yet. */
@@ -217,14 +264,18 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
     } else {
         /* the first of each input that is left of this interval */
         int64_t interval = one->kept[first]->interval;
+        const size_t rest = way->order == ANY_ORDER ? SIZE_MAX : next_of_rest(way, first);
         for (size_t i = first; i < one->kept_count && one->kept[i]->interval == interval; i++) {
             enum ss_input input = one->kept[i]->event.input;
-            if (way->done[i] || tried[input])
+            if (way->done[i] || tried[input] || is_later(way, i, rest))
                 continue;
             tried[input] = true;
             if (search_event(way, depth, i, clock_ms, turns))
                 return true;
         }
+        if (way->order == REST_LAST && rest != SIZE_MAX && !any_tried(tried) &&
+            search_event(way, depth, rest, clock_ms, turns))
+            return true;
     }
     if (turns == 0 || !state->consents.scoring)
         return false;
@@ -234,7 +285,7 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
     /* under the models of what comes next, or of what the user was last told */
     int32_t epoch = first < one->kept_count ? one->kept[first]->epoch : state->published.epoch;
     const struct ss_models now = ss_proof_go_back(proof, epoch);
-    int count = instants(way, state, clock_ms, most, found);
+    int count = instants(way, state, NULL, clock_ms, most, found);
     proof->models = now;
     for (int n = 0; n < count && proof->budget >= 0; n++) {
         (void)ss_proof_go_back(proof, epoch);
@@ -283,6 +334,7 @@ static struct way *begin_way(struct proof *proof, const struct proof_case *one,
     way->record = record;
     way->cause = cause;
     way->low_ms = low_ms;
+    way->order = ANY_ORDER;
     way->with_friends = with_friends;
     if (with_friends)
         ss_proof_friends_copy(&proof->lists[0], &proof->friends->list);
@@ -290,15 +342,32 @@ static struct way *begin_way(struct proof *proof, const struct proof_case *one,
     return way;
 }
 
+/* First where only the order of a few is open; then not. */
+static bool search_parts(struct way *way, const struct ss_user_state *state)
+{
+    struct proof *proof = way->proof;
+    bool found = false;
+    for (way->order = REST_LAST; !found && way->order != ANY_ORDER; way->order++) {
+        const int budget = proof->budget;
+        proof->budget = budget < PART_BUDGET ? budget : PART_BUDGET;
+        const int given = proof->budget;
+        proof->stack[0] = *state;
+        found = search(way, 0, state->published.horizon_ms, 0);
+        proof->budget = budget - (given - (proof->budget < 0 ? 0 : proof->budget));
+    }
+    return found;
+}
+
 bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct ss_user_state *state,
                      const struct ss_walk_record *record, const struct ss_source_event *cause,
                      int64_t low_ms)
 {
+    const int most = proof->options->search_max ? proof->options->search_max : SEARCH_MAX;
     bool found = false;
     struct way *way = begin_way(proof, one, record, cause, low_ms);
-    proof->budget = proof->options->search_max ? proof->options->search_max : SEARCH_MAX;
-    if (!way)
-        proof->budget = -1;
+    proof->budget = way ? most : -1;
+    if (way && ss_guess_needed(one))
+        found = search_parts(way, state);
     for (int turns = 0; turns <= TURNS_MAX && !found && proof->budget >= 0; turns++) {
         proof->stack[0] = *state;
         found = search(way, 0, state->published.horizon_ms, turns);
@@ -318,8 +387,10 @@ void ss_proof_search_all(struct proof *proof, const struct proof_case *one,
     if (!way)
         return;
     way->ends = ends;
-    proof->budget = ALL_BUDGET;
-    proof->stack[0] = *state;
-    (void)search(way, 0, state->published.horizon_ms, 0);
+    proof->budget = 3 * PART_BUDGET;
+    if (!search_parts(way, state)) {
+        proof->stack[0] = *state;
+        (void)search(way, 0, state->published.horizon_ms, 0);
+    }
     free(way);
 }
