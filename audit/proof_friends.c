@@ -59,6 +59,11 @@ bool ss_proof_friends_lost(const struct proof *proof)
     return lost_until(proof) > from && heard > from;
 }
 
+bool ss_proof_friends_lost_cause(const struct proof *proof, const struct ss_walk_record *record)
+{
+    return record->cause_input == SS_NEIGHBOURS && record->view.cause.offset < lost_until(proof);
+}
+
 bool ss_proof_friends_exposed(const struct proof *proof, const struct ss_user_state *state)
 {
     return state->friends.open && proof->friends->list.count > 0;

@@ -222,6 +222,8 @@ void ss_proof_friends_copy(struct ss_friends *to, const struct ss_friends *from)
 bool ss_proof_friends_losing(const struct proof *proof);
 /* … and was lost before the record in hand. */
 bool ss_proof_friends_lost(const struct proof *proof);
+/* The record's cause is among them. */
+bool ss_proof_friends_lost_cause(const struct proof *proof, const struct ss_walk_record *record);
 /* Lost messages may have changed the list in hand. */
 bool ss_proof_friends_exposed(const struct proof *proof, const struct ss_user_state *state);
 /* A record of the same, all before it folded, with the list in hand. */

@@ -319,6 +319,17 @@ static enum ss_status pass_expired(struct settling *s, struct ss_user_state *sta
     return out_of_retention(s, state);
 }
 
+/* The same of somebody of whom it is not known either what was before `scores` begins. */
+static enum ss_status pass_expired_blind(struct settling *s, struct ss_user_state *state)
+{
+    s->user->flags &= (uint8_t)~BLIND;
+    s->one->lost = true;
+    s->one->weak = s->one->doubtful = false;
+    s->proof->result->friends_expired += 1 + (int64_t)s->one->stray_count;
+    fold_all(s, state, ss_proof_fold_blind);
+    return out_of_retention(s, state);
+}
+
 enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                                const struct ss_walk_record *record,
                                const struct ss_source_event *cause)
@@ -357,6 +368,9 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
             status = remember(&s, &state, NULL);
             return status == SS_OK ? ss_grants_pass(proof, &record->view) : status;
         }
+        if (!cause && ss_proof_friends_lost_cause(proof, record) &&
+            (user->flags & BLIND || s.one->lost || s.one->weak))
+            return pass_expired_blind(&s, &state);
         if (record->view.cause.known && !cause) {
             ss_settle_tell(&s, SS_PROOF_EXTRA, record, NULL, s.one->kept_count,
                            "the log has no such event of this user as its cause");

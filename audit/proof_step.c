@@ -315,8 +315,7 @@ enum ss_status ss_proof_on_record(struct proof *proof)
     const struct ss_source_event *cause = proof->walk.event;
     struct ss_user *user;
     enum ss_status status = SS_OK;
-    bool gone = record->view.cause.known && !cause &&
-                !(record->cause_input == SS_NEIGHBOURS && ss_proof_friends_losing(proof));
+    bool gone = record->view.cause.known && !cause && !ss_proof_friends_lost_cause(proof, record);
     if (cause && !same_user(cause, record->view.user_id)) {
         status = ss_proof_on_event(proof); /* of whom it really is */
         cause = NULL;

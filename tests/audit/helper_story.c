@@ -2,6 +2,7 @@
 
 #include "config/model_file.h"
 #include "state/pack.h"
+#include "state/pack_friends.h"
 
 #include <criterion/criterion.h>
 #include <stdarg.h>
@@ -12,6 +13,15 @@
 #define HOUR_MS  INT64_C(3600000)
 #define DAY_MS   (24 * HOUR_MS)
 enum { SCORES_MAX = 40000 };
+
+const struct story_options story_plain = {.seed = 1,
+                                          .users = 40,
+                                          .events = 1500,
+                                          .disorder = 10,
+                                          .wake_every = 20,
+                                          .gaps = 3,
+                                          .withdrawals = 20,
+                                          .silent = 30};
 
 uint64_t story_random(struct story *story, uint64_t below)
 {
@@ -350,8 +360,14 @@ static void keep_half(struct story *story)
 {
     size_t size = (size_t)story->options.users * sizeof *story->states;
     story->half_states = malloc(size);
-    cr_assert(story->half_states);
+    story->half_lists = calloc((size_t)story->options.users, sizeof *story->half_lists);
+    cr_assert(story->half_states && story->half_lists);
     memcpy(story->half_states, story->states, size);
+    for (int user = 0; user < story->options.users; user++) {
+        const struct ss_friends *list = &story->lists[user];
+        story->half_lists[user].count = list->count;
+        memcpy(story->half_lists[user].links, list->links, list->count * sizeof list->links[0]);
+    }
     memcpy(story->half_positions, story->positions, sizeof story->positions);
     memcpy(story->half_read, story->read, sizeof story->read);
     memcpy(story->half_days, story->days, sizeof story->days);
@@ -435,6 +451,7 @@ void story_close(struct story *story)
     free(story->grants);
     free(story->states);
     free(story->half_states);
+    free(story->half_lists);
     free(story->lists);
     free(story->tables);
     free(story->model);
@@ -531,6 +548,21 @@ static enum ss_status on_open(void *arg, const struct ss_source_users *users,
     return SS_OK;
 }
 
+static enum ss_status seed_friends(struct story *story, int user,
+                                   enum ss_status (*put)(void *to, struct ss_text user_id,
+                                                         struct ss_bytes packed,
+                                                         struct ss_error *err),
+                                   void *to, struct ss_error *err)
+{
+    uint8_t packed[SS_FRIENDS_PACKED_MAX], bytes[SS_FRIENDS_KEY_MAX];
+    const struct ss_text name = name_of(story, user);
+    const struct ss_bytes key = ss_friends_key((struct ss_bytes){name.data, name.size}, bytes);
+    const size_t size = ss_friends_pack(&story->half_lists[user], packed);
+    return size ? put(to, (struct ss_text){key.data, (uint32_t)key.size},
+                      (struct ss_bytes){packed, size}, err)
+                : SS_OK;
+}
+
 enum ss_status story_seed(void *arg,
                           enum ss_status (*put)(void *to, struct ss_text user_id,
                                                 struct ss_bytes packed, struct ss_error *err),
@@ -543,6 +575,8 @@ enum ss_status story_seed(void *arg,
         size_t size = ss_state_pack(&story->half_states[user], packed);
         if (size)
             status = put(to, name_of(story, user), (struct ss_bytes){packed, size}, err);
+        if (status == SS_OK && story->half_states[user].friends.open)
+            status = seed_friends(story, user, put, to, err);
     }
     return status;
 }
@@ -614,4 +648,32 @@ struct ss_proof_result story_prove(struct story *story, const struct ss_proof_op
     encode_all(story);
     cr_assert_eq(ss_proof_run(&options, &result, &err), SS_OK, "%s", err.detail);
     return result;
+}
+
+void story_expect_proven(const struct story *story, const struct ss_proof_result *result)
+{
+    cr_assert_eq(result->records, (int64_t)story->score_count);
+    cr_assert_eq(result->proven, result->records,
+                 "seed %d: %d of %d proven, %d differ, %d missing; %s", (int)story->options.seed,
+                 (int)result->proven, (int)result->records, (int)result->differing,
+                 (int)result->missing, story->told ? story->fields[0] : "");
+    cr_assert_eq(result->entitlements, (int64_t)story->grant_count);
+    cr_assert_eq(result->entitlements_proven, result->entitlements);
+    cr_assert_eq(result->missing, 0);
+    cr_assert(ss_proof_holds(result));
+    cr_assert_eq(story->told, 0);
+}
+
+struct ss_proof_options story_cut_messages(struct story *story, int64_t offset)
+{
+    size_t *dropped = &story->drop_events[SS_NEIGHBOURS];
+    struct ss_proof_options options = {.without_neighbours = offset < 0};
+    story->without_neighbours = offset < 0;
+    if (offset < 0)
+        return options;
+    options.start[SS_NEIGHBOURS] = offset;
+    for (*dropped = 0; *dropped < story->counts[SS_NEIGHBOURS] &&
+                       story->events[SS_NEIGHBOURS][*dropped].offset < offset;)
+        ++*dropped;
+    return options;
 }

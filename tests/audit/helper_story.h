@@ -62,6 +62,7 @@ struct story {
     struct ss_user_state *states;
     /* as all stood when half of the events had been read */
     struct ss_user_state *half_states;
+    struct ss_friends *half_lists;
     int64_t half_positions[SS_INPUT_COUNT], half_clock_ms;
     size_t half_read[SS_INPUT_COUNT], half_scores;
     /* what is held against the logs */
@@ -82,10 +83,15 @@ struct story {
     char fields[64][256]; /* of each difference: the names of the fields that differ, by blanks */
 };
 
+extern const struct story_options story_plain; /* nothing out of the ordinary, and no friends */
 struct story *story_open(const struct story_options *options);
 void story_close(struct story *story);
 /* Holds what is there now against the logs. */
 struct ss_proof_result story_prove(struct story *story, const struct ss_proof_options *more);
+/* All of it is proven. */
+void story_expect_proven(const struct story *story, const struct ss_proof_result *result);
+/* Retention took what friends had told before that offset, or (-1) all of it. */
+struct ss_proof_options story_cut_messages(struct story *story, int64_t offset);
 /* Gives the states of the half to `put`: ss_proof_options.seed, with the story as its argument. */
 enum ss_status story_seed(void *arg,
                           enum ss_status (*put)(void *to, struct ss_text user_id,
