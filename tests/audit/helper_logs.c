@@ -64,6 +64,24 @@ static void finish(struct ss_container_writer *writer)
     cr_assert_eq(ss_container_finish(writer, &err), SS_OK, "%s", err.detail);
 }
 
+static void append_body(struct ss_container_writer *writer, struct ss_bytes body,
+                        const int64_t *extras, size_t extra_count)
+{
+    struct ss_buffer bytes;
+    struct ss_error err = {.detail = ""};
+    ss_buffer_init(&bytes, 1 << 16);
+    cr_assert(ss_buffer_append(&bytes, body.data, body.size));
+    for (size_t i = 0; i < extra_count; i++) { /* ["null", "long"] */
+        uint8_t number[SS_VARINT_MAX + 1];
+        uint8_t *end = ss_varint_write(number, 1);
+        end = ss_varint_write(end, extras[i]);
+        cr_assert(ss_buffer_append(&bytes, number, (size_t)(end - number)));
+    }
+    cr_assert_eq(ss_container_append(writer, (struct ss_bytes){bytes.data, bytes.size}, &err),
+                 SS_OK, "%s", err.detail);
+    ss_buffer_reset(&bytes);
+}
+
 static void append(struct ss_container_writer *writer, const struct ss_event *event,
                    const int64_t *extras, size_t extra_count)
 {
@@ -71,22 +89,18 @@ static void append(struct ss_container_writer *writer, const struct ss_event *ev
     struct ss_error err = {.detail = ""};
     ss_buffer_init(&bytes, 1 << 16);
     cr_assert_eq(ss_encode_event(1, event, &bytes, &err), SS_OK, "%s", err.detail);
-    for (size_t i = 0; i < extra_count; i++) { /* ["null", "long"] */
-        uint8_t number[SS_VARINT_MAX + 1];
-        uint8_t *end = ss_varint_write(number, 1);
-        end = ss_varint_write(end, extras[i]);
-        cr_assert(ss_buffer_append(&bytes, number, (size_t)(end - number)));
-    }
-    struct ss_bytes body = {bytes.data + SS_WIRE_HEADER_SIZE, bytes.size - SS_WIRE_HEADER_SIZE};
-    cr_assert_eq(ss_container_append(writer, body, &err), SS_OK, "%s", err.detail);
+    append_body(
+        writer,
+        (struct ss_bytes){bytes.data + SS_WIRE_HEADER_SIZE, bytes.size - SS_WIRE_HEADER_SIZE},
+        extras, extra_count);
     ss_buffer_reset(&bytes);
 }
 
-/* Our schema with the three fields that InsertField adds. */
-static char *inserted(enum ss_input input)
+/* A schema with the three fields that InsertField adds. */
+static char *inserted(const char *ours)
 {
     static const char *const names[] = {"kafka_partition", "kafka_offset", "kafka_timestamp"};
-    json_t *schema = json_loads(ss_schema_of_input(input), 0, NULL);
+    json_t *schema = json_loads(ours, 0, NULL);
     cr_assert_not_null(schema);
     for (int i = 0; i < 3; i++)
         json_array_append_new(
@@ -100,11 +114,24 @@ static char *inserted(enum ss_input input)
 void logs_archive(const char *path, enum ss_input input, int32_t partition,
                   const struct logged *events, size_t count)
 {
-    char *schema = inserted(input);
+    char *schema = inserted(ss_schema_of_input(input));
     struct ss_container_writer *writer = create(path, schema, "deflate");
     for (size_t i = 0; i < count; i++) {
         const int64_t extras[] = {partition, events[i].offset, events[i].timestamp_ms};
         append(writer, &events[i].event, extras, 3);
+    }
+    finish(writer);
+    free(schema);
+}
+
+void logs_archive_published(const char *path, enum ss_output output, int32_t partition,
+                            const struct ss_published_record *records, size_t count)
+{
+    char *schema = inserted(ss_schema_of_output(output));
+    struct ss_container_writer *writer = create(path, schema, "deflate");
+    for (size_t i = 0; i < count; i++) {
+        const int64_t extras[] = {partition, records[i].offset, records[i].timestamp_ms};
+        append_body(writer, records[i].body, extras, 3);
     }
     finish(writer);
     free(schema);

@@ -3,7 +3,7 @@
 #ifndef SS_TESTS_AUDIT_HELPER_LOGS_H
 #define SS_TESTS_AUDIT_HELPER_LOGS_H
 
-#include "scoring/event.h"
+#include "audit/source.h"
 
 #include <stddef.h>
 
@@ -24,6 +24,8 @@ const char *logs_path(const char *format, ...) __attribute__((format(printf, 1, 
 /* Records with the fields kafka_partition, kafka_offset and kafka_timestamp behind ours. */
 void logs_archive(const char *path, enum ss_input input, int32_t partition,
                   const struct logged *events, size_t count);
+void logs_archive_published(const char *path, enum ss_output output, int32_t partition,
+                            const struct ss_published_record *records, size_t count);
 /* Our schema and nothing else. */
 void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count);
 
