@@ -86,6 +86,8 @@ struct story {
 extern const struct story_options story_plain; /* nothing out of the ordinary, and no friends */
 struct story *story_open(const struct story_options *options);
 void story_close(struct story *story);
+struct ss_text story_name(struct story *story, int user);
+void story_forget_published(struct story *story);
 /* Holds what is there now against the logs. */
 struct ss_proof_result story_prove(struct story *story, const struct ss_proof_options *more);
 /* All of it is proven. */
