@@ -289,6 +289,7 @@ static enum ss_status find_exposed(struct settling *s, const struct ss_user_stat
     bool any = losing && s->cause && s->cause->event.input == SS_SOCIAL;
     for (size_t i = 0; i < s->one->kept_count; i++)
         any |= s->one->kept[i]->losing && s->one->kept[i]->event.input == SS_SOCIAL;
+    s->one->unsure |= any && ss_guess_needed(s->one);
     if (!any || s->user->flags & EXPIRED)
         return SS_OK;
     for (size_t i = 0; i < s->one->kept_count; i++) {
@@ -400,8 +401,12 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
     if (s.one->weak && (!found || (!record && s.one->doubtful)))
         return doubt(&s, &state);
     s.one->doubtful = false;
+    if (!found && s.one->unsure && ss_proof_friends_lost(proof))
+        return pass_expired(&s, &state);
     if (!found)
         return differs(&s, &state);
+    if (record && record->view.kind == SS_KIND_OPT_IN)
+        s.one->unsure = false;
     tell_strays(&s);
     if (!record) {
         ss_case_forget(s.one);
@@ -409,7 +414,8 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
     }
     proof->result->proven++;
     status = ss_grants_judge(proof, user, &same);
-    guess(&s, &state);
+    if (status == SS_OK)
+        guess(&s, &state);
     ss_case_forget(s.one);
     return status == SS_OK ? remember(&s, &state, NULL) : status;
 }
