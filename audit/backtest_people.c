@@ -1,5 +1,6 @@
 #include "audit/backtest_people.h"
 
+#include "audit/room.h"
 #include "scoring/hash.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
@@ -128,23 +129,11 @@ static bool grow_slots(struct ss_people *people)
     return true;
 }
 
-static bool grow(void **array, size_t *capacity, size_t count, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : 256;
-    void *moved = realloc(*array, wanted * size);
-    if (!moved)
-        return false;
-    *array = moved;
-    *capacity = wanted;
-    return true;
-}
-
 static bool add_entry(struct ss_people *people, uint32_t person, int64_t time_ms, bool bad)
 {
-    if (people->entry_count >= NONE - 1 || !grow((void **)&people->entries, &people->entry_capacity,
-                                                 people->entry_count, sizeof *people->entries))
+    if (people->entry_count >= NONE - 1 ||
+        !ss_make_room(&people->entries, people->entry_count, &people->entry_capacity,
+                      sizeof *people->entries))
         return false;
     people->entries[people->entry_count++] =
         (struct entry){.moment = {.person = person, .time_ms = time_ms, .bad = bad}, .next = NONE};
@@ -165,8 +154,8 @@ static struct person *person_of(struct ss_people *people, struct ss_text id)
     }
     size_t id_at = people->ids.size;
     if (people->person_count >= NONE - 1 ||
-        !grow((void **)&people->persons, &people->person_capacity, people->person_count,
-              sizeof *people->persons) ||
+        !ss_make_room(&people->persons, people->person_count, &people->person_capacity,
+                      sizeof *people->persons) ||
         !ss_buffer_append(&people->ids, id.data, id.size) ||
         !add_entry(people, (uint32_t)people->person_count, SS_MOMENT_END, false))
         return NULL;

@@ -79,6 +79,7 @@ struct ss_proof_result {
     int64_t differing; /* different, extra, out of order, unreadable, without a model */
     int64_t erased;    /* of users who have withdrawn, whose events are no longer in the logs */
     int64_t out_of_retention; /* the logs no longer hold what they rest on */
+    int64_t friends_expired;  /* … of these: what friends had told is no longer there */
     int64_t before_start;     /* older than the snapshot that it starts from */
     int64_t newer;   /* than where the inputs were read to, of a live engine; not of the sum */
     int64_t missing; /* records that are not there */
@@ -108,9 +109,12 @@ struct ss_proof_options {
     struct ss_models models; /* in charge until a record names others; person is not NULL */
     int64_t future_tolerance_ms;
     int64_t start[SS_INPUT_COUNT]; /* where the inputs begin: 0, or the snapshot's, or the log's */
+    int64_t neighbours_from; /* where SS_NEIGHBOURS began to be read: 0, or the snapshot's; what
+                              * lies between here and its start is lost */
+    bool without_neighbours; /* … or all of it is, and is not asked for */
     int32_t start_days[SS_INPUT_COUNT]; /* that they had come to there (ss_input_day) */
     int64_t start_clock_ms; /* how far the partition's clock had come there; 0: unknown */
-    bool inputs_cut;        /* … and there was more before, which is lost */
+    bool inputs_cut;        /* … and there was more before, of others than SS_NEIGHBOURS */
     bool scores_cut;        /* `scores` begins behind its first record */
     bool scores_begin_late; /* … and so does what histograms count, whatever else is known */
     bool entitlements_cut;  /* `entitlements` likewise */
@@ -120,7 +124,8 @@ struct ss_proof_options {
     uint64_t sample_of, sample_seed;
     bool some_users; /* the feed gives the events and records of some users only */
     int search_max;  /* attempts for one record; 0: 20,000 */
-    /* Gives the states of the snapshot to `put`, one after the other; NULL: none. */
+    /* Gives the states of the snapshot to `put`, one after the other, and friends records under
+     * their keys; NULL: none. */
     enum ss_status (*seed)(void *arg,
                            enum ss_status (*put)(void *to, struct ss_text user_id,
                                                  struct ss_bytes packed, struct ss_error *err),

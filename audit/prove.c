@@ -26,7 +26,7 @@ struct part {
     struct ss_published_log *logs[2];
     struct ss_rank_cursor *ranks;
     struct ss_rank_part histograms;
-    bool inputs_cut, cut[2];
+    bool inputs_cut, without_neighbours, cut[2];
 };
 
 static const enum ss_output outputs[2] = {SS_SCORES, SS_ENTITLEMENTS};
@@ -107,10 +107,11 @@ static enum ss_status on_open(void *arg, const struct ss_source_users *users,
 {
     struct part *part = arg;
     const struct ss_prove_options *options = part->proving->options;
-    const struct ss_puller_config config = {.partition = part->partition,
-                                            .from = part->start,
-                                            .users = users ? users : options->users,
-                                            .inputs_skipped = {[SS_NEIGHBOURS] = true}};
+    const struct ss_puller_config config = {
+        .partition = part->partition,
+        .from = part->start,
+        .users = users ? users : options->users,
+        .inputs_skipped = {[SS_NEIGHBOURS] = part->without_neighbours}};
     close_logs(part);
     enum ss_status status = ss_puller_open(options->inputs, &config, &part->puller, err);
     for (int i = 0; i < 2 && status == SS_OK; i++)
@@ -186,13 +187,15 @@ static enum ss_status find_start(struct part *part, const struct ss_snapshot_par
 {
     const struct ss_prove_options *options = part->proving->options;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        if (i == SS_NEIGHBOURS) { /* which is not read */
-            part->start[i] = from ? from->positions[i] : 0;
-            continue;
-        }
         struct ss_source_range range =
             ss_source_range(options->inputs, part->partition, (enum ss_input)i);
         part->start[i] = from ? from->positions[i] : range.low;
+        if (i == SS_NEIGHBOURS) { /* kept for a shorter time: who is without friends is judged */
+            part->without_neighbours = range.low == 0 && range.end == 0;
+            if (range.low > part->start[i])
+                part->start[i] = range.low;
+            continue;
+        }
         if (from && range.low > from->positions[i])
             return ss_fail(
                 err, SS_STOP,
@@ -228,6 +231,8 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         .models = *models,
         .future_tolerance_ms = options->future_tolerance_ms,
         .start_clock_ms = from ? from->clock_ms : 0,
+        .neighbours_from = from ? from->positions[SS_NEIGHBOURS] : 0,
+        .without_neighbours = part->without_neighbours,
         .inputs_cut = part->inputs_cut,
         .scores_cut = part->cut[0] && !from,
         .scores_begin_late = part->cut[0],

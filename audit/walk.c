@@ -214,6 +214,11 @@ static void warm(struct ss_walk *walk, struct ss_walk_input *input)
             ss_user_table_prefetch_block(walk->users, input->hashes[input->warmed]);
 }
 
+static bool is_absent(const struct ss_walk *walk, enum ss_input input)
+{
+    return input == SS_NEIGHBOURS && walk->without_neighbours;
+}
+
 /* The next event of an input that is no dead letter; NULL at its end. */
 static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
                            const struct ss_source_event **event, struct ss_error *err)
@@ -266,7 +271,7 @@ static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPU
     for (int i = 0; i < SS_INPUT_COUNT && walk->complete; i++) {
         struct ss_walk_input *input = &walk->inputs[i];
         const struct ss_source_event *event;
-        if (i == SS_NEIGHBOURS || target[i] <= input->position)
+        if (target[i] <= input->position || is_absent(walk, (enum ss_input)i))
             continue;
         /* what has been handed out already lies before the batch's end */
         if (target[i] <= input->next)
@@ -312,7 +317,7 @@ static enum ss_status next_silent(struct ss_walk *walk, bool *got, struct ss_err
         enum ss_input which = order[walk->turn];
         int64_t target = walk->target[which] - (which == cause);
         const struct ss_source_event *event;
-        if (which == SS_NEIGHBOURS || target <= walk->inputs[which].position)
+        if (target <= walk->inputs[which].position || is_absent(walk, which))
             continue;
         enum ss_status status = peek(walk, which, &event, err);
         if (status != SS_OK)
@@ -332,7 +337,7 @@ static enum ss_status end_interval(struct ss_walk *walk, struct ss_error *err)
     const struct ss_source_event *event = NULL;
     enum ss_input input = record->cause_input;
     walk->event = NULL;
-    if (input != SS_INPUT_COUNT && input != SS_NEIGHBOURS) {
+    if (input != SS_INPUT_COUNT && !is_absent(walk, input)) {
         enum ss_status status = peek(walk, input, &event, err);
         if (status != SS_OK)
             return status;

@@ -128,7 +128,7 @@ static void count_total(struct run *run)
         if (run->request->partition >= 0 && p != run->request->partition)
             continue;
         run->partitions++;
-        for (int i = 0; i < SS_NEIGHBOURS; i++) { /* whose messages are not read */
+        for (int i = 0; i < SS_INPUT_COUNT; i++) {
             struct ss_source_range range = ss_source_range(source, p, (enum ss_input)i);
             if (range.end == INT64_MAX || run->total < 0)
                 run->total = -1;

@@ -191,8 +191,8 @@ static void put_json(FILE *out, int32_t partition, const struct ss_proof_result 
     fprintf(out,
             "\"records\":%" PRId64 ",\"proven\":%" PRId64 ",\"differing\":%" PRId64
             ",\"missing\":%" PRId64 ",\"erased\":%" PRId64 ",\"out_of_retention\":%" PRId64
-            ",\"before_snapshot\":%" PRId64 ",\"newer\":%" PRId64 ",\"others\":%" PRId64
-            ",\"undecided\":%" PRId64 ",\"percentiles_proven\":%" PRId64
+            ",\"friends_expired\":%" PRId64 ",\"before_snapshot\":%" PRId64 ",\"newer\":%" PRId64
+            ",\"others\":%" PRId64 ",\"undecided\":%" PRId64 ",\"percentiles_proven\":%" PRId64
             ",\"percentiles_differing\":%" PRId64 ",\"percentiles_out_of_retention\":%" PRId64
             ",\"percentiles_unchecked\":%" PRId64 ",\"histograms\":%" PRId64
             ",\"histograms_proven\":%" PRId64 ",\"histograms_differing\":%" PRId64
@@ -201,11 +201,11 @@ static void put_json(FILE *out, int32_t partition, const struct ss_proof_result 
             ",\"events\":%" PRId64 ",\"users\":%" PRId64 ",\"users_looked_at_again\":%" PRId64
             ",\"records_searched_for\":%" PRId64,
             r->records, r->proven, r->differing, r->missing, r->erased, r->out_of_retention,
-            r->before_start, r->newer, r->others, r->undecided, r->percentiles_proven,
-            r->percentiles_differing, r->percentiles_out_of_retention, r->percentiles_unchecked,
-            r->histograms, r->histograms_proven, r->histograms_differing, r->entitlements,
-            r->entitlements_proven, r->entitlements_differing, r->entitlements_unjudged, r->events,
-            r->users, r->looked_at_again, r->searched);
+            r->friends_expired, r->before_start, r->newer, r->others, r->undecided,
+            r->percentiles_proven, r->percentiles_differing, r->percentiles_out_of_retention,
+            r->percentiles_unchecked, r->histograms, r->histograms_proven, r->histograms_differing,
+            r->entitlements, r->entitlements_proven, r->entitlements_differing,
+            r->entitlements_unjudged, r->events, r->users, r->looked_at_again, r->searched);
     if (partition < 0)
         fprintf(out, ",\"holds\":%s,\"seconds\":%.1f", ss_proof_holds(r) ? "true" : "false",
                 seconds);
@@ -224,6 +224,8 @@ static void put_counts(FILE *out, const struct ss_proof_result *r)
             "%" PRId64 " score records: %" PRId64 " proven, %" PRId64 " differing, %" PRId64
             " missing, %" PRId64 " erased, %" PRId64 " out of retention",
             r->records, r->proven, r->differing, r->missing, r->erased, r->out_of_retention);
+    if (r->friends_expired)
+        fprintf(out, " (%" PRId64 " of them: friends' bands expired)", r->friends_expired);
     put_some(out, r->before_start, "older than the snapshot");
     put_some(out, r->newer, "newer than what the group had committed");
     put_some(out, r->others, "of users not asked for");

@@ -73,21 +73,33 @@ static void finish(struct ss_container_writer *writer)
     cr_assert_eq(ss_container_finish(writer, &err), SS_OK, "%s", err.detail);
 }
 
-/* A value in the wire format, which it takes. */
-static void append_value(struct ss_container_writer *writer, struct ss_buffer *value,
-                         const int64_t *extras, size_t extra_count)
+static void append_body(struct ss_container_writer *writer, struct ss_bytes body,
+                        const int64_t *extras, size_t extra_count)
 {
-    struct ss_buffer bytes = *value;
+    struct ss_buffer bytes;
     struct ss_error err = {.detail = ""};
+    ss_buffer_init(&bytes, 1 << 16);
+    cr_assert(ss_buffer_append(&bytes, body.data, body.size));
     for (size_t i = 0; i < extra_count; i++) { /* ["null", "long"] */
         uint8_t number[SS_VARINT_MAX + 1];
         uint8_t *end = ss_varint_write(number, 1);
         end = ss_varint_write(end, extras[i]);
         cr_assert(ss_buffer_append(&bytes, number, (size_t)(end - number)));
     }
-    struct ss_bytes body = {bytes.data + SS_WIRE_HEADER_SIZE, bytes.size - SS_WIRE_HEADER_SIZE};
-    cr_assert_eq(ss_container_append(writer, body, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(ss_container_append(writer, (struct ss_bytes){bytes.data, bytes.size}, &err),
+                 SS_OK, "%s", err.detail);
     ss_buffer_reset(&bytes);
+}
+
+/* A value in the wire format, which it takes. */
+static void append_value(struct ss_container_writer *writer, struct ss_buffer *value,
+                         const int64_t *extras, size_t extra_count)
+{
+    append_body(
+        writer,
+        (struct ss_bytes){value->data + SS_WIRE_HEADER_SIZE, value->size - SS_WIRE_HEADER_SIZE},
+        extras, extra_count);
+    ss_buffer_reset(value);
 }
 
 static void append(struct ss_container_writer *writer, const struct ss_event *event,
@@ -100,7 +112,7 @@ static void append(struct ss_container_writer *writer, const struct ss_event *ev
     append_value(writer, &bytes, extras, extra_count);
 }
 
-/* Our schema with the three fields that InsertField adds. */
+/* A schema with the three fields that InsertField adds. */
 static char *inserted(const char *ours)
 {
     static const char *const names[] = {"kafka_partition", "kafka_offset", "kafka_timestamp"};
@@ -139,6 +151,19 @@ void logs_archive_values(const char *path, const char *schema, struct logged_val
     }
     finish(writer);
     free(with_places);
+}
+
+void logs_archive_published(const char *path, enum ss_output output, int32_t partition,
+                            const struct ss_published_record *records, size_t count)
+{
+    char *schema = inserted(ss_schema_of_output(output));
+    struct ss_container_writer *writer = create(path, schema, "deflate");
+    for (size_t i = 0; i < count; i++) {
+        const int64_t extras[] = {partition, records[i].offset, records[i].timestamp_ms};
+        append_body(writer, records[i].body, extras, 3);
+    }
+    finish(writer);
+    free(schema);
 }
 
 void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count)

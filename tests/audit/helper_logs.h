@@ -35,6 +35,8 @@ struct logged_value {
 };
 void logs_archive_values(const char *path, const char *schema, struct logged_value *values,
                          size_t count);
+void logs_archive_published(const char *path, enum ss_output output, int32_t partition,
+                            const struct ss_published_record *records, size_t count);
 /* Our schema and nothing else. */
 void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count);
 /* By a writer with a schema of its own, whose bodies are those of ours. */

@@ -65,11 +65,13 @@ struct story {
     /* as all stood when half of the events had been read, or when the first were told of the second
      * model */
     struct ss_user_state *half_states;
+    struct ss_friends *half_lists;
     int64_t half_positions[SS_INPUT_COUNT], half_clock_ms;
     size_t half_read[SS_INPUT_COUNT], half_scores;
     /* what is held against the logs */
     size_t drop_events[SS_INPUT_COUNT]; /* at the beginning: retention took them */
     size_t drop_scores, drop_grants, drop_ranks;
+    bool without_neighbours; /* what friends told must not be asked for */
     /* as a feed */
     struct ss_published_record *published[SS_OUTPUT_COUNT];
     size_t published_count[SS_OUTPUT_COUNT], published_at[SS_OUTPUT_COUNT],
@@ -84,10 +86,17 @@ struct story {
     char fields[64][256]; /* of each difference: the names of the fields that differ, by blanks */
 };
 
+extern const struct story_options story_plain; /* nothing out of the ordinary, and no friends */
 struct story *story_open(const struct story_options *options);
 void story_close(struct story *story);
+struct ss_text story_name(struct story *story, int user);
+void story_forget_published(struct story *story);
 /* Holds what is there now against the logs. */
 struct ss_proof_result story_prove(struct story *story, const struct ss_proof_options *more);
+/* All of it is proven. */
+void story_expect_proven(const struct story *story, const struct ss_proof_result *result);
+/* Retention took what friends had told before that offset, or (-1) all of it. */
+struct ss_proof_options story_cut_messages(struct story *story, int64_t offset);
 /* Gives the states of the half to `put`: ss_proof_options.seed, with the story as its argument. */
 enum ss_status story_seed(void *arg,
                           enum ss_status (*put)(void *to, struct ss_text user_id,
