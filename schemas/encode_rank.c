@@ -1,6 +1,6 @@
 /* encode_rank.c - histograms of scores by our schema, and back. */
 #include "schemas/encode.h"
-#include "schemas/varint.h"
+#include "schemas/wire_reader.h"
 
 enum { NUMBERS_MAX = 6 + SS_SCORE_COUNT + SS_INPUT_COUNT };
 
@@ -28,32 +28,16 @@ enum ss_status ss_encode_rank(uint32_t schema_id, const struct ss_rank_record *r
     return ss_encode_end(out, ss_varint_write(p, record->clock_ms));
 }
 
-struct cursor {
-    const uint8_t *at, *end;
-    bool bad;
-};
-
-static int64_t get(struct cursor *in, int64_t min, int64_t max)
-{
-    int64_t value = min;
-    if (in->bad || !ss_varint_read(&in->at, in->end, &value) || value < min || value > max) {
-        in->bad = true;
-        return min;
-    }
-    return value;
-}
-
 enum ss_status ss_decode_rank(struct ss_bytes body, int32_t *partition,
                               struct ss_histogram *histogram, struct ss_error *err)
 {
-    const uint8_t *at = body.data;
-    struct cursor in = {.at = at, .end = at ? at + body.size : at};
+    struct ss_wire_reader in = ss_wire_reader_of(body);
     memset(histogram, 0, sizeof *histogram);
-    *partition = (int32_t)get(&in, 0, INT32_MAX);
-    int64_t next = get(&in, SS_SCORE_MIN, SS_SCORE_MAX) - SS_SCORE_MIN, count;
-    while ((count = get(&in, 0, SS_SCORE_COUNT - next)) > 0)
+    *partition = (int32_t)ss_wire_number(&in, 0, INT32_MAX);
+    int64_t next = ss_wire_number(&in, SS_SCORE_MIN, SS_SCORE_MAX) - SS_SCORE_MIN, count;
+    while ((count = ss_wire_number(&in, 0, SS_SCORE_COUNT - next)) > 0)
         while (count-- > 0)
-            histogram->users[next++] = (uint32_t)get(&in, 0, UINT32_MAX);
+            histogram->users[next++] = (uint32_t)ss_wire_number(&in, 0, UINT32_MAX);
     if (in.bad)
         return ss_fail(err, SS_DROP, "not a histogram of scores");
     return SS_OK;
