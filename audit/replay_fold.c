@@ -1,5 +1,6 @@
 #include "audit/replay_fold.h"
 
+#include "audit/held_state.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
 
@@ -33,9 +34,9 @@ static enum ss_status no_memory(struct ss_error *err)
 static enum ss_status keep(struct ss_replay_fold *fold, struct ss_user *user,
                            struct ss_user_state *state, struct ss_error *err)
 {
-    uint8_t bytes[SS_PACKED_MAX];
+    uint8_t bytes[SS_HELD_MAX];
     ss_forget(&fold->models, state, fold->days);
-    const size_t size = ss_state_pack(state, bytes);
+    const size_t size = ss_held_write(state, bytes);
     const int64_t wake_ms = fold->without_steps ? SS_WAKE_NEVER : ss_wake_at(&fold->models, state);
     if (wake_ms != SS_WAKE_NEVER && user->count == 0) {
         user->count = ss_replay_wakes_add(&fold->wakes, user->hash, ss_user_id(user));
@@ -132,9 +133,8 @@ static enum ss_status wake(struct ss_replay_fold *fold, uint32_t number, struct 
     struct ss_user *user = ss_user_table_find(fold->users, fold->wakes.wakers[number - 1].hash, id);
     struct ss_user_state state;
     bool stepped;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, err);
-    if (status == SS_OK)
-        status = take_steps(fold, id, &state, &context, &stepped, err);
+    ss_held_read(ss_user_packed(user), &state);
+    enum ss_status status = take_steps(fold, id, &state, &context, &stepped, err);
     if (status == SS_OK)
         status = tell_friends(fold, id, &state, err);
     if (status != SS_OK)
@@ -153,9 +153,9 @@ static enum ss_status take(struct ss_replay_fold *fold, const struct ss_event *e
     enum ss_refusal refusal;
     struct ss_user_state state;
     bool stepped = false;
-    enum ss_status status =
-        ss_state_unpack(user ? ss_user_packed(user) : (struct ss_bytes){NULL, 0}, &state, err);
-    if (status == SS_OK && steps) {
+    enum ss_status status = SS_OK;
+    ss_held_read(user ? ss_user_packed(user) : (struct ss_bytes){NULL, 0}, &state);
+    if (steps) {
         const struct ss_context before = context_of(fold);
         status = take_steps(fold, event->user_id, &state, &before, &stepped, err);
     }

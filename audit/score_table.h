@@ -16,9 +16,10 @@ SS_MUST_USE enum ss_status ss_score_table_open(const struct ss_models *models, i
                                                struct ss_score_table **table, struct ss_error *err);
 void ss_score_table_close(struct ss_score_table *table); /* NULL is fine */
 
-/* A user's packed state; who has not opted in gets no line. SS_GIVE_UP: it is none. */
+/* A user's state; who has not opted in gets no line. */
 SS_MUST_USE enum ss_status ss_score_table_add(struct ss_score_table *table, struct ss_bytes user_id,
-                                              struct ss_bytes packed, struct ss_error *err);
+                                              const struct ss_user_state *state,
+                                              struct ss_error *err);
 int64_t ss_score_table_count(const struct ss_score_table *table);
 
 /* Tables that are NULL are left out. */
