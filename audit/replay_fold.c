@@ -10,7 +10,7 @@ enum ss_status ss_replay_fold_init(struct ss_replay_fold *fold, const struct ss_
                                    struct ss_error *err)
 {
     *fold = (struct ss_replay_fold){.models = *models, .users = ss_user_table_open()};
-    ss_replay_wakes_init(&fold->wakes);
+    ss_replay_wakes_init(&fold->wakes, fold->users);
     if (!fold->users)
         return ss_fail(err, SS_STOP, "out of memory for users");
     return ss_friends_matter(models->person) ? ss_replay_friends_open(&fold->friends, err) : SS_OK;
@@ -38,15 +38,18 @@ static enum ss_status keep(struct ss_replay_fold *fold, struct ss_user *user,
     ss_forget(&fold->models, state, fold->days);
     const size_t size = ss_held_write(state, bytes);
     const int64_t wake_ms = fold->without_steps ? SS_WAKE_NEVER : ss_wake_at(&fold->models, state);
+    user = ss_user_table_put(fold->users, user, (struct ss_bytes){bytes, size});
+    if (!user)
+        return no_memory(err);
     if (wake_ms != SS_WAKE_NEVER && user->count == 0) {
-        user->count = ss_replay_wakes_add(&fold->wakes, user->hash, ss_user_id(user));
+        user->count = ss_replay_wakes_add(&fold->wakes);
         if (user->count == 0)
             return no_memory(err);
     }
-    if (user->count && !ss_replay_wakes_set(&fold->wakes, user->count, wake_ms))
-        return no_memory(err);
-    return ss_user_table_put(fold->users, user, (struct ss_bytes){bytes, size}) ? SS_OK
-                                                                                : no_memory(err);
+    const uint32_t block = ss_user_table_block(fold->users, user);
+    return user->count == 0 || ss_replay_wakes_set(&fold->wakes, user->count, block, wake_ms)
+               ? SS_OK
+               : no_memory(err);
 }
 
 static enum ss_status tell(struct ss_replay_fold *fold, struct ss_text user_id,
@@ -129,8 +132,8 @@ static struct ss_context context_of(const struct ss_replay_fold *fold)
 static enum ss_status wake(struct ss_replay_fold *fold, uint32_t number, struct ss_error *err)
 {
     const struct ss_context context = context_of(fold);
-    const struct ss_text id = ss_replay_wakes_id(&fold->wakes, number);
-    struct ss_user *user = ss_user_table_find(fold->users, fold->wakes.wakers[number - 1].hash, id);
+    struct ss_user *user = ss_replay_wakes_user(&fold->wakes, number);
+    const struct ss_text id = ss_user_id(user);
     struct ss_user_state state;
     bool stepped;
     ss_held_read(ss_user_packed(user), &state);
@@ -154,6 +157,8 @@ static enum ss_status take(struct ss_replay_fold *fold, const struct ss_event *e
     struct ss_user_state state;
     bool stepped = false;
     enum ss_status status = SS_OK;
+    if (user && user->count)
+        ss_replay_wakes_prefetch(&fold->wakes, user->count);
     ss_held_read(user ? ss_user_packed(user) : (struct ss_bytes){NULL, 0}, &state);
     if (steps) {
         const struct ss_context before = context_of(fold);
@@ -213,6 +218,7 @@ static enum ss_status pass_time(struct ss_replay_fold *fold, int64_t clock_ms, s
     for (uint32_t first = 1; status == SS_OK && first;) {
         if (!ss_replay_wakes_take(&fold->wakes, fold->clock_ms, &first))
             return no_memory(err);
+        ss_replay_wakes_prefetch_first(&fold->wakes);
         if (first)
             status = wake(fold, first, err);
         if (status == SS_OK)
