@@ -265,6 +265,7 @@ static enum ss_status apply(struct ss_replay_fold *fold, const struct ss_source_
     enum ss_status status = pass_time(fold, event->occurred_at_ms - 1, err);
     if (status != SS_OK)
         return status;
+    context.checked = true;
     context.clock_ms = fold->clock_ms;
     /* some users' events alone would leave their inputs' days behind: a day at each */
     int32_t *day = &fold->days[event->input];
