@@ -205,7 +205,8 @@ static enum ss_status fill_table(struct part *part, struct ss_score_table **out,
     const struct ss_replay *run = part->run;
     const struct ss_user *user;
     struct ss_user_state state;
-    enum ss_status status = ss_score_table_open(&run->models, run->options->until_ms, out, err);
+    enum ss_status status = ss_score_table_open(&run->models, run->options->until_ms,
+                                                !run->options->scores_csv, out, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(part->fold.users, &at));) {
         const struct ss_text id = ss_user_id(user);
         ss_held_read(ss_user_packed(user), &state);

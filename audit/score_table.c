@@ -14,6 +14,7 @@ struct row {
 struct ss_score_table {
     const struct ss_models *models;
     int64_t as_of_ms;
+    bool count_only;
     struct ss_buffer text;
     struct row *rows;
     size_t count, capacity;
@@ -26,7 +27,8 @@ struct line {
 };
 
 enum ss_status ss_score_table_open(const struct ss_models *models, int64_t as_of_ms,
-                                   struct ss_score_table **out, struct ss_error *err)
+                                   bool count_only, struct ss_score_table **out,
+                                   struct ss_error *err)
 {
     struct ss_score_table *table = calloc(1, sizeof *table);
     *out = table;
@@ -34,6 +36,7 @@ enum ss_status ss_score_table_open(const struct ss_models *models, int64_t as_of
         return ss_fail(err, SS_STOP, "out of memory for the scores");
     table->models = models;
     table->as_of_ms = as_of_ms;
+    table->count_only = count_only;
     ss_buffer_init(&table->text, SIZE_MAX / 2);
     return SS_OK;
 }
@@ -105,6 +108,10 @@ enum ss_status ss_score_table_add(struct ss_score_table *table, struct ss_bytes 
     struct ss_score score;
     if (!state->consents.scoring)
         return SS_OK;
+    if (table->count_only) {
+        table->count++;
+        return SS_OK;
+    }
     if (!grow(table))
         return ss_fail(err, SS_STOP, "out of memory for the scores");
     int64_t as_of_ms = table->as_of_ms == INT64_MAX ? state->published.as_of_ms : table->as_of_ms;

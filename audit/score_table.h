@@ -11,9 +11,11 @@
 
 struct ss_score_table;
 
-/* as_of_ms: of all scores, which is the clock as well; INT64_MAX: each user's own last one. */
+/* as_of_ms: of all scores, which is the clock as well; INT64_MAX: each user's own last one.
+ * count_only: lines are counted and not kept, since nobody will write them. */
 SS_MUST_USE enum ss_status ss_score_table_open(const struct ss_models *models, int64_t as_of_ms,
-                                               struct ss_score_table **table, struct ss_error *err);
+                                               bool count_only, struct ss_score_table **table,
+                                               struct ss_error *err);
 void ss_score_table_close(struct ss_score_table *table); /* NULL is fine */
 
 /* A user's state; who has not opted in gets no line. */
