@@ -46,7 +46,7 @@ static enum ss_status keep(struct ss_replay_fold *fold, struct ss_user *user,
         if (user->count == 0)
             return no_memory(err);
     }
-    const uint32_t block = ss_user_table_block(fold->users, user);
+    const uint32_t block = ss_user_block(user);
     return user->count == 0 || ss_replay_wakes_set(&fold->wakes, user->count, block, wake_ms)
                ? SS_OK
                : no_memory(err);

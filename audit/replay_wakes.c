@@ -143,7 +143,7 @@ static bool rings(struct ss_replay_wakes *wakes, struct ss_replay_alarm alarm, b
         return true;
     waker->at_ms = waker->due_ms;
     if (waker->due_ms != INT64_MAX)
-        *fine = push(wakes, (struct ss_replay_alarm){waker->due_ms, alarm.waker});
+        *fine = push(wakes, (struct ss_replay_alarm){waker->due_ms, alarm.waker, waker->block});
     return false;
 }
 
@@ -176,7 +176,7 @@ bool ss_replay_wakes_set(struct ss_replay_wakes *wakes, uint32_t number, uint32_
     if (at_ms >= waker->at_ms)
         return true;
     waker->at_ms = at_ms;
-    return push(wakes, (struct ss_replay_alarm){at_ms, number - 1});
+    return push(wakes, (struct ss_replay_alarm){at_ms, number - 1, block});
 }
 
 bool ss_replay_wakes_take(struct ss_replay_wakes *wakes, int64_t clock_ms, uint32_t *number)

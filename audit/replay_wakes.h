@@ -21,6 +21,7 @@ struct ss_replay_waker {
 struct ss_replay_alarm {
     int64_t at_ms;
     uint32_t waker;
+    uint32_t block; /* of the user when it was set: to be fetched */
 };
 
 struct ss_replay_alarms {
@@ -51,7 +52,7 @@ SS_MUST_USE bool ss_replay_wakes_set(struct ss_replay_wakes *wakes, uint32_t num
  * there is nobody. Clocks do not go back. false: out of memory. */
 SS_MUST_USE bool ss_replay_wakes_take(struct ss_replay_wakes *wakes, int64_t clock_ms,
                                       uint32_t *number);
-/* The user of a number that was taken; valid until the next add or put of the table. */
+/* The user of a number that was taken; valid until its next put. */
 static inline struct ss_user *ss_replay_wakes_user(const struct ss_replay_wakes *wakes,
                                                    uint32_t number)
 {
@@ -65,9 +66,11 @@ static inline void ss_replay_wakes_prefetch(const struct ss_replay_wakes *wakes,
 }
 static inline void ss_replay_wakes_prefetch_first(const struct ss_replay_wakes *wakes)
 {
-    if (wakes->heap.count > 0)
-        ss_user_prefetch(
-            ss_user_table_at(wakes->users, wakes->wakers[wakes->heap.alarms[0].waker].block));
+    if (wakes->heap.count == 0)
+        return;
+    const struct ss_replay_alarm *first = &wakes->heap.alarms[0];
+    __builtin_prefetch(&wakes->wakers[first->waker], 1);
+    ss_user_prefetch(ss_user_table_at(wakes->users, first->block));
 }
 
 #endif
