@@ -35,21 +35,32 @@ static bool scalar_fits(const struct ss_type *theirs, const struct ss_type *ours
     return ours->kind == theirs->kind;
 }
 
-/* The branch of ours that takes a type of theirs; -1: none. */
-static int branch_for(const struct ss_type *ours, const struct ss_type *theirs)
-{
-    for (uint32_t i = 0; i < ours->count; i++)
-        if (scalar_fits(theirs, ours->types[i]))
-            return (int)i;
-    return -1;
-}
-
 static const struct ss_type_field *find_field(const struct ss_type *record, const char *name)
 {
     for (uint32_t i = 0; i < record->count; i++)
         if (!strcmp(record->fields[i].name, name))
             return &record->fields[i];
     return NULL;
+}
+
+/* Of several records in a union of ours: names get lost on the way through Connect, fields do not.
+ */
+static bool has_fields(const struct ss_type *theirs, const struct ss_type *ours)
+{
+    for (uint32_t i = 0; i < ours->count; i++)
+        if (!ours->fields[i].default_value && !find_field(theirs, ours->fields[i].name))
+            return false;
+    return true;
+}
+
+/* The branch of ours that takes a type of theirs; -1: none. */
+static int branch_for(const struct ss_type *ours, const struct ss_type *theirs)
+{
+    for (uint32_t i = 0; i < ours->count; i++)
+        if (scalar_fits(theirs, ours->types[i]) &&
+            (theirs->kind != SS_TYPE_RECORD || has_fields(theirs, ours->types[i])))
+            return (int)i;
+    return -1;
 }
 
 /* The very same bytes. Our schemas are no cycles. */
