@@ -3,6 +3,7 @@
  *   take up (a run's directory, a snapshot, or nothing) ──> merge ──> fold ──┐
  *                                          ^ save now and then ──────────────┘──> end ──> results
  */
+#include "audit/held_state.h"
 #include "audit/replay_internal.h"
 
 #include <stdio.h>
@@ -205,11 +206,13 @@ static enum ss_status fill_table(struct part *part, struct ss_score_table **out,
 {
     const struct ss_replay *run = part->run;
     const struct ss_user *user;
-    enum ss_status status = ss_score_table_open(&run->models, run->options->until_ms, out, err);
+    struct ss_user_state state;
+    enum ss_status status = ss_score_table_open(&run->models, run->options->until_ms,
+                                                !run->options->scores_csv, out, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(part->fold.users, &at));) {
         const struct ss_text id = ss_user_id(user);
-        status = ss_score_table_add(*out, (struct ss_bytes){id.data, id.size}, ss_user_packed(user),
-                                    err);
+        ss_held_read(ss_user_packed(user), &state);
+        status = ss_score_table_add(*out, (struct ss_bytes){id.data, id.size}, &state, err);
     }
     return status;
 }

@@ -1,3 +1,4 @@
+#include "audit/held_state.h"
 #include "audit/replay_internal.h"
 
 #include "state/pack.h"
@@ -57,6 +58,8 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
     memcpy(part.counts, fold->counts, sizeof part.counts);
     memcpy(part.days, fold->days, sizeof part.days);
     const struct ss_user *user;
+    struct ss_user_state state;
+    uint8_t bytes[SS_PACKED_MAX];
     for (size_t at = 0; (user = ss_user_table_next(fold->users, &at));)
         part.users += user->packed_size > 0;
     struct ss_bytes packed;
@@ -64,8 +67,11 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
         part.friends++;
     enum ss_status status = ss_snapshot_begin(writer, &part, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(fold->users, &at));)
-        if (user->packed_size > 0)
-            status = ss_snapshot_put(writer, ss_user_id(user), ss_user_packed(user), err);
+        if (user->packed_size > 0) {
+            ss_held_read(ss_user_packed(user), &state);
+            packed = (struct ss_bytes){bytes, ss_state_pack(&state, bytes)};
+            status = ss_snapshot_put(writer, ss_user_id(user), packed, err);
+        }
     for (size_t at = 0; status == SS_OK && fold->friends &&
                         (user = ss_replay_friends_next(fold->friends, &at, &packed));) {
         uint8_t buffer[SS_FRIENDS_KEY_MAX];

@@ -1,9 +1,10 @@
 /* user_table.h - the states of many users in memory: what replays and proofs fold into.
  *
  * Open addressing over a 64-bit hash of the id; a user is one block of an arena: a header, the id,
- * the packed state (state/pack.h), some 200 bytes in all. A lookup touches three cache lines, which
- * ss_user_table_prefetch* fetches beforehand: the slot first, the block a few users later. Nothing
- * is allocated per event: a block that a state has outgrown is used again for another user's.
+ * the state in a form that is its owner's (state/pack.h, audit/held_state.h). A lookup touches
+ * three cache lines, which ss_user_table_prefetch* fetches beforehand: the slot first, the block a
+ * few users later. Nothing is allocated per event: a block that a state has outgrown is used again
+ * for another user's.
  *
  * One thread per table.
  */
@@ -23,7 +24,7 @@ struct ss_user {
     uint8_t id_size;
     uint16_t units; /* of the block */
     uint16_t packed_size;
-    uint8_t bytes[]; /* the id, then the packed state */
+    uint8_t bytes[]; /* the id, then the state */
 };
 
 /* All of its bits are good, and it is the same everywhere. */
@@ -43,10 +44,15 @@ static inline struct ss_bytes ss_user_packed(const struct ss_user *user)
 struct ss_user_table *ss_user_table_open(void);
 void ss_user_table_close(struct ss_user_table *table); /* NULL is fine */
 
+/* Where a user is, until its next put, as a number; and who is there. */
+uint32_t ss_user_block(const struct ss_user *user);
+struct ss_user *ss_user_table_at(const struct ss_user_table *table, uint32_t block);
+
+void ss_user_prefetch(const struct ss_user *user);
 void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash);
 void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t hash);
 
-/* NULL: there is no such user. Users stay where they are until the next add or put. */
+/* NULL: there is no such user. A user stays where it is until its own next put. */
 struct ss_user *ss_user_table_find(const struct ss_user_table *table, uint64_t hash,
                                    struct ss_text id);
 /* The user, with an empty state if it was not there. The id has 1 to SS_USER_ID_MAX bytes. NULL:

@@ -192,6 +192,7 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
     bool stepped = false;
     *outcome = SS_REFUSED;
     if (refusal == SS_REFUSAL_NONE) {
+        context.checked = true;
         context.day = ss_input_day(partition->mark.days[record->input], &item->event, &context);
         partition->mark.days[record->input] = context.day;
         ss_partition_reach(partition, record->input,

@@ -192,6 +192,16 @@ static inline enum ss_factor ss_variable_factor(enum ss_variable variable)
                                           : SS_FACTOR_RELATIONSHIPS;
 }
 
+/* The first variable of a factor; of SS_FACTOR_COUNT, SS_VAR_COUNT. */
+static inline int ss_factor_first(int factor)
+{
+    static const uint8_t first[SS_FACTOR_COUNT + 1] = {
+        SS_VAR_LATENESS, SS_VAR_ACTIVITY, SS_VAR_SPENDING,
+        SS_VAR_IDENTITY, SS_VAR_FRIENDS,  SS_VAR_COUNT,
+    };
+    return first[factor];
+}
+
 /* Names as in model.yaml and in records: "history", "lateness", …; static text. */
 const char *ss_factor_name(enum ss_factor factor);
 const char *ss_variable_name(enum ss_variable variable);

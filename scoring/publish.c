@@ -78,7 +78,7 @@ static void move_benefits(const struct ss_model *model, uint32_t wanted,
                           struct ss_published *published, struct ss_effects *effects)
 {
     uint32_t changed = wanted ^ published->benefits;
-    for (int b = 0; b < model->benefit_count; b++)
+    for (int b = 0; changed && b < model->benefit_count; b++)
         if (changed & UINT32_C(1) << b)
             tell_benefit(&model->benefits[b],
                          wanted & UINT32_C(1) << b ? SS_ENTITLEMENT_GRANTED
