@@ -77,7 +77,6 @@ class Audit:
         if whole and whole["records"] != records:
             self.differences.append(f"verify has seen {whole['records']} of {records} score records")
         if not self.snapshot.exists():
-            say("verify: no snapshot was taken")
             return
         part = self._verify("from the snapshot on", ["--snapshot", str(self.snapshot)], say)
         if part and not 0 < part["proven"] < part["records"]:

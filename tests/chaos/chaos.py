@@ -28,9 +28,9 @@ from judge import (  # noqa: E402
     checkpoint_offset, clocks, judge, redis_partition, subscriber_of,
 )
 from load import Load  # noqa: E402
+from models import Models  # noqa: E402
 from parts import RedisPair, Toxiproxy, lasting_port  # noqa: E402
 from record import published_of, sums_of, write_record  # noqa: E402
-from recount import write_chaos_model  # noqa: E402
 from stack import TREE, Stack  # noqa: E402
 from timely import DUE_MS_MAX, Timely  # noqa: E402
 from waiting import wait_until  # noqa: E402
@@ -153,13 +153,13 @@ class Run:
         engines = config_for(f"127.0.0.1:{kafka_port}", f"http://127.0.0.1:{registry_port}/{path}",
                              f"redis://127.0.0.1:{redis_port}")
         engines["topics"] |= {name: name for name in INPUTS}
-        write_chaos_model(self.directory / "model.yaml")
-        engines["model"] = direct["model"] = {"file": str(self.directory / "model.yaml")}
+        self.models = Models(self.directory, self.options.friends, self.options.models)
+        engines["model"] = direct["model"] = {"file": str(self.models.files[0])}
         self.bus = Bus(self.stack)
         # Quiet when the broker goes away.
         self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})
         self.bus.create_topics([KEPT_WHOLE], PARTITIONS, cleanup__policy="delete", retention__ms=-1)
-        tool = Engine(direct, self.directory)
+        tool = self.models.tool = Engine(direct, self.directory)
         tool.run("topics", "create")
         tool.run("schemas", "register")
         logs = self.directory / "engines"
@@ -174,9 +174,10 @@ class Run:
         self.timely = Timely(self.bus, self.engine, self.options.seed,
                              max(self.options.rate / EVENTS_PER_LIFE_SECOND, 1))
         self.closers.append(self.timely.finish)
-        self.audit = Audit(tool, [self.directory / "model.yaml"], self.directory)
+        self.audit = Audit(tool, self.models.files, self.directory)
         self.closers.append(self.audit.finish)
-        self.faults = Faults(self.options.seed, self.stack, self.toxiproxy, self.redis, self.fleet)
+        self.faults = Faults(self.options.seed, self.stack, self.toxiproxy, self.redis, self.fleet,
+                             self.models)
         self.lag = Lag(self.stack.bootstrap)
         self.closers.append(self.lag.close)
 
@@ -192,7 +193,8 @@ class Run:
             time.sleep(0.2)
             if now >= middle:
                 middle = deadline
-                self.audit.take_snapshot()
+                if not self.options.models:  # of whom was told of which, a snapshot knows nothing
+                    self.audit.take_snapshot()
             if now - said >= PROGRESS_SECONDS:
                 said = now
                 say(f"{int(now - began):5} s: {self.lag.text}; {self.faults.total()} faults; now "
@@ -210,10 +212,14 @@ class Run:
         say(f"the faults are over; draining {total} events")
         # Not the one that has seen the broker come and go.
         self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})
+        if self.options.models:
+            self.models.change()  # once more, with a backlog
         try:
             wait_until(lambda: self.lag.reached(total), DRAIN_SECONDS,
                        lambda: f"{self.lag.text}, {total} to be consumed")
             self.drain_seconds = time.monotonic() - began
+            if self.options.models:
+                wait_until(self.models.follow, DRAIN_SECONDS, "everybody told of the last model")
             self.due_by = int(time.time() * 1000)
             wait_until(self._quiet, DUE_MS_MAX / 1000 + 60, "scores that time leaves alone")
             wait_until(self._redis_current, 60, "Redis at the changelog's last marks")
@@ -254,7 +260,8 @@ class Run:
         say("judging")
         subscribers = [subscriber_of(self.bus, each, KEPT_WHOLE) for each in SUBSCRIBERS]
         self.verdicts = judge(self.bus, self.redis.primary, PREFIX, PARTITIONS, subscribers,
-                              self.due_by, min(os.cpu_count() or 1, PARTITIONS), say)
+                              self.due_by, self.models.rules(),
+                              min(os.cpu_count() or 1, PARTITIONS), say)
         self.audit.verify(sum(v.records for v in self.verdicts), say)
         for text in self.differences + self.audit.differences:
             say(text)
@@ -281,6 +288,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=int, default=6000)
+    parser.add_argument("--friends", action="store_true")
+    parser.add_argument("--models", action="store_true")
     parser.add_argument("--dir")
     parser.add_argument("--record")
     options = parser.parse_args()

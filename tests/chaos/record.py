@@ -5,8 +5,8 @@ import os
 import pathlib
 import platform
 import subprocess
+from collections import Counter
 
-from faults import Faults
 from stack import TREE
 
 
@@ -22,26 +22,29 @@ def commit():
 
 def write_record(run, total, differences, path, fleet):
     """Adds this run to a file of records. `fleet`: what ran, in words."""
+    judged = ("Held by all that anybody can count on (`tests/chaos/invariants.py`)" if run.models.rules()
+              else "Recounted and found equal")
     options, sums = run.options, sums_of(run.verdicts)
     path = pathlib.Path(path)
     text = path.read_text() if path.exists() else (
         "# Chaos on the real parts\n\nRecords of `tools/chaos --record`, newest last. What is run and "
         "judged: `tests/chaos`.\n")
+    lanes = "".join(f" --{name}" for name in ("friends", "models") if getattr(options, name))
     kinds = "\n".join(
         f"| {lane} | {kind.replace('_', ' ')} | {run.faults.counts[kind]} |"
-        for lane, names in Faults.LANES.items() for kind in names)
+        for lane, names in run.faults.lanes.items() for kind in names)
     proofs = "".join(f"`sesame verify`, {what}: {proof}.\n"
                      for what, proof in run.audit.proofs.items())
     text += f"""
 ## {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC
 
-`tools/chaos --minutes {options.minutes:g} --seed {options.seed} --rate {options.rate}` at commit {commit()},
+`tools/chaos --minutes {options.minutes:g} --seed {options.seed} --rate {options.rate}{lanes}` at commit {commit()},
 on {os.cpu_count()} cores ({platform.machine()}), {fleet}. All caught up {run.drain_seconds:.1f} s after the last fault.
 
 **{total} events, {run.faults.total()} faults, {differences} differences**
 
 Events: {sums['counted']} counted, {sums['duplicate']} duplicate, {sums['not_consented']} not consented,
-{sums['dead_lettered']} dead-lettered. Recounted and found equal: these counts,
+{sums['dead_lettered']} dead-lettered. {judged}: these counts,
 {published_of(run.verdicts)}; in Redis as in the changelog,
 {sum(v.users for v in run.verdicts)} states.
 
@@ -66,9 +69,9 @@ def published_of(verdicts):
     def total(name):
         return sum(getattr(each, name) for each in verdicts)
 
-    def by_time(kind):
-        return sum(each.by_time.get(kind, 0) for each in verdicts)
-
-    return (f"{total('records')} score records ({by_time('OVERDUE')} OVERDUE, {by_time('AGED')} AGED), "
+    kinds = Counter()
+    for each in verdicts:
+        kinds.update(each.by_kind)
+    return (f"{total('records')} score records ({', '.join(f'{n} {kind}' for kind, n in kinds.items())}), "
             f"{total('entitlements')} grants and revocations,\n{total('dead_letters')} dead letters, "
             f"{total('shared')} records for subscribers ({total('tombstones')} tombstones)")
