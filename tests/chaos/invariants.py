@@ -74,6 +74,8 @@ class Invariants(Recount):
         told = 0 if before is None else before[3]
         if kind == "RESCORE":
             told += 1
+            if before is None or before[2] == model:
+                self._differ(f"told of no other model: {published}")
         elif kind != "OPT_IN" and before and before[2] != model:
             self._differ(f"scored by another model, untold: {published}")
         if model not in self._versions or told > self.rules.changes:
