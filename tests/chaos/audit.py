@@ -96,7 +96,8 @@ class Audit:
         for line in lines:
             if "difference" in line:
                 say(f"  {json.dumps(line)[:4000]}")
-        if (done.returncode == 0) != lines[-1]["holds"] or (proof.differences == 0) != lines[-1]["holds"]:
+        holds = lines[-1]["holds"]
+        if (done.returncode == 0) != holds or not holds and not proof.differences:
             self.differences.append(f"verify ended with {done.returncode}: {lines[-1]}")
         return proof
 
