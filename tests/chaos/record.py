@@ -29,7 +29,8 @@ def write_record(run, total, differences, path, fleet):
     text = path.read_text() if path.exists() else (
         "# Chaos on the real parts\n\nRecords of `tools/chaos --record`, newest last. What is run and "
         "judged: `tests/chaos`.\n")
-    lanes = "".join(f" --{name}" for name in ("friends", "models") if getattr(options, name))
+    command = f"--minutes {options.minutes:g} --seed {options.seed} --rate {options.rate}" + "".join(
+        f" --{name}" for name in ("friends", "models") if getattr(options, name))
     kinds = "\n".join(
         f"| {lane} | {kind.replace('_', ' ')} | {run.faults.counts[kind]} |"
         for lane, names in run.faults.lanes.items() for kind in names)
@@ -38,8 +39,9 @@ def write_record(run, total, differences, path, fleet):
     text += f"""
 ## {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC
 
-`tools/chaos --minutes {options.minutes:g} --seed {options.seed} --rate {options.rate}{lanes}` at commit {commit()},
-on {os.cpu_count()} cores ({platform.machine()}), {fleet}. All caught up {run.drain_seconds:.1f} s after the last fault.
+`tools/chaos {command}` at commit {commit()},
+on {os.cpu_count()} cores ({platform.machine()}), {fleet}.
+All caught up {run.drain_seconds:.1f} s after the last fault.
 
 **{total} events, {run.faults.total()} faults, {differences} differences**
 
