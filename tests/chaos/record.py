@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import subprocess
+import textwrap
 from collections import Counter
 
 from stack import TREE
@@ -34,7 +35,7 @@ def write_record(run, total, differences, path, fleet):
     kinds = "\n".join(
         f"| {lane} | {kind.replace('_', ' ')} | {run.faults.counts[kind]} |"
         for lane, names in run.faults.lanes.items() for kind in names)
-    proofs = "".join(f"`sesame verify`, {what}: {proof}.\n"
+    proofs = "".join(textwrap.fill(f"`sesame verify`, {what}: {proof}.", 110) + "\n"
                      for what, proof in run.audit.proofs.items())
     text += f"""
 ## {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC
