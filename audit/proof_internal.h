@@ -224,6 +224,11 @@ SS_MUST_USE enum ss_status ss_proof_models(struct proof *proof,
                                            const struct ss_walk_record *record);
 /* Puts the models of an epoch of this pass in charge; gives those that were, to be put back. */
 struct ss_models ss_proof_go_back(struct proof *proof, int32_t epoch);
+/* Of the models by which a kept event was read. Mostly those of which the records around it tell;
+ * but before an event of somebody who is due a RESCORE by these, that would have been published:
+ * then the ones that he was told of had come back, which no record need show. */
+int32_t ss_proof_epoch(struct proof *proof, const struct proof_kept *kept,
+                       const struct ss_user_state *state);
 /* The user as a record says that it stands: what was published, not what follows from it. */
 void ss_proof_adopt(const struct proof *proof, struct ss_user_state *state,
                     const struct ss_score_view *view);

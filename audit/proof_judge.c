@@ -257,6 +257,15 @@ struct ss_models ss_proof_go_back(struct proof *proof, int32_t epoch)
     return now;
 }
 
+int32_t ss_proof_epoch(struct proof *proof, const struct proof_kept *kept,
+                       const struct ss_user_state *state)
+{
+    const struct ss_models now = ss_proof_go_back(proof, kept->epoch);
+    bool untold = ss_rescore_due(&proof->models, state);
+    proof->models = now;
+    return untold ? state->published.epoch : kept->epoch;
+}
+
 static int tier_of(const struct ss_model *model, struct ss_text name)
 {
     for (int i = 0; i < model->tier_count; i++)

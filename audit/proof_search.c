@@ -171,7 +171,7 @@ static bool try_event(struct way *way, int depth, size_t i, int64_t clock_ms, in
     const bool reads = ss_event_reads_friends(&proof->models, &kept->event);
     if (reads)
         take_list(way, depth);
-    const struct ss_models now = ss_proof_go_back(proof, kept->epoch);
+    const struct ss_models now = ss_proof_go_back(proof, ss_proof_epoch(proof, kept, next));
     bool silent = ss_proof_silent(proof, next, &kept->event, kept->offset, kept->timestamp_ms,
                                   kept->day, clock_ms, &changed);
     proof->models = now;
@@ -283,7 +283,8 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
     int64_t most = first < one->kept_count ? high_of(way, one->kept[first]->interval)
                                            : high_of(way, proof->interval);
     /* under the models of what comes next, or of what the user was last told */
-    int32_t epoch = first < one->kept_count ? one->kept[first]->epoch : state->published.epoch;
+    int32_t epoch = first < one->kept_count ? ss_proof_epoch(proof, one->kept[first], state)
+                                            : state->published.epoch;
     const struct ss_models now = ss_proof_go_back(proof, epoch);
     int count = instants(way, state, NULL, clock_ms, most, found);
     proof->models = now;

@@ -22,7 +22,7 @@ static bool plain(struct settling *s, struct ss_user_state *state)
         const struct proof_kept *kept = s->one->kept[i];
         if (kept->low_ms > clock_ms)
             clock_ms = kept->low_ms;
-        const struct ss_models now = ss_proof_go_back(proof, kept->epoch);
+        const struct ss_models now = ss_proof_go_back(proof, ss_proof_epoch(proof, kept, state));
         bool silent = ss_proof_silent(proof, state, &kept->event, kept->offset, kept->timestamp_ms,
                                       kept->day, clock_ms, &changed);
         proof->models = now;

@@ -371,20 +371,27 @@ static void keep_half(struct story *story)
     story->half_scores = story->score_count;
 }
 
+static void change_model(struct story *story, const struct ss_model *model,
+                         struct ss_models *before)
+{
+    *before = story->models;
+    story->models = (struct ss_models){.person = model,
+                                       .epoch = before->epoch + 1,
+                                       .person_since = before->epoch + 1,
+                                       .before = before};
+}
+
 static void run_engine(struct story *story)
 {
-    enum ss_input input;
     const int half = (story->options.users + story->options.events) / 2;
+    enum ss_input input;
     for (int turn = 0; (input = next_input(story)) != SS_INPUT_COUNT; turn++) {
         if (turn == half + (story->options.half_told ? HALF_TOLD : 0))
             keep_half(story);
-        if (turn == half && story->second) {
-            story->first_models = story->models;
-            story->models = (struct ss_models){.person = story->second,
-                                               .epoch = 1,
-                                               .person_since = 1,
-                                               .before = &story->first_models};
-        }
+        if (turn == half && story->second)
+            change_model(story, story->second, &story->first_models);
+        if (turn == half + story->options.returns && story->options.returns)
+            change_model(story, story->first_models.person, &story->second_models);
         read_event(story, input);
         if (turn % story->options.wake_every == story->options.wake_every - 1)
             for (int user = 0; user < story->options.users; user++)

@@ -19,6 +19,7 @@ struct story_options {
     int gaps;        /* of 100 events, behind how many an offset is missing */
     int withdrawals; /* of 100 consents */
     bool two_models; /* half-way another one is put in charge */
+    int returns;     /* so many turns later the first one is; 0: never */
     bool friends;    /* people are friends, and tell each other their bands */
     bool ranks;      /* records have percentiles: a new histogram with each 50th */
     bool half_told;  /* the half is when some have been told of the second model, and others not */
@@ -59,7 +60,7 @@ struct story {
     struct ss_rank_table *tables;
     size_t rank_count, ranks_at;
     bool no_ranks; /* the histograms are not at hand */
-    struct ss_models first_models;
+    struct ss_models first_models, second_models;
     int64_t positions[SS_INPUT_COUNT], reached_ms[SS_INPUT_COUNT], clock_ms;
     struct ss_user_state *states;
     /* as all stood when half of the events had been read, or when the first were told of the second

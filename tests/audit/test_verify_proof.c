@@ -52,6 +52,29 @@ Test(verify_proof, who_was_not_told_of_a_new_model_shows)
     story_close(story);
 }
 
+/* Between the last record by a model and the next by the one that has come back nothing shows when
+ * it has: who was not told of the other has had silent events meanwhile. */
+Test(verify_proof, a_model_that_comes_back_is_no_news_to_who_was_not_told_of_another)
+{
+    int told = 0, untold = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct story_options options = story_plain;
+        options.seed = seed;
+        options.two_models = true;
+        options.returns = (int)(1 + seed % 30);
+        options.wake_every = 50;
+        options.disorder = (int)(seed * 7 % 60);
+        struct story *story = story_open(&options);
+        struct ss_proof_result result = story_prove(story, NULL);
+        story_expect_proven(story, &result);
+        for (size_t i = 0; i < story->score_count; i++)
+            told += story->scores[i].record.kind == SS_KIND_RESCORE;
+        untold += options.users;
+        story_close(story);
+    }
+    cr_assert(told > 100 && told < 2 * untold, "%d RESCOREs of %d users", told, untold);
+}
+
 Test(verify_proof, without_histograms_percentiles_are_counted_as_not_checked)
 {
     struct story_options options = story_plain;

@@ -278,7 +278,7 @@ static void check_epoch(struct oracle *oracle, const struct ss_mark *mark)
     oracle->swept = mark->swept;
     for (int i = 0; i < world->user_count; i++) {
         const struct ss_user_state *state = &oracle->users[i].state;
-        if (!state->consents.scoring || state->published.epoch == mark->epoch)
+        if (!state->consents.scoring || oracle_knows_model(oracle, state))
             continue;
         if (mark->swept == mark->epoch || oracle->users[i].counted)
             sim_differ(world, "partition %d, user %d: not told of epoch %d in txn %d",

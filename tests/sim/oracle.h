@@ -120,6 +120,8 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
 void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect);
 /* What a transaction has left in the windows of somebody whom it has stored. */
 void oracle_forget(const struct oracle *oracle, struct ss_user_state *state);
+/* The model now in charge is the one by which this user was scored last. */
+bool oracle_knows_model(const struct oracle *oracle, const struct ss_user_state *state);
 /* A record of kind RESCORE: of somebody who was not told yet. */
 void oracle_rescore(struct oracle *oracle, struct oracle_user *user,
                     const struct ss_score_view *told);
