@@ -358,8 +358,9 @@ static enum ss_status restore_state(const struct ss_worker_config *config,
         partition->has_saved ? distrust(config, &partition->saved, start) : "the store is empty";
     if (!why || why == too_old_text) {
         /* However old, it is good if it names the newest mark: behind it come aborted records and
-         * markers only. Rebuilt, it would be this very checkpoint again, and somebody else who has
-         * looked at it and was paused could not tell the two apart when he wipes. */
+         * markers only. Rebuilt, it would be this very checkpoint again but for its writer, and by
+         * that alone somebody else who has looked at it and was paused could tell the two apart
+         * when he wipes. */
         status = restore_from(config, partition, start, why != NULL, &restore, err);
         if (status == SS_OK && restore.any_mark) {
             *any_mark = true;
