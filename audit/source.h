@@ -31,6 +31,7 @@
 
 #include "audit/source_users.h"
 #include "consumer/kafka_access.h"
+#include "schemas/output_view.h"
 #include "schemas/registry.h"
 
 struct ss_source;
@@ -151,6 +152,8 @@ struct ss_published_record {
     struct ss_bytes
         body;           /* in our schema, for output_view.h; data NULL: a tombstone, or `reject` */
     const char *reject; /* NULL, or why it is no record of ours: static */
+    /* The body, decoded; NULL where it has not been: that need not be a record then. */
+    const struct ss_score_view *view;
 };
 
 struct ss_published_batch {
@@ -163,6 +166,7 @@ struct ss_published_config {
     int32_t partition;
     int64_t from; /* offset; 0: all there is */
     const struct ss_source_users *users;
+    bool views; /* of `scores`: whoever decodes them all saves looking for where they end */
 };
 
 /* Reads an output's partition in the order of its offsets, whichever schema it was written with.

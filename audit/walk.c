@@ -57,25 +57,27 @@ enum ss_input ss_walk_cause_input(const struct ss_cause_view *cause)
     return SS_INPUT_COUNT;
 }
 
-/* Takes a copy, since the next batch may come before its turn. */
-static enum ss_status keep(struct ss_walk *walk, const struct ss_published_record *published,
-                           struct ss_error *err)
+/* False: it is no score record. */
+static bool view_of(const struct ss_published_record *published, struct ss_score_view *view)
+{
+    struct ss_error ignored;
+    if (published->view)
+        *view = *published->view;
+    else if (!published->body.data || published->reject ||
+             ss_score_view_decode(published->body, view, &ignored) != SS_OK)
+        return false;
+    return view->user_id.size > 0 && view->user_id.size <= SS_USER_ID_MAX;
+}
+
+/* Borrows it from the batch in hand. */
+static void keep(struct ss_walk *walk, const struct ss_published_record *published)
 {
     struct ss_walk_record *record = walk->at[walk->ahead];
-    struct ss_buffer *body = &walk->bodies[record - walk->records];
-    struct ss_error ignored;
     record->offset = published->offset;
     record->timestamp_ms = published->timestamp_ms;
     record->stray = SS_STRAY_NOT;
-    body->size = 0;
-    if (!ss_buffer_append(body, published->body.data ? published->body.data : "",
-                          published->body.data ? published->body.size : 0))
-        return ss_fail(err, SS_STOP, "a score record of %zu bytes at offset %lld",
-                       published->body.size, (long long)published->offset);
-    record->body = (struct ss_bytes){body->data, body->size};
-    if (!published->body.data || published->reject ||
-        ss_score_view_decode(record->body, &record->view, &ignored) != SS_OK ||
-        record->view.user_id.size == 0 || record->view.user_id.size > SS_USER_ID_MAX) {
+    record->body = published->body;
+    if (!view_of(published, &record->view)) {
         record->stray = SS_STRAY_UNREADABLE;
         memset(&record->view, 0, sizeof record->view);
     } else if (published->key.data &&
@@ -85,6 +87,25 @@ static enum ss_status keep(struct ss_walk *walk, const struct ss_published_recor
     }
     record->cause_input = ss_walk_cause_input(&record->view.cause);
     walk->ahead++;
+}
+
+/* Copies what is in hand, since the next batch takes away what it was borrowed from. */
+static enum ss_status own_records(struct ss_walk *walk, struct ss_error *err)
+{
+    for (int i = 0; i < walk->ahead; i++) {
+        struct ss_walk_record *record = walk->at[i];
+        struct ss_buffer *body = &walk->bodies[record - walk->records];
+        struct ss_error ignored;
+        if (!record->body.data || record->body.data == body->data)
+            continue;
+        body->size = 0;
+        if (!ss_buffer_append(body, record->body.data, record->body.size))
+            return ss_fail(err, SS_STOP, "a score record of %zu bytes at offset %lld",
+                           record->body.size, (long long)record->offset);
+        record->body = (struct ss_bytes){body->data, body->size};
+        if (record->stray != SS_STRAY_UNREADABLE)
+            (void)!ss_score_view_decode(record->body, &record->view, &ignored);
+    }
     return SS_OK;
 }
 
@@ -92,17 +113,16 @@ static enum ss_status look_ahead(struct ss_walk *walk, struct ss_error *err)
 {
     while (walk->ahead < SS_WALK_AHEAD && !walk->no_more_records) {
         if (walk->batch_at == walk->batch.count) {
-            enum ss_status status =
-                walk->feed->published(walk->feed->arg, SS_SCORES, &walk->batch, err);
+            enum ss_status status = own_records(walk, err);
+            if (status == SS_OK)
+                status = walk->feed->published(walk->feed->arg, SS_SCORES, &walk->batch, err);
             if (status != SS_OK)
                 return status;
             walk->batch_at = 0;
             walk->no_more_records = walk->batch.count == 0;
             continue;
         }
-        enum ss_status status = keep(walk, &walk->batch.records[walk->batch_at++], err);
-        if (status != SS_OK)
-            return status;
+        keep(walk, &walk->batch.records[walk->batch_at++]);
     }
     return SS_OK;
 }

@@ -2,41 +2,46 @@
 #include "schemas/output_view.h"
 #include "schemas/varint.h"
 
-/* Once something did not fit, the reader is bad for good and gives zeros. */
+/* A reader that does not leave its function stays in registers: audits decode each record of a
+ * history. */
+#define SS_INLINE static inline __attribute__((always_inline))
+
+/* Once something did not fit, the reader is bad for good, and what it gives means nothing but that
+ * it is within the bounds asked for. */
 struct reader {
     const uint8_t *at, *end;
     bool bad;
 };
 
-static int64_t get_number(struct reader *r, int64_t min, int64_t max)
+SS_INLINE int64_t get_number(struct reader *r, int64_t min, int64_t max)
 {
     int64_t value = 0;
-    if (!r->bad && ss_varint_read(&r->at, r->end, &value) && value >= min && value <= max)
+    if (ss_varint_read(&r->at, r->end, &value) && value >= min && value <= max)
         return value;
     r->bad = true;
     return min > 0 ? min : 0;
 }
 
-static int64_t get_long(struct reader *r)
+SS_INLINE int64_t get_long(struct reader *r)
 {
     return get_number(r, INT64_MIN, INT64_MAX);
 }
 
-static int32_t get_int(struct reader *r)
+SS_INLINE int32_t get_int(struct reader *r)
 {
     return (int32_t)get_number(r, INT32_MIN, INT32_MAX);
 }
 
 /* The branch of a union of null and something. */
-static bool get_has(struct reader *r)
+SS_INLINE bool get_has(struct reader *r)
 {
     return get_number(r, 0, 1) == 1;
 }
 
-static struct ss_text get_text(struct reader *r)
+SS_INLINE struct ss_text get_text(struct reader *r)
 {
     int64_t size = get_number(r, 0, INT32_MAX);
-    if (r->bad || size > r->end - r->at) {
+    if (size > r->end - r->at) {
         r->bad = true;
         return (struct ss_text){0};
     }
@@ -45,7 +50,7 @@ static struct ss_text get_text(struct reader *r)
     return text;
 }
 
-static void get_cause(struct reader *r, struct ss_cause_view *cause)
+SS_INLINE void get_cause(struct reader *r, struct ss_cause_view *cause)
 {
     cause->known = get_has(r);
     if (!cause->known)
@@ -57,7 +62,7 @@ static void get_cause(struct reader *r, struct ss_cause_view *cause)
 }
 
 /* An array as the encoder writes it: one block, then the end. */
-static void get_reasons(struct reader *r, struct ss_score_view *view)
+SS_INLINE void get_reasons(struct reader *r, struct ss_score_view *view)
 {
     view->reason_count = (int)get_number(r, 0, SS_REASONS_MAX);
     for (int i = 0; i < view->reason_count; i++) {
@@ -72,26 +77,31 @@ static void get_reasons(struct reader *r, struct ss_score_view *view)
         (void)get_number(r, 0, 0);
 }
 
-static enum ss_status finish(const struct reader *r, const char *what, struct ss_error *err)
+static enum ss_status not_one(const char *what, struct ss_error *err)
 {
-    if (r->bad)
-        return ss_fail(err, SS_DROP, "not a %s record of this version's schema", what);
-    if (r->at != r->end)
-        return ss_fail(err, SS_DROP, "%zu bytes behind the %s record", (size_t)(r->end - r->at),
-                       what);
-    return SS_OK;
+    return ss_fail(err, SS_DROP, "not a %s record of this version's schema", what);
 }
 
-static struct reader reader_of(struct ss_bytes body)
+static enum ss_status check_end(const uint8_t *at, const uint8_t *end, const char *what,
+                                struct ss_error *err)
 {
-    const uint8_t *at = body.data;
-    return (struct reader){.at = at, .end = at ? at + body.size : at};
+    return at == end ? SS_OK
+                     : ss_fail(err, SS_DROP, "%zu bytes behind the %s record", (size_t)(end - at),
+                               what);
 }
 
 enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
                                     struct ss_error *err)
 {
-    struct reader reader = reader_of(body), *r = &reader;
+    const uint8_t *at = body.data, *end = at ? at + body.size : at;
+    enum ss_status status = ss_score_view_decode_next(&at, end, view, err);
+    return status == SS_OK ? check_end(at, end, "score", err) : status;
+}
+
+enum ss_status ss_score_view_decode_next(const uint8_t **cursor, const uint8_t *end,
+                                         struct ss_score_view *view, struct ss_error *err)
+{
+    struct reader reader = {.at = *cursor, .end = end}, *r = &reader;
     memset(view, 0, sizeof *view);
     view->user_id = get_text(r);
     view->sequence = get_long(r);
@@ -130,13 +140,17 @@ enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *
         r->bad = true;
     if (view->has_rank)
         view->ranks_offset = get_long(r);
-    return finish(r, "score", err);
+    if (r->bad)
+        return not_one("score", err);
+    *cursor = r->at;
+    return SS_OK;
 }
 
 enum ss_status ss_entitlement_view_decode(struct ss_bytes body, struct ss_entitlement_view *view,
                                           struct ss_error *err)
 {
-    struct reader reader = reader_of(body), *r = &reader;
+    const uint8_t *at = body.data;
+    struct reader reader = {.at = at, .end = at ? at + body.size : at}, *r = &reader;
     memset(view, 0, sizeof *view);
     view->user_id = get_text(r);
     view->action = (enum ss_entitlement_action)get_number(r, 0, SS_ENTITLEMENT_REVOKED);
@@ -150,5 +164,5 @@ enum ss_status ss_entitlement_view_decode(struct ss_bytes body, struct ss_entitl
     view->as_of_ms = get_long(r);
     get_cause(r, &view->cause);
     view->model_version = get_text(r);
-    return finish(r, "entitlement", err);
+    return r->bad ? not_one("entitlement", err) : check_end(r->at, r->end, "entitlement", err);
 }

@@ -334,6 +334,11 @@ static bool convert(struct ss_transcoder *t, const struct ss_type *theirs,
     }
 }
 
+bool ss_transcoder_alike(const struct ss_transcoder *transcoder)
+{
+    return transcoder->alike;
+}
+
 enum ss_status ss_transcode(struct ss_transcoder *t, struct ss_bytes body, struct ss_bytes *out,
                             int64_t *numbers, struct ss_error *err)
 {
