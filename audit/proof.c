@@ -23,9 +23,9 @@ const char *ss_proof_verdict_text(enum ss_proof_verdict verdict)
 enum ss_status ss_proof_put(struct proof *proof, struct ss_user **user,
                             const struct ss_user_state *state)
 {
-    uint8_t packed[SS_PACKED_MAX];
-    size_t size = ss_state_pack(state, packed);
-    *user = ss_user_table_put(proof->users, *user, (struct ss_bytes){packed, size});
+    uint8_t image[SS_IMAGE_MAX];
+    size_t size = ss_image_write(state, image);
+    *user = ss_user_table_put(proof->users, *user, (struct ss_bytes){image, size});
     return *user ? SS_OK : ss_fail(proof->err, SS_STOP, "out of memory for users");
 }
 
@@ -86,21 +86,19 @@ static bool begins_state(const struct ss_event *event)
 static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
                                  const struct ss_source_event *event)
 {
-    struct ss_user_state state;
+    struct ss_user_state *state = &proof->state;
     bool changed;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-    if (status != SS_OK)
-        return status;
+    ss_image_read(ss_user_packed(user), state);
     if (user->flags & BLIND) {
-        ss_proof_fold_blind(proof, &state, event, proof->day);
-        return ss_proof_put(proof, &user, &state);
+        ss_proof_fold_blind(proof, state, event, proof->day);
+        return ss_proof_put(proof, &user, state);
     }
-    if (!ss_proof_silent(proof, &state, &event->event, event->offset, event->timestamp_ms,
+    if (!ss_proof_silent(proof, state, &event->event, event->offset, event->timestamp_ms,
                          proof->day, proof->low_ms, &changed)) {
         ss_proof_put_aside(proof, user);
         return SS_OK;
     }
-    return changed ? ss_proof_put(proof, &user, &state) : SS_OK;
+    return changed ? ss_proof_put(proof, &user, state) : SS_OK;
 }
 
 static enum ss_status on_event(struct proof *proof)
@@ -133,8 +131,7 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
                    const struct ss_score_view *view)
 {
     const struct ss_proof_options *options = proof->options;
-    struct ss_user_state state;
-    struct ss_error ignored;
+    struct ss_user_state state = {0};
     bool same = true;
     if (!options->seed)
         return false;
@@ -146,8 +143,9 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
     enum ss_input input = ss_walk_cause_input(&view->cause);
     if (input != SS_INPUT_COUNT)
         return view->cause.offset < options->start[input];
-    return same && ss_state_unpack(ss_user_packed(user), &state, &ignored) == SS_OK &&
-           view->sequence <= state.published.sequence;
+    if (same)
+        ss_image_read(ss_user_packed(user), &state);
+    return same && view->sequence <= state.published.sequence;
 }
 
 bool ss_proof_stays_unknown(const struct proof *proof, const struct ss_score_view *view)
@@ -173,13 +171,12 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
                             const struct ss_walk_record *record,
                             const struct ss_source_event *cause)
 {
-    struct ss_user_state state;
+    struct ss_user_state *state = &proof->state;
     bool same = true;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-    if (status != SS_OK)
-        return status;
+    enum ss_status status = SS_OK;
+    ss_image_read(ss_user_packed(user), state);
     bool proven = (cause || !ss_proof_needs_cause(record)) && proof->model_known &&
-                  ss_proof_arrive(proof, &state, record, cause, proof->low_ms);
+                  ss_proof_arrive(proof, state, record, cause, proof->low_ms);
     if (proven)
         status = ss_grants_judge(proof, user, &same);
     else
@@ -201,7 +198,7 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     proof->result->entitlements_proven += grants;
     user->grants += (uint32_t)grants;
     user->flags &= (uint8_t)~BLIND;
-    return ss_proof_put(proof, &user, &state);
+    return ss_proof_put(proof, &user, state);
 }
 
 static bool rank_known(const struct proof *proof, const struct ss_score_view *view)
@@ -254,15 +251,13 @@ static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
     if (is_old(proof, user, view))
         return pass_by(proof, view, &proof->result->before_start);
     if (user->flags & UNKNOWN) {
-        struct ss_user_state state;
+        struct ss_user_state state = {0};
         if (ss_proof_stays_unknown(proof, view))
             return pass_by(proof, view, &proof->result->out_of_retention);
-        enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-        if (status != SS_OK)
-            return status;
+        ss_image_read(ss_user_packed(user), &state);
         ss_proof_begin_known(&state);
         user->flags &= (uint8_t) ~(UNKNOWN | BLIND);
-        status = ss_proof_put(proof, &user, &state);
+        enum ss_status status = ss_proof_put(proof, &user, &state);
         if (status != SS_OK)
             return status;
     }

@@ -10,6 +10,7 @@
 #define SS_AUDIT_PROOF_INTERNAL_H
 
 #include "audit/proof.h"
+#include "audit/state_image.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
 
@@ -118,7 +119,8 @@ struct proof {
     int64_t interval;
     struct proof_grants grants;
 
-    struct ss_effects effects; /* of the event or step in hand */
+    struct ss_user_state state; /* of the user in hand, in the first pass */
+    struct ss_effects effects;  /* of the event or step in hand */
     struct ss_buffer encoded;
 
     struct proof_case *cases;

@@ -587,11 +587,10 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                          .one = &proof->cases[user->count],
                          .record = record,
                          .cause = cause};
-    struct ss_user_state state;
+    struct ss_user_state state = {0};
     bool same;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-    if (status != SS_OK)
-        return status;
+    enum ss_status status = SS_OK;
+    ss_image_read(ss_user_packed(user), &state);
     s.before = state.published;
     if (record) {
         if (record->view.kind == SS_KIND_OPT_IN) /* all of it is in what follows */

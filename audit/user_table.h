@@ -1,7 +1,8 @@
 /* user_table.h - the states of many users in memory: what replays and proofs fold into.
  *
  * Open addressing over a 64-bit hash of the id; a user is one block of an arena: a header, the id,
- * the packed state (state/pack.h), some 200 bytes in all. A lookup touches three cache lines, which
+ * the state, packed (state/pack.h; some 200 bytes in all) or as an image (audit/state_image.h;
+ * some 500). A lookup touches three cache lines, which
  * ss_user_table_prefetch* fetches beforehand: the slot first, the block a few users later. Nothing
  * is allocated per event: a block that a state has outgrown is used again for another user's.
  *
