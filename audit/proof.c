@@ -126,12 +126,18 @@ static enum ss_status on_event(struct proof *proof)
 
 /* --- records --- */
 
+static int64_t newest_sequence(const struct ss_user *user)
+{
+    struct ss_user_state state = {0};
+    ss_image_read(ss_user_packed(user), &state);
+    return state.published.sequence;
+}
+
 /* Older than the snapshot that everything starts from. */
 static bool is_old(const struct proof *proof, const struct ss_user *user,
                    const struct ss_score_view *view)
 {
     const struct ss_proof_options *options = proof->options;
-    struct ss_user_state state = {0};
     bool same = true;
     if (!options->seed)
         return false;
@@ -143,9 +149,7 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
     enum ss_input input = ss_walk_cause_input(&view->cause);
     if (input != SS_INPUT_COUNT)
         return view->cause.offset < options->start[input];
-    if (same)
-        ss_image_read(ss_user_packed(user), &state);
-    return same && view->sequence <= state.published.sequence;
+    return same && view->sequence <= newest_sequence(user);
 }
 
 bool ss_proof_stays_unknown(const struct proof *proof, const struct ss_score_view *view)
@@ -184,9 +188,8 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
                                 record->view.as_of_ms);
     if (status != SS_OK)
         return status;
-    /* the look for entitlements may have added users */
-    user =
-        ss_user_table_find(proof->users, ss_user_hash(record->view.user_id), record->view.user_id);
+    if (!proof->options->no_entitlements) /* the look for them may have added users */
+        user = ss_user_table_find(proof->users, record->hash, record->view.user_id);
     if (!proven || !same) {
         ss_proof_put_aside(proof, user);
         return SS_OK;
@@ -213,7 +216,7 @@ static enum ss_status find_user(struct proof *proof, const struct ss_walk_record
                                 struct ss_user **user)
 {
     struct ss_text id = record->view.user_id;
-    uint64_t hash = ss_user_hash(id);
+    uint64_t hash = record->hash;
     enum ss_status status = SS_OK;
     *user = NULL;
     if (!ss_proof_wants(proof, hash)) {
@@ -243,6 +246,16 @@ static enum ss_status pass_by(struct proof *proof, const struct ss_score_view *v
     return ss_grants_pass(proof, view);
 }
 
+/* The first record that is known all about, of somebody whose history was not whole. */
+static enum ss_status begin_known(struct proof *proof, struct ss_user **user)
+{
+    struct ss_user_state state = {0};
+    ss_image_read(ss_user_packed(*user), &state);
+    ss_proof_begin_known(&state);
+    (*user)->flags &= (uint8_t) ~(UNKNOWN | BLIND);
+    return ss_proof_put(proof, user, &state);
+}
+
 static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
                                      const struct ss_walk_record *record,
                                      const struct ss_source_event *cause)
@@ -251,13 +264,9 @@ static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
     if (is_old(proof, user, view))
         return pass_by(proof, view, &proof->result->before_start);
     if (user->flags & UNKNOWN) {
-        struct ss_user_state state = {0};
         if (ss_proof_stays_unknown(proof, view))
             return pass_by(proof, view, &proof->result->out_of_retention);
-        ss_image_read(ss_user_packed(user), &state);
-        ss_proof_begin_known(&state);
-        user->flags &= (uint8_t) ~(UNKNOWN | BLIND);
-        enum ss_status status = ss_proof_put(proof, &user, &state);
+        enum ss_status status = begin_known(proof, &user);
         if (status != SS_OK)
             return status;
     }

@@ -89,6 +89,10 @@ void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t ha
         __builtin_prefetch(block);
         __builtin_prefetch(block + 64);
         __builtin_prefetch(block + 128);
+        __builtin_prefetch(block + 192);
+        __builtin_prefetch(block + 256);
+        __builtin_prefetch(block + 320);
+        __builtin_prefetch(block + 384);
     }
 }
 

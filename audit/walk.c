@@ -86,6 +86,12 @@ static void keep(struct ss_walk *walk, const struct ss_published_record *publish
         record->stray = SS_STRAY_KEY;
     }
     record->cause_input = ss_walk_cause_input(&record->view.cause);
+    record->hash = 0;
+    if (record->stray != SS_STRAY_UNREADABLE) {
+        record->hash = ss_user_hash(record->view.user_id);
+        if (walk->users)
+            ss_user_table_prefetch(walk->users, record->hash);
+    }
     walk->ahead++;
 }
 
@@ -134,6 +140,8 @@ static void drop_record(struct ss_walk *walk)
         walk->at[i - 1] = walk->at[i];
     walk->at[SS_WALK_AHEAD - 1] = done;
     walk->ahead--;
+    if (walk->users && walk->ahead > 1)
+        ss_user_table_prefetch_block(walk->users, walk->at[1]->hash);
 }
 
 static bool behind(const int64_t a[SS_INPUT_COUNT], const int64_t b[SS_INPUT_COUNT])
@@ -177,15 +185,13 @@ static bool clock_ahead_of_next(const struct ss_walk *walk)
     return ahead > 0;
 }
 
-static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT])
+static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT],
+                           const int64_t walked[SS_INPUT_COUNT])
 {
     const struct ss_walk_record *record = walk->at[0];
     const struct ss_score_view *view = &record->view;
-    int64_t walked[SS_INPUT_COUNT];
     if (record->stray)
         return record->stray;
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        walked[i] = walk->inputs[i].position;
     if (behind(target, walked))
         return SS_STRAY_BACK;
     if (view->cause.known) {
@@ -283,11 +289,10 @@ static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPU
                               struct ss_error *err)
 {
     *all = true;
-    for (int i = 0; i < SS_INPUT_COUNT && walk->complete; i++) {
+    for (uint32_t left = walk->complete ? walk->open : 0; left; left &= left - 1) {
+        const int i = __builtin_ctz(left);
         struct ss_walk_input *input = &walk->inputs[i];
         const struct ss_source_event *event;
-        if (i == SS_NEIGHBOURS || target[i] <= input->position)
-            continue;
         /* what has been handed out already lies before the batch's end */
         if (target[i] <= input->next)
             continue;
@@ -305,13 +310,17 @@ static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPU
 static enum ss_status begin_interval(struct ss_walk *walk, bool *stray, struct ss_error *err)
 {
     struct ss_walk_record *record = walk->at[0];
+    int64_t walked[SS_INPUT_COUNT];
     bool all = true;
+    walk->open = 0;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        walk->target[i] = record->view.positions[i];
-        if (walk->target[i] < walk->start[i])
-            walk->target[i] = walk->start[i];
+        const int64_t position = record->view.positions[i];
+        walked[i] = walk->inputs[i].position;
+        walk->target[i] = position < walk->start[i] ? walk->start[i] : position;
+        walk->open |= (uint32_t)(walk->target[i] > walked[i]) << i;
     }
-    record->stray = judge(walk, walk->target);
+    walk->open &= ~(UINT32_C(1) << SS_NEIGHBOURS);
+    record->stray = judge(walk, walk->target, walked);
     enum ss_status status = SS_OK;
     if (!record->stray)
         status = reached(walk, walk->target, &all, err);
@@ -332,7 +341,7 @@ static enum ss_status next_silent(struct ss_walk *walk, bool *got, struct ss_err
         enum ss_input which = order[walk->turn];
         int64_t target = walk->target[which] - (which == cause);
         const struct ss_source_event *event;
-        if (which == SS_NEIGHBOURS || target <= walk->inputs[which].position)
+        if (!(walk->open >> which & 1) || target <= walk->inputs[which].position)
             continue;
         enum ss_status status = peek(walk, which, &event, err);
         if (status != SS_OK)
@@ -383,6 +392,7 @@ enum ss_status ss_walk_next(struct ss_walk *walk, enum ss_walk_step *step, struc
         walk->folding = walk->ahead == 0;
         if (walk->folding) {
             walk->turn = 0;
+            walk->open = ~(UINT32_C(1) << SS_NEIGHBOURS);
             for (int i = 0; i < SS_INPUT_COUNT; i++)
                 walk->target[i] = INT64_MAX;
         } else {

@@ -57,6 +57,7 @@ struct ss_walk_record {
     enum ss_input cause_input; /* SS_INPUT_COUNT: it has no cause, or one of no input */
     struct ss_bytes body;      /* as published */
     struct ss_score_view view;
+    uint64_t hash; /* of its user */
 };
 
 struct ss_walk_input {
@@ -94,6 +95,7 @@ struct ss_walk {
     bool folding, cause_next;
     int turn; /* of the inputs, in the order of the walk */
     int64_t target[SS_INPUT_COUNT];
+    uint32_t open; /* bit i: input i has not been walked over up to its target; friends' never */
 
     /* what the last step gave */
     enum ss_input input;                 /* EVENT */
