@@ -23,9 +23,9 @@ const char *ss_proof_verdict_text(enum ss_proof_verdict verdict)
 enum ss_status ss_proof_put(struct proof *proof, struct ss_user **user,
                             const struct ss_user_state *state)
 {
-    uint8_t image[SS_IMAGE_MAX];
-    size_t size = ss_image_write(state, image);
-    *user = ss_user_table_put(proof->users, *user, (struct ss_bytes){image, size});
+    uint8_t held[SS_HELD_MAX];
+    size_t size = ss_held_write(state, held);
+    *user = ss_user_table_put(proof->users, *user, (struct ss_bytes){held, size});
     return *user ? SS_OK : ss_fail(proof->err, SS_STOP, "out of memory for users");
 }
 
@@ -88,7 +88,7 @@ static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
 {
     struct ss_user_state *state = &proof->state;
     bool changed;
-    ss_image_read(ss_user_packed(user), state);
+    ss_held_read(ss_user_packed(user), state);
     if (user->flags & BLIND) {
         ss_proof_fold_blind(proof, state, event, proof->day);
         return ss_proof_put(proof, &user, state);
@@ -129,7 +129,7 @@ static enum ss_status on_event(struct proof *proof)
 static int64_t newest_sequence(const struct ss_user *user)
 {
     struct ss_user_state state = {0};
-    ss_image_read(ss_user_packed(user), &state);
+    ss_held_read(ss_user_packed(user), &state);
     return state.published.sequence;
 }
 
@@ -178,7 +178,7 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     struct ss_user_state *state = &proof->state;
     bool same = true;
     enum ss_status status = SS_OK;
-    ss_image_read(ss_user_packed(user), state);
+    ss_held_read(ss_user_packed(user), state);
     bool proven = (cause || !ss_proof_needs_cause(record)) && proof->model_known &&
                   ss_proof_arrive(proof, state, record, cause, proof->low_ms);
     if (proven)
@@ -250,7 +250,7 @@ static enum ss_status pass_by(struct proof *proof, const struct ss_score_view *v
 static enum ss_status begin_known(struct proof *proof, struct ss_user **user)
 {
     struct ss_user_state state = {0};
-    ss_image_read(ss_user_packed(*user), &state);
+    ss_held_read(ss_user_packed(*user), &state);
     ss_proof_begin_known(&state);
     (*user)->flags &= (uint8_t) ~(UNKNOWN | BLIND);
     return ss_proof_put(proof, user, &state);

@@ -10,7 +10,7 @@
 #define SS_AUDIT_PROOF_INTERNAL_H
 
 #include "audit/proof.h"
-#include "audit/state_image.h"
+#include "audit/held_state.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
 

@@ -590,7 +590,7 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
     struct ss_user_state state = {0};
     bool same;
     enum ss_status status = SS_OK;
-    ss_image_read(ss_user_packed(user), &state);
+    ss_held_read(ss_user_packed(user), &state);
     s.before = state.published;
     if (record) {
         if (record->view.kind == SS_KIND_OPT_IN) /* all of it is in what follows */

@@ -6,7 +6,9 @@ enum {
     UNIT = 16, /* bytes: what blocks are counted in, so that 32 bits reach 64 GiB */
     UNITS_MAX = 512,
     SLOTS_FIRST = 1 << 12,
-    ARENA_FIRST = 1 << 14 /* units */
+    ARENA_FIRST = 1 << 14, /* units */
+    LINE = 64,
+    PREFETCHED = 8 * LINE, /* of a block: most states */
 };
 
 struct slot {
@@ -71,9 +73,21 @@ void ss_user_table_close(struct ss_user_table *table)
     free(table);
 }
 
-static struct ss_user *at(const struct ss_user_table *table, uint32_t block)
+struct ss_user *ss_user_table_at(const struct ss_user_table *table, uint32_t block)
 {
     return (struct ss_user *)(void *)(table->arena + (size_t)block * UNIT);
+}
+
+uint32_t ss_user_table_block(const struct ss_user_table *table, const struct ss_user *user)
+{
+    return (uint32_t)(((const uint8_t *)user - table->arena) / UNIT);
+}
+
+void ss_user_prefetch(const struct ss_user *user)
+{
+    const uint8_t *block = (const uint8_t *)user;
+    for (size_t line = 0; line < PREFETCHED; line += LINE)
+        __builtin_prefetch(block + line);
 }
 
 void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash)
@@ -84,16 +98,8 @@ void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash)
 void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t hash)
 {
     const struct slot *slot = &table->slots[hash & table->mask];
-    if (slot->block && slot->tag == (uint32_t)(hash >> 32)) {
-        const uint8_t *block = table->arena + (size_t)slot->block * UNIT;
-        __builtin_prefetch(block);
-        __builtin_prefetch(block + 64);
-        __builtin_prefetch(block + 128);
-        __builtin_prefetch(block + 192);
-        __builtin_prefetch(block + 256);
-        __builtin_prefetch(block + 320);
-        __builtin_prefetch(block + 384);
-    }
+    if (slot->block && slot->tag == (uint32_t)(hash >> 32))
+        ss_user_prefetch(ss_user_table_at(table, slot->block));
 }
 
 /* The user's slot, or the free one where it belongs. */
@@ -106,7 +112,7 @@ static struct slot *slot_of(const struct ss_user_table *table, uint64_t hash, st
             return slot;
         if (slot->tag != (uint32_t)(hash >> 32))
             continue;
-        const struct ss_user *user = at(table, slot->block);
+        const struct ss_user *user = ss_user_table_at(table, slot->block);
         if (user->hash == hash && user->id_size == id.size &&
             memcmp(user->bytes, id.data, id.size) == 0)
             return slot;
@@ -117,7 +123,7 @@ struct ss_user *ss_user_table_find(const struct ss_user_table *table, uint64_t h
                                    struct ss_text id)
 {
     const struct slot *slot = slot_of(table, hash, id);
-    return slot->block ? at(table, slot->block) : NULL;
+    return slot->block ? ss_user_table_at(table, slot->block) : NULL;
 }
 
 static bool widen(struct ss_user_table *table)
@@ -129,7 +135,7 @@ static bool widen(struct ss_user_table *table)
     for (size_t i = 0; i <= table->mask; i++) {
         if (!table->slots[i].block)
             continue;
-        size_t to = at(table, table->slots[i].block)->hash & mask;
+        size_t to = ss_user_table_at(table, table->slots[i].block)->hash & mask;
         while (slots[to].block)
             to = (to + 1) & mask;
         slots[to] = table->slots[i];
@@ -145,7 +151,7 @@ static uint32_t take_block(struct ss_user_table *table, uint32_t units)
 {
     uint32_t block = table->vacant[units];
     if (block) {
-        memcpy(&table->vacant[units], at(table, block), sizeof block);
+        memcpy(&table->vacant[units], ss_user_table_at(table, block), sizeof block);
         return block;
     }
     if (table->capacity - table->used < units) {
@@ -172,7 +178,7 @@ struct ss_user *ss_user_table_add(struct ss_user_table *table, uint64_t hash, st
 {
     struct slot *slot = slot_of(table, hash, id);
     if (slot->block)
-        return at(table, slot->block);
+        return ss_user_table_at(table, slot->block);
     if (table->count * 3 >= table->mask * 2) {
         if (!widen(table))
             return NULL;
@@ -185,7 +191,7 @@ struct ss_user *ss_user_table_add(struct ss_user_table *table, uint64_t hash, st
     slot->tag = (uint32_t)(hash >> 32);
     slot->block = block;
     table->count++;
-    struct ss_user *user = at(table, block);
+    struct ss_user *user = ss_user_table_at(table, block);
     memset(user, 0, sizeof *user);
     user->hash = hash;
     user->id_size = (uint8_t)id.size;
@@ -204,8 +210,8 @@ struct ss_user *ss_user_table_put(struct ss_user_table *table, struct ss_user *u
         units += units / 8; /* room for the next few events */
         if (units > UNITS_MAX || !(to = take_block(table, units)))
             return NULL;
-        struct ss_user *old = at(table, from); /* the arena may have moved */
-        user = at(table, to);
+        struct ss_user *old = ss_user_table_at(table, from); /* the arena may have moved */
+        user = ss_user_table_at(table, to);
         memcpy(user, old, offsetof(struct ss_user, bytes) + old->id_size);
         user->units = (uint16_t)units;
         slot->block = to;
@@ -234,7 +240,7 @@ struct ss_user *ss_user_table_next(const struct ss_user_table *table, size_t *i)
     while (*i <= table->mask) {
         uint32_t block = table->slots[(*i)++].block;
         if (block)
-            return at(table, block);
+            return ss_user_table_at(table, block);
     }
     return NULL;
 }

@@ -1,8 +1,7 @@
 /* user_table.h - the states of many users in memory: what replays and proofs fold into.
  *
  * Open addressing over a 64-bit hash of the id; a user is one block of an arena: a header, the id,
- * the state, packed (state/pack.h; some 200 bytes in all) or as an image (audit/state_image.h;
- * some 500). A lookup touches three cache lines, which
+ * the packed state (state/pack.h), some 200 bytes in all. A lookup touches three cache lines, which
  * ss_user_table_prefetch* fetches beforehand: the slot first, the block a few users later. Nothing
  * is allocated per event: a block that a state has outgrown is used again for another user's.
  *
@@ -44,6 +43,11 @@ static inline struct ss_bytes ss_user_packed(const struct ss_user *user)
 struct ss_user_table *ss_user_table_open(void);
 void ss_user_table_close(struct ss_user_table *table); /* NULL is fine */
 
+/* Where a user is, until its next put, and who is there: a number that lasts as the table grows. */
+uint32_t ss_user_table_block(const struct ss_user_table *table, const struct ss_user *user);
+struct ss_user *ss_user_table_at(const struct ss_user_table *table, uint32_t block);
+
+void ss_user_prefetch(const struct ss_user *user);
 void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash);
 void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t hash);
 
