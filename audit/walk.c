@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-enum { WARM = 16, BODY_MAX = 1 << 20 };
+/* How many events beforehand a user is looked up, and fetched. */
+enum { LOOK_UP = 8, FETCH = 3, BODY_MAX = 1 << 20 };
 
 static const enum ss_input order[SS_INPUT_COUNT] = {SS_CONSENTS,  SS_PAYMENTS,  SS_BILLS,
                                                     SS_BOOKINGS,  SS_SOCIAL,    SS_PROFILES,
@@ -208,8 +209,7 @@ static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_I
 
 /* --- the inputs --- */
 
-static enum ss_status hash_users(struct ss_walk *walk, struct ss_walk_input *input,
-                                 struct ss_error *err)
+static enum ss_status hash_users(struct ss_walk_input *input, struct ss_error *err)
 {
     if (input->batch.count > input->hash_capacity) {
         free(input->hashes);
@@ -224,20 +224,19 @@ static enum ss_status hash_users(struct ss_walk *walk, struct ss_walk_input *inp
         if (event->reject)
             continue;
         input->hashes[i] = ss_user_hash(event->event.user_id);
-        if (walk->users)
-            ss_user_table_prefetch(walk->users, input->hashes[i]);
     }
     return SS_OK;
 }
 
-static void warm(struct ss_walk *walk, struct ss_walk_input *input)
+static void warm(const struct ss_walk *walk, const struct ss_walk_input *input)
 {
-    size_t end = input->warmed + WARM;
-    if (end > input->batch.count)
-        end = input->batch.count;
-    for (; input->warmed < end; input->warmed++)
-        if (walk->users && !input->batch.events[input->warmed].reject)
-            ss_user_table_prefetch_block(walk->users, input->hashes[input->warmed]);
+    const size_t up = input->at + LOOK_UP, fetch = input->at + FETCH;
+    if (!walk->users)
+        return;
+    if (up < input->batch.count && !input->batch.events[up].reject)
+        ss_user_table_prefetch(walk->users, input->hashes[up]);
+    if (fetch < input->batch.count && !input->batch.events[fetch].reject)
+        ss_user_table_prefetch_block(walk->users, input->hashes[fetch]);
 }
 
 /* The next event of an input that is no dead letter; NULL at its end. */
@@ -249,8 +248,6 @@ static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
     for (;;) {
         while (input->at < input->batch.count) {
             const struct ss_source_event *next = &input->batch.events[input->at];
-            if (input->at + WARM / 2 >= input->warmed)
-                warm(walk, input);
             if (!next->reject) {
                 *event = next;
                 return SS_OK;
@@ -264,11 +261,11 @@ static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
         enum ss_status status = walk->feed->events(walk->feed->arg, which, &input->batch, err);
         if (status != SS_OK)
             return status;
-        input->at = input->warmed = 0;
+        input->at = 0;
         if (input->batch.next_offset > input->next)
             input->next = input->batch.next_offset;
         input->ended = input->batch.count == 0;
-        status = hash_users(walk, input, err);
+        status = hash_users(input, err);
         if (status != SS_OK)
             return status;
     }
@@ -280,6 +277,7 @@ static void take(struct ss_walk *walk, enum ss_input which, const struct ss_sour
     walk->input = which;
     walk->event = event;
     walk->hash = input->hashes[input->at];
+    warm(walk, input);
     input->at++;
     input->events++;
 }

@@ -62,8 +62,8 @@ struct ss_walk_record {
 
 struct ss_walk_input {
     struct ss_source_batch batch;
-    size_t at, warmed; /* next event; those before `warmed` are on their way into the cache */
-    uint64_t *hashes;  /* of the batch's users */
+    size_t at;        /* next event */
+    uint64_t *hashes; /* of the batch's users */
     size_t hash_capacity;
     int64_t position; /* everything below has been walked over */
     int64_t next;     /* behind the last event that the log has given */
