@@ -178,9 +178,11 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     struct ss_user_state *state = &proof->state;
     bool same = true;
     enum ss_status status = SS_OK;
-    ss_held_read(ss_user_packed(user), state);
+    proof->held = ss_user_packed(user);
+    ss_held_read(proof->held, state);
     bool proven = (cause || !ss_proof_needs_cause(record)) && proof->model_known &&
                   ss_proof_arrive(proof, state, record, cause, proof->low_ms);
+    proof->held = (struct ss_bytes){0};
     if (proven)
         status = ss_grants_judge(proof, user, &same);
     else

@@ -120,6 +120,7 @@ struct proof {
     struct proof_grants grants;
 
     struct ss_user_state state; /* of the user in hand, in the first pass */
+    struct ss_bytes held;       /* from where it was read, while its record is judged; else NULL */
     struct ss_effects effects;  /* of the event or step in hand */
     struct ss_buffer encoded;
 

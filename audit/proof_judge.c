@@ -235,15 +235,17 @@ bool ss_proof_arrive(struct proof *proof, struct ss_user_state *state,
     }
     if (!state->friends.open && !proof->left_friends)
         return arrive(proof, state, record, cause, &context, AS_BEFORE);
-    uint8_t begin[SS_HELD_MAX];
-    const size_t begin_size = ss_held_write(state, begin);
+    uint8_t bytes[SS_HELD_MAX];
+    struct ss_bytes begin = proof->held;
+    if (!begin.data || view->kind == SS_KIND_RESCORE)
+        begin = (struct ss_bytes){bytes, ss_held_write(state, bytes)};
     const int64_t as_of_ms = state->published.as_of_ms;
     int ways = proof->left_friends || ss_proof_befriended(proof, state) ? FRIENDSHIPS : IN_THE_END;
     for (int how = 0; how < ways; how++) {
         if (how >= LATE && view->as_of_ms <= as_of_ms)
             continue;
         if (how > AS_BEFORE)
-            ss_held_read((struct ss_bytes){begin, begin_size}, state);
+            ss_held_read(begin, state);
         if (arrive(proof, state, record, cause, &context, (enum friendship)how))
             return true;
     }
