@@ -97,9 +97,11 @@ void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash)
 
 void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t hash)
 {
-    const struct slot *slot = &table->slots[hash & table->mask];
-    if (slot->block && slot->tag == (uint32_t)(hash >> 32))
-        ss_user_prefetch(ss_user_table_at(table, slot->block));
+    size_t i = hash & table->mask;
+    while (table->slots[i].block && table->slots[i].tag != (uint32_t)(hash >> 32))
+        i = (i + 1) & table->mask;
+    if (table->slots[i].block)
+        ss_user_prefetch(ss_user_table_at(table, table->slots[i].block));
 }
 
 /* The user's slot, or the free one where it belongs. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* How many events beforehand a user is looked up, and fetched. */
-enum { LOOK_UP = 8, FETCH = 3, BODY_MAX = 1 << 20 };
+enum { LOOK_UP = 8, FETCH = 3, LINE = 64, BODY_MAX = 1 << 20 };
 
 static const enum ss_input order[SS_INPUT_COUNT] = {SS_CONSENTS,  SS_PAYMENTS,  SS_BILLS,
                                                     SS_BOOKINGS,  SS_SOCIAL,    SS_PROFILES,
@@ -221,9 +221,7 @@ static enum ss_status hash_users(struct ss_walk_input *input, struct ss_error *e
     }
     for (size_t i = 0; i < input->batch.count; i++) {
         const struct ss_source_event *event = &input->batch.events[i];
-        if (event->reject)
-            continue;
-        input->hashes[i] = ss_user_hash(event->event.user_id);
+        input->hashes[i] = event->reject ? 0 : ss_user_hash(event->event.user_id);
     }
     return SS_OK;
 }
@@ -233,10 +231,14 @@ static void warm(const struct ss_walk *walk, const struct ss_walk_input *input)
     const size_t up = input->at + LOOK_UP, fetch = input->at + FETCH;
     if (!walk->users)
         return;
-    if (up < input->batch.count && !input->batch.events[up].reject)
+    if (up < input->batch.count)
         ss_user_table_prefetch(walk->users, input->hashes[up]);
-    if (fetch < input->batch.count && !input->batch.events[fetch].reject)
-        ss_user_table_prefetch_block(walk->users, input->hashes[fetch]);
+    if (fetch >= input->batch.count)
+        return;
+    ss_user_table_prefetch_block(walk->users, input->hashes[fetch]);
+    const char *event = (const char *)&input->batch.events[fetch];
+    for (size_t line = 0; line < sizeof input->batch.events[0]; line += LINE)
+        __builtin_prefetch(event + line);
 }
 
 /* The next event of an input that is no dead letter; NULL at its end. */
