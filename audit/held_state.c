@@ -27,14 +27,15 @@ struct part {
 INLINE bool is_zero(const void *from, size_t size)
 {
     const uint8_t *p = from;
-    uint64_t all = 0, word;
+    uint64_t word;
     for (; size > sizeof word; p += sizeof word, size -= sizeof word) {
         memcpy(&word, p, sizeof word);
-        all |= word;
+        if (word)
+            return false;
     }
     word = 0;
     memcpy(&word, p, size);
-    return (all | word) == 0;
+    return word == 0;
 }
 
 struct writer {

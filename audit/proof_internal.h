@@ -9,8 +9,8 @@
 #ifndef SS_AUDIT_PROOF_INTERNAL_H
 #define SS_AUDIT_PROOF_INTERNAL_H
 
-#include "audit/proof.h"
 #include "audit/held_state.h"
+#include "audit/proof.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
 

@@ -25,7 +25,7 @@ struct ss_published_log {
     size_t *places;                      /* where in `bodies`; SIZE_MAX: elsewhere */
     struct ss_score_view *views;         /* VIEWS_MAX; NULL: they are not asked for */
     size_t batch_max;
-    int64_t next;                        /* behind the last that was handed out */
+    int64_t next; /* behind the last that was handed out */
     /* Kafka */
     struct ss_kafka_pull *pull;
     struct known_schema schemas[SCHEMAS_MAX];

@@ -1,12 +1,16 @@
 #include "audit/user_table.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
     UNIT = 16, /* bytes: what blocks are counted in, so that 32 bits reach 64 GiB */
     UNITS_MAX = 512,
     SLOTS_FIRST = 1 << 12,
-    ARENA_FIRST = 1 << 14, /* units */
+    CHUNK_BITS = 17, /* units of a chunk of the arena: 2 MiB, a page of the larger kind */
+    CHUNK_UNITS = 1 << CHUNK_BITS,
+    CHUNK_BYTES = CHUNK_UNITS * UNIT,
+    CHUNKS_MAX = 1 << (32 - CHUNK_BITS),
     LINE = 64,
     PREFETCHED = 8 * LINE, /* of a block: most states */
 };
@@ -19,8 +23,9 @@ struct slot {
 struct ss_user_table {
     struct slot *slots; /* linear probing; at most two thirds taken */
     size_t mask, count;
-    uint8_t *arena;
-    uint32_t used, capacity;        /* units; unit 0 is of nobody */
+    uint8_t **chunks; /* the arena, which grows without moving anybody */
+    uint32_t chunk_count;
+    uint32_t used;                  /* units; the first of a chunk holds the chunk's number */
     uint32_t vacant[UNITS_MAX + 1]; /* by size: the first of the blocks to be used again */
 };
 
@@ -48,6 +53,26 @@ uint64_t ss_user_hash(struct ss_text id)
     }
 }
 
+/* States are read and written at random, so that with small pages a lookup would wait for where its
+ * page is as long as for what is in it; a table of few users may have those. */
+static bool add_chunk(struct ss_user_table *table)
+{
+    uint8_t **chunks = realloc(table->chunks, (table->chunk_count + 1) * sizeof *table->chunks);
+    if (!chunks)
+        return false;
+    table->chunks = chunks;
+    uint8_t *chunk = aligned_alloc(CHUNK_BYTES, CHUNK_BYTES);
+    if (!chunk)
+        return false;
+    if (table->chunk_count > 0)
+        (void)madvise(chunk, CHUNK_BYTES,
+                      MADV_HUGEPAGE); /* where there are none, it is as it was */
+    memcpy(chunk, &table->chunk_count, sizeof table->chunk_count);
+    table->used = (table->chunk_count << CHUNK_BITS) + 1;
+    chunks[table->chunk_count++] = chunk;
+    return true;
+}
+
 struct ss_user_table *ss_user_table_open(void)
 {
     struct ss_user_table *table = calloc(1, sizeof *table);
@@ -55,10 +80,7 @@ struct ss_user_table *ss_user_table_open(void)
         return NULL;
     table->mask = SLOTS_FIRST - 1;
     table->slots = calloc(SLOTS_FIRST, sizeof *table->slots);
-    table->arena = malloc((size_t)ARENA_FIRST * UNIT);
-    table->capacity = ARENA_FIRST;
-    table->used = 1;
-    if (table->slots && table->arena)
+    if (table->slots && add_chunk(table))
         return table;
     ss_user_table_close(table);
     return NULL;
@@ -68,19 +90,25 @@ void ss_user_table_close(struct ss_user_table *table)
 {
     if (!table)
         return;
+    for (uint32_t i = 0; i < table->chunk_count; i++)
+        free(table->chunks[i]);
+    free(table->chunks);
     free(table->slots);
-    free(table->arena);
     free(table);
 }
 
 struct ss_user *ss_user_table_at(const struct ss_user_table *table, uint32_t block)
 {
-    return (struct ss_user *)(void *)(table->arena + (size_t)block * UNIT);
+    uint8_t *chunk = table->chunks[block >> CHUNK_BITS];
+    return (struct ss_user *)(void *)(chunk + (size_t)(block & (CHUNK_UNITS - 1)) * UNIT);
 }
 
-uint32_t ss_user_table_block(const struct ss_user_table *table, const struct ss_user *user)
+uint32_t ss_user_block(const struct ss_user *user)
 {
-    return (uint32_t)(((const uint8_t *)user - table->arena) / UNIT);
+    const uintptr_t place = (uintptr_t)user, within = place & (CHUNK_BYTES - 1);
+    uint32_t chunk;
+    memcpy(&chunk, (const uint8_t *)user - within, sizeof chunk);
+    return (chunk << CHUNK_BITS) + (uint32_t)(within / UNIT);
 }
 
 void ss_user_prefetch(const struct ss_user *user)
@@ -97,11 +125,11 @@ void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash)
 
 void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t hash)
 {
-    size_t i = hash & table->mask;
-    while (table->slots[i].block && table->slots[i].tag != (uint32_t)(hash >> 32))
-        i = (i + 1) & table->mask;
-    if (table->slots[i].block)
-        ss_user_prefetch(ss_user_table_at(table, table->slots[i].block));
+    for (size_t i = hash & table->mask; table->slots[i].block; i = (i + 1) & table->mask)
+        if (table->slots[i].tag == (uint32_t)(hash >> 32)) {
+            ss_user_prefetch(ss_user_table_at(table, table->slots[i].block));
+            return;
+        }
 }
 
 /* The user's slot, or the free one where it belongs. */
@@ -156,16 +184,9 @@ static uint32_t take_block(struct ss_user_table *table, uint32_t units)
         memcpy(&table->vacant[units], ss_user_table_at(table, block), sizeof block);
         return block;
     }
-    if (table->capacity - table->used < units) {
-        size_t capacity = (size_t)table->capacity + table->capacity / 2;
-        if (capacity > UINT32_MAX)
-            return 0;
-        uint8_t *arena = realloc(table->arena, capacity * UNIT);
-        if (!arena)
-            return 0;
-        table->arena = arena;
-        table->capacity = (uint32_t)capacity;
-    }
+    const uint32_t end = table->chunk_count << CHUNK_BITS; /* 0 behind the very last */
+    if (end - table->used < units && (table->chunk_count == CHUNKS_MAX || !add_chunk(table)))
+        return 0;
     block = table->used;
     table->used += units;
     return block;
@@ -212,7 +233,7 @@ struct ss_user *ss_user_table_put(struct ss_user_table *table, struct ss_user *u
         units += units / 8; /* room for the next few events */
         if (units > UNITS_MAX || !(to = take_block(table, units)))
             return NULL;
-        struct ss_user *old = ss_user_table_at(table, from); /* the arena may have moved */
+        struct ss_user *old = ss_user_table_at(table, from);
         user = ss_user_table_at(table, to);
         memcpy(user, old, offsetof(struct ss_user, bytes) + old->id_size);
         user->units = (uint16_t)units;

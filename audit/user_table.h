@@ -43,15 +43,15 @@ static inline struct ss_bytes ss_user_packed(const struct ss_user *user)
 struct ss_user_table *ss_user_table_open(void);
 void ss_user_table_close(struct ss_user_table *table); /* NULL is fine */
 
-/* Where a user is, until its next put, and who is there: a number that lasts as the table grows. */
-uint32_t ss_user_table_block(const struct ss_user_table *table, const struct ss_user *user);
+/* Where a user is, until its next put, as a number; and who is there. */
+uint32_t ss_user_block(const struct ss_user *user);
 struct ss_user *ss_user_table_at(const struct ss_user_table *table, uint32_t block);
 
 void ss_user_prefetch(const struct ss_user *user);
 void ss_user_table_prefetch(const struct ss_user_table *table, uint64_t hash);
 void ss_user_table_prefetch_block(const struct ss_user_table *table, uint64_t hash);
 
-/* NULL: there is no such user. Users stay where they are until the next add or put. */
+/* NULL: there is no such user. A user stays where it is until its own next put. */
 struct ss_user *ss_user_table_find(const struct ss_user_table *table, uint64_t hash,
                                    struct ss_text id);
 /* The user, with an empty state if it was not there. The id has 1 to SS_USER_ID_MAX bytes. NULL:

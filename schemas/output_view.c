@@ -37,9 +37,9 @@ static enum ss_status not_one(const char *what, struct ss_error *err)
 static enum ss_status check_end(const uint8_t *at, const uint8_t *end, const char *what,
                                 struct ss_error *err)
 {
-    return at == end ? SS_OK
-                     : ss_fail(err, SS_DROP, "%zu bytes behind the %s record", (size_t)(end - at),
-                               what);
+    return at == end
+               ? SS_OK
+               : ss_fail(err, SS_DROP, "%zu bytes behind the %s record", (size_t)(end - at), what);
 }
 
 enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,

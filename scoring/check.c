@@ -1,23 +1,10 @@
 /* check.c - what can be refused in an event without looking at a state. */
 #include "scoring/fold.h"
 
-/* Eight bytes of ASCII without control characters, as nearly all identifiers are. */
-static bool printable_ascii(const uint8_t *at)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    /* without a top bit nothing is carried from one byte into the next, nor borrowed at 0x20 and
-     * above; a byte below that borrows into its own top bit first */
-    return ((word | (word - 0x20 * ones) | ((word ^ 0x7f * ones) - ones)) & tops) == 0;
-}
-
 /* Well-formed UTF-8 (no overlong forms, no surrogates) without control characters (C0, DEL, C1). */
 static bool printable_utf8(struct ss_text text)
 {
     const uint8_t *at = (const uint8_t *)text.data, *end = at + text.size;
-    while (end - at >= 8 && printable_ascii(at))
-        at += 8;
     while (at < end) {
         uint32_t lead = *at++, code;
         int more;

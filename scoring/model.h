@@ -182,28 +182,14 @@ static inline bool ss_rescore_due(const struct ss_models *models, const struct s
 
 enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };
 
-/* The first variable of a factor; the next factor's lies behind its last, since enum ss_variable
- * lists them factor by factor. */
-static inline int ss_factor_begin(int factor)
-{
-    static const uint8_t begins[SS_FACTOR_COUNT + 1] = {
-        [SS_FACTOR_HISTORY] = SS_VAR_LATENESS,
-        [SS_FACTOR_BEHAVIOUR] = SS_VAR_ACTIVITY,
-        [SS_FACTOR_FULFILMENT] = SS_VAR_SPENDING,
-        [SS_FACTOR_CHARACTERISTICS] = SS_VAR_IDENTITY,
-        [SS_FACTOR_RELATIONSHIPS] = SS_VAR_FRIENDS,
-        [SS_FACTOR_COUNT] = SS_VAR_COUNT,
-    };
-    return begins[factor];
-}
-
-/* Which factor a variable belongs to. */
+/* Which factor a variable belongs to: enum ss_variable lists them factor by factor. */
 static inline enum ss_factor ss_variable_factor(enum ss_variable variable)
 {
-    int factor = SS_FACTOR_COUNT - 1;
-    while ((int)variable < ss_factor_begin(factor))
-        factor--;
-    return (enum ss_factor)factor;
+    return variable <= SS_VAR_DEBT        ? SS_FACTOR_HISTORY
+           : variable <= SS_VAR_REVERSALS ? SS_FACTOR_BEHAVIOUR
+           : variable <= SS_VAR_BOOKINGS  ? SS_FACTOR_FULFILMENT
+           : variable <= SS_VAR_TENURE    ? SS_FACTOR_CHARACTERISTICS
+                                          : SS_FACTOR_RELATIONSHIPS;
 }
 
 /* Names as in model.yaml and in records: "history", "lateness", …; static text. */

@@ -88,21 +88,20 @@ static uint32_t find_lacking(const struct ss_model *model, const struct ss_varia
     uint32_t found = 0;
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         weights += model->weights[f];
-    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
-        const int begin = ss_factor_begin(f), end = ss_factor_begin(f + 1);
+    for (int f = 0, v = 0; f < SS_FACTOR_COUNT; f++) {
         int64_t of_factor = 0;
-        for (int v = begin; v < end; v++)
-            of_factor += model->components[v].weight;
-        const int64_t numerator = 60000 * (int64_t)model->weights[f];
-        const int64_t divisor = weights * SS_VALUE_MAX * of_factor;
-        for (int v = begin; v < end; v++) {
+        int end = v;
+        while (end < SS_VAR_COUNT && (int)ss_variable_factor((enum ss_variable)end) == f)
+            of_factor += model->components[end++].weight;
+        for (; v < end; v++) {
             const struct ss_component *component = &model->components[v];
             if (component->weight == 0)
                 continue;
             int64_t lacking = (int64_t)best_value(&component->curve) - variables->worth[v];
             if (lacking <= 0)
                 continue;
-            int64_t share = numerator * component->weight * lacking / divisor;
+            int64_t share = 60000 * (int64_t)model->weights[f] * component->weight * lacking /
+                            (weights * SS_VALUE_MAX * of_factor);
             if (share == 0)
                 continue;
             enum code code = code_of(variables, v);
@@ -144,7 +143,7 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
             (struct ss_reason){"LISTED", SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
     for (int i = 0; i < max && ranked[i]; i++) {
         const int code = CODE_COUNT - (int)(ranked[i] & 0xff);
-        score->reasons[score->reason_count++] = (struct ss_reason){
-            code_names[code], factors[code], (int32_t)(ranked[i] >> 8)};
+        score->reasons[score->reason_count++] =
+            (struct ss_reason){code_names[code], factors[code], (int32_t)(ranked[i] >> 8)};
     }
 }

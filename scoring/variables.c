@@ -15,9 +15,9 @@ int32_t ss_curve_at(const struct ss_curve *curve, int64_t x)
         return curve->y[0];
     if (x >= curve->x[last])
         return curve->y[last];
-    int i = 1; /* counted rather than looked for: no branch depends on x */
-    for (int k = 1; k < last; k++)
-        i += x >= curve->x[k];
+    int i = 1;
+    while (x >= curve->x[i])
+        i++;
     /* within 64 bits: the loader keeps |x| to 10^12 and y to 10^6 */
     int64_t rise = (int64_t)(curve->y[i] - curve->y[i - 1]) * (x - curve->x[i - 1]);
     return curve->y[i - 1] + (int32_t)floor_div(rise, curve->x[i] - curve->x[i - 1]);
