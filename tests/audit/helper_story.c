@@ -416,6 +416,7 @@ static void forget_published(struct story *story)
         free(story->published[output]);
         story->published[output] = NULL;
         story->published_count[output] = story->published_at[output] = 0;
+        ss_buffer_reset(&story->lent[output]);
     }
     while (story->body_count)
         free(story->bodies[--story->body_count]);
@@ -511,11 +512,28 @@ static enum ss_status on_published(void *arg, enum ss_output output,
                                    struct ss_published_batch *batch, struct ss_error *err)
 {
     struct story *story = arg;
+    struct ss_buffer *lent = &story->lent[output];
     size_t at = story->published_at[output], left = story->published_count[output] - at;
+    struct ss_published_record *records = &story->published[output][at];
+    uint8_t **bodies =
+        story->bodies + (output == SS_SCORES ? 0 : story->published_count[SS_SCORES]);
+    size_t size = 0;
     (void)err;
     batch->count = left < story->batch ? left : story->batch;
-    batch->records = &story->published[output][at];
+    batch->records = records;
     story->published_at[output] += batch->count;
+    if (lent->data)
+        memset(lent->data, 0xa5, lent->capacity);
+    for (size_t i = 0; i < batch->count; i++)
+        size += records[i].body.size;
+    lent->size = 0;
+    lent->size_max = SIZE_MAX / 2;
+    cr_assert(ss_buffer_reserve(lent, size + 1));
+    for (size_t i = 0; i < batch->count; i++) {
+        const uint8_t *to = lent->data + lent->size;
+        cr_assert(ss_buffer_append(lent, bodies[at + i], records[i].body.size));
+        records[i].body.data = to;
+    }
     return SS_OK;
 }
 
