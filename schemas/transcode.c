@@ -146,6 +146,11 @@ enum ss_status ss_transcoder_open(const char *our_json, const char *writer_json,
     return SS_OK;
 }
 
+bool ss_transcoder_alike(const struct ss_transcoder *transcoder)
+{
+    return transcoder->alike;
+}
+
 void ss_transcoder_close(struct ss_transcoder *t)
 {
     if (!t)
@@ -332,11 +337,6 @@ static bool convert(struct ss_transcoder *t, const struct ss_type *theirs,
     default: /* the same bytes on both sides */
         return skip(t, theirs, p, end) && ss_buffer_append(&t->out, begin, (size_t)(*p - begin));
     }
-}
-
-bool ss_transcoder_alike(const struct ss_transcoder *transcoder)
-{
-    return transcoder->alike;
 }
 
 enum ss_status ss_transcode(struct ss_transcoder *t, struct ss_bytes body, struct ss_bytes *out,
