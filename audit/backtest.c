@@ -66,6 +66,19 @@ static void describe_side(struct ss_backtest_side_facts *side, const struct ss_m
     qsort(side->tiers, (size_t)side->tier_count, sizeof side->tiers[0], by_from);
 }
 
+static void look_for_friends(struct run *run)
+{
+    const struct ss_backtest_options *options = run->options;
+    bool matter = false;
+    for (int side = 0; side <= run->result->has_challenger; side++)
+        matter = matter || ss_friends_matter(options->models[side].person);
+    if (!matter || !ss_source_has(options->source, SS_SOCIAL))
+        return;
+    run->result->friends_followed = ss_source_kind(options->source) != SS_SOURCE_PLAIN &&
+                                    ss_source_has(options->source, SS_NEIGHBOURS);
+    run->result->friends_left_out = !run->result->friends_followed;
+}
+
 static enum ss_status open_people(struct run *run, struct ss_error *err)
 {
     const struct ss_backtest_options *options = run->options;
@@ -75,6 +88,7 @@ static enum ss_status open_people(struct run *run, struct ss_error *err)
     char structural[SS_SIDE_COUNT][SS_NAME_MAX];
     result->has_challenger = options->models[SS_CHALLENGER].person != NULL;
     enum ss_status status = SS_OK;
+    look_for_friends(run);
     for (int side = 0; status == SS_OK && side <= result->has_challenger; side++) {
         describe_side(&result->sides[side], folds[side]);
         status = ss_model_structural_version(folds[side]->person, structural[side], err);
@@ -83,7 +97,7 @@ static enum ss_status open_people(struct run *run, struct ss_error *err)
         return status;
     result->refolded = result->has_challenger && strcmp(structural[0], structural[1]) != 0;
     return ss_people_open(folds, result->refolded ? 2 : 1, options->future_tolerance_ms,
-                          &result->who, err);
+                          result->friends_followed, &result->who, err);
 }
 
 /* ---- the history ---- */
@@ -93,6 +107,10 @@ static enum ss_status count_event(struct run *run, const struct ss_source_event 
 {
     struct ss_backtest_result *result = run->result;
     enum ss_outcome outcome = SS_REFUSED;
+    if (event->event.input == SS_NEIGHBOURS) /* nobody's event, and not accounted as one */
+        return event->reject ? SS_OK
+                             : ss_people_apply(result->who, &event->event, partition, event->offset,
+                                               event->timestamp_ms, &outcome, err);
     if (++result->events % PROGRESS_EVENTS == 0 && run->options->progress)
         run->options->progress(run->options->progress_arg, result->events);
     if (!event->reject) {
@@ -135,17 +153,18 @@ static enum ss_status read_partition(struct run *run, int32_t partition, struct 
                                      .assume_consent = options->assume_consent};
     const struct ss_source_event *event = NULL;
     struct ss_merge *merge = NULL;
-    config.puller.inputs_skipped[SS_NEIGHBOURS] = true;
-    const struct ss_source_range social = ss_source_range(options->source, partition, SS_SOCIAL);
-    for (int side = 0; side <= run->result->has_challenger; side++)
-        run->result->friends_left_out |=
-            social.end > social.low && ss_friends_matter(options->models[side].person);
+    config.puller.inputs_skipped[SS_NEIGHBOURS] = !run->result->friends_followed;
     enum ss_status status = ss_merge_open(&config, &merge, err);
     while (status == SS_OK) {
         status = next_event(run, merge, &event, err);
         if (status != SS_OK || !event)
             break;
         status = count_event(run, event, partition, err);
+    }
+    if (status == SS_OK && run->result->friends_followed) {
+        struct ss_source_report report;
+        ss_puller_report(ss_merge_puller(merge), SS_NEIGHBOURS, &report);
+        run->result->friends_cut |= report.out_of_time > 0;
     }
     ss_merge_close(merge);
     return status;

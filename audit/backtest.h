@@ -172,9 +172,11 @@ struct ss_backtest_result {
     int64_t as_of_ms, first_ms;                 /* first_ms: of the earliest event */
     int64_t people, scored, listed;
     bool has_challenger, refolded; /* refolded: what is structural differs */
-    /* There are friends, and they matter to a model: nobody hears here what they tell, under
-     * either, so that all relationships stand at neutral. */
-    bool friends_left_out;
+    /* Where there are friends, and they matter to a model: they are followed by what the logs say
+     * that they were told then, under either model alike; or, where the logs do not say it, left
+     * out, so that all relationships stand at neutral. friends_cut: retention took the beginning of
+     * what was told. */
+    bool friends_followed, friends_left_out, friends_cut;
     struct ss_backtest_side_facts sides[SS_SIDE_COUNT];
     struct ss_backtest_comparison comparison; /* if has_challenger */
     bool has_labels;

@@ -233,12 +233,13 @@ enum ss_status ss_backtest_json(const struct ss_backtest_result *r, const char *
     for (int o = 0; o < SS_OUTCOME_COUNT; o++)
         json_object_set_new(accounted, ss_outcome_name((enum ss_outcome)o),
                             json_integer(r->outcomes[o]));
-    json_t *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b}", "source",
-                            r->source, "consumed", (json_int_t)r->events, "outcomes", accounted,
-                            "first", time_of(r->first_ms), "as_of", time_of(r->as_of_ms), "people",
-                            (json_int_t)r->people, "scored", (json_int_t)r->scored, "listed",
-                            (json_int_t)r->listed, "folded_for_each", r->refolded,
-                            "friends_left_out", r->friends_left_out);
+    json_t *out = json_pack("{s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:b, s:b}",
+                            "source", r->source, "consumed", (json_int_t)r->events, "outcomes",
+                            accounted, "first", time_of(r->first_ms), "as_of", time_of(r->as_of_ms),
+                            "people", (json_int_t)r->people, "scored", (json_int_t)r->scored,
+                            "listed", (json_int_t)r->listed, "folded_for_each", r->refolded,
+                            "friends_followed", r->friends_followed, "friends_left_out",
+                            r->friends_left_out, "friends_cut", r->friends_cut);
     for (int s = 0; s <= r->has_challenger; s++)
         json_object_set_new(out, side_names[s], side(&r->sides[s]));
     if (r->has_challenger)

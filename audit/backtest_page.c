@@ -34,9 +34,8 @@ static void facts(struct ss_page *page, const struct ss_backtest_result *r)
     if (r->refolded)
         ss_page_item(page, "The models differ in what is structural: the history was folded for "
                            "each of them.");
-    if (r->friends_left_out)
-        ss_page_item(page, "Friends are not followed: relationships stand at neutral under every "
-                           "model.");
+    if (*ss_backtest_friends_words(r))
+        ss_page_item(page, "%s", ss_backtest_friends_words(r));
     ss_page_list_end(page);
 }
 

@@ -1,7 +1,9 @@
 #include "audit/backtest_people.h"
 
+#include "audit/room.h"
 #include "scoring/hash.h"
 #include "state/pack.h"
+#include "state/pack_friends.h"
 
 #include <stdlib.h>
 
@@ -22,16 +24,16 @@ struct person {
 
 struct entry {
     struct ss_moment moment;
-    uint32_t next; /* of the same person */
-    struct blob folds[2];
+    uint32_t next;                    /* of the same person */
+    struct blob folds[2], friends[2]; /* packed states, and friends records */
 };
 
 struct ss_people {
     const struct ss_models *folds[2];
     int fold_count;
     int64_t future_tolerance_ms;
+    bool keeps_friends;
     int32_t partition, days[SS_INPUT_COUNT]; /* of the partition in hand: ss_input_day */
-    struct ss_friends friends;               /* scratch: nobody's list is kept */
     struct ss_buffer ids;
     struct person *persons;
     size_t person_count, person_capacity;
@@ -39,9 +41,11 @@ struct ss_people {
     size_t entry_count, entry_capacity;
     uint32_t *slots; /* a person's index, plus one; linear probing */
     size_t slot_count;
-    struct ss_user_state state; /* scratch, as are the next two */
+    struct ss_user_state state; /* scratch, as is all behind it */
     struct ss_effects effects;
+    struct ss_friends friends;
     uint8_t packed[SS_PACKED_MAX];
+    uint8_t packed_friends[SS_FRIENDS_PACKED_MAX];
 };
 
 static enum ss_status out_of_memory(const struct ss_people *people, struct ss_error *err)
@@ -51,7 +55,7 @@ static enum ss_status out_of_memory(const struct ss_people *people, struct ss_er
 }
 
 enum ss_status ss_people_open(const struct ss_models *const *folds, int fold_count,
-                              int64_t future_tolerance_ms, struct ss_people **out,
+                              int64_t future_tolerance_ms, bool friends, struct ss_people **out,
                               struct ss_error *err)
 {
     struct ss_people *people = calloc(1, sizeof *people);
@@ -61,6 +65,7 @@ enum ss_status ss_people_open(const struct ss_models *const *folds, int fold_cou
         people->folds[f] = folds[f];
     people->fold_count = fold_count;
     people->future_tolerance_ms = future_tolerance_ms;
+    people->keeps_friends = friends;
     ss_buffer_init(&people->ids, SIZE_MAX / 2);
     people->slot_count = 1024;
     people->slots = calloc(people->slot_count, sizeof *people->slots);
@@ -77,8 +82,10 @@ void ss_people_close(struct ss_people *people)
     if (!people)
         return;
     for (size_t i = 0; i < people->entry_count; i++)
-        for (int f = 0; f < people->fold_count; f++)
+        for (int f = 0; f < people->fold_count; f++) {
             free(people->entries[i].folds[f].data);
+            free(people->entries[i].friends[f].data);
+        }
     ss_buffer_reset(&people->ids);
     free(people->persons);
     free(people->entries);
@@ -122,23 +129,11 @@ static bool grow_slots(struct ss_people *people)
     return true;
 }
 
-static bool grow(void **array, size_t *capacity, size_t count, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : 256;
-    void *moved = realloc(*array, wanted * size);
-    if (!moved)
-        return false;
-    *array = moved;
-    *capacity = wanted;
-    return true;
-}
-
 static bool add_entry(struct ss_people *people, uint32_t person, int64_t time_ms, bool bad)
 {
-    if (people->entry_count >= NONE - 1 || !grow((void **)&people->entries, &people->entry_capacity,
-                                                 people->entry_count, sizeof *people->entries))
+    if (people->entry_count >= NONE - 1 ||
+        !ss_make_room(&people->entries, people->entry_count, &people->entry_capacity,
+                      sizeof *people->entries))
         return false;
     people->entries[people->entry_count++] =
         (struct entry){.moment = {.person = person, .time_ms = time_ms, .bad = bad}, .next = NONE};
@@ -159,8 +154,8 @@ static struct person *person_of(struct ss_people *people, struct ss_text id)
     }
     size_t id_at = people->ids.size;
     if (people->person_count >= NONE - 1 ||
-        !grow((void **)&people->persons, &people->person_capacity, people->person_count,
-              sizeof *people->persons) ||
+        !ss_make_room(&people->persons, people->person_count, &people->person_capacity,
+                      sizeof *people->persons) ||
         !ss_buffer_append(&people->ids, id.data, id.size) ||
         !add_entry(people, (uint32_t)people->person_count, SS_MOMENT_END, false))
         return NULL;
@@ -186,9 +181,9 @@ enum ss_status ss_people_add_label(struct ss_people *people, struct ss_text user
     return SS_OK;
 }
 
-static enum ss_status keep(struct ss_people *people, struct blob *blob, struct ss_error *err)
+static enum ss_status keep(const struct ss_people *people, struct blob *blob, const uint8_t *packed,
+                           size_t size, struct ss_error *err)
 {
-    size_t size = ss_state_pack(&people->state, people->packed);
     if (size > blob->capacity) {
         size_t capacity = (size + size / 4 + 31) & ~(size_t)15;
         uint8_t *data = realloc(blob->data, capacity);
@@ -198,9 +193,22 @@ static enum ss_status keep(struct ss_people *people, struct blob *blob, struct s
         blob->capacity = (uint16_t)capacity;
     }
     if (size)
-        memcpy(blob->data, people->packed, size);
+        memcpy(blob->data, packed, size);
     blob->size = (uint16_t)size;
     return SS_OK;
+}
+
+static enum ss_status keep_friends(struct ss_people *people, struct blob *blob,
+                                   struct ss_error *err)
+{
+    if (!people->keeps_friends)
+        return SS_OK;
+    if (people->effects.friends_left)
+        people->friends.count = 0;
+    else if (!people->effects.friends_changed)
+        return SS_OK;
+    return keep(people, blob, people->packed_friends,
+                ss_friends_pack(&people->friends, people->packed_friends), err);
 }
 
 static enum ss_status apply_at(struct ss_people *people, struct entry *entry,
@@ -210,17 +218,24 @@ static enum ss_status apply_at(struct ss_people *people, struct entry *entry,
     enum ss_refusal refusal;
     enum ss_status status = SS_OK;
     for (int f = 0; status == SS_OK && f < people->fold_count; f++) {
-        struct blob *blob = &entry->folds[f];
+        struct blob *blob = &entry->folds[f], *friends = &entry->friends[f];
+        const bool reads = ss_event_reads_friends(people->folds[f], event);
         status = ss_state_unpack((struct ss_bytes){blob->data, blob->size}, &people->state, err);
+        if (status == SS_OK && reads)
+            status = ss_friends_unpack((struct ss_bytes){friends->data, friends->size},
+                                       &people->friends, err);
         if (status != SS_OK)
             break;
-        people->friends.count = 0;
         enum ss_outcome of_fold =
             ss_apply(people->folds[f], &people->state, event, context, &people->effects, &refusal);
         if (f == 0)
             *outcome = of_fold;
-        if (of_fold == SS_COUNTED)
-            status = keep(people, blob, err);
+        if (of_fold != SS_COUNTED)
+            continue;
+        status =
+            keep(people, blob, people->packed, ss_state_pack(&people->state, people->packed), err);
+        if (status == SS_OK && reads)
+            status = keep_friends(people, friends, err);
     }
     return status;
 }
@@ -268,7 +283,7 @@ enum ss_status ss_people_apply(struct ss_people *people, const struct ss_event *
     struct person *person = person_of(people, event->user_id);
     if (!person)
         return out_of_memory(people, err);
-    person->met = true;
+    person->met |= event->input != SS_NEIGHBOURS;
     return apply(people, person->moment, event, &context, outcome, err);
 }
 

@@ -7,7 +7,9 @@
  * 1. No look-ahead: an event reaches a label's moment only if it occurred before the label's time.
  *    Nothing that happened at that time or later is in it, in whichever order the events came.
  * 2. Every event passes the gates of the engine (consent, duplicates, refusals) at each moment.
- * 3. States are folded once for both models if what is structural is the same, else once for each.
+ * 3. What friends told is an event like the others, if it is given to ss_people_apply at all; what
+ *    they would tell under another model nobody hears. Whoever it was told to is not met by it.
+ * 4. States are folded once for both models if what is structural is the same, else once for each.
  *
  * One thread. Memory grows with the people and labels: some 300 bytes for each moment and fold.
  */
@@ -27,10 +29,11 @@ struct ss_moment {
     bool bad;        /* the label's outcome */
 };
 
-/* The models whose folds are kept: one, or two that differ in what is structural. Borrowed. */
+/* The models whose folds are kept: one, or two that differ in what is structural. Borrowed.
+ * friends: what they told is among the events, so their lists are kept. */
 SS_MUST_USE enum ss_status ss_people_open(const struct ss_models *const *folds, int fold_count,
-                                          int64_t future_tolerance_ms, struct ss_people **people,
-                                          struct ss_error *err);
+                                          int64_t future_tolerance_ms, bool friends,
+                                          struct ss_people **people, struct ss_error *err);
 void ss_people_close(struct ss_people *people); /* NULL is fine */
 
 /* SS_STOP: out of memory. Here and below. */

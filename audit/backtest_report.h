@@ -36,5 +36,7 @@ char *ss_backtest_component_words(char *out, const struct ss_backtest_component 
 /* In a sentence or two, what came out: of the comparison, and of the labels. */
 char *ss_backtest_moves_verdict(char *out, const struct ss_backtest_result *result);
 char *ss_backtest_labels_verdict(char *out, const struct ss_backtest_result *result);
+/* Whether friends count in these scores; "": there are none that could. */
+const char *ss_backtest_friends_words(const struct ss_backtest_result *result);
 
 #endif

@@ -34,9 +34,8 @@ static void facts(const struct ss_backtest_result *r, FILE *out)
     if (r->refolded)
         fprintf(out, "            the models differ in what is structural: the history was folded "
                      "for each\n");
-    if (r->friends_left_out)
-        fprintf(out, "            friends are not followed: relationships stand at neutral under "
-                     "every model\n");
+    if (*ss_backtest_friends_words(r))
+        fprintf(out, "            %s\n", ss_backtest_friends_words(r));
 }
 
 static void bar(FILE *out, int64_t count, int64_t most, char mark)

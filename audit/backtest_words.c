@@ -146,3 +146,16 @@ char *ss_backtest_labels_verdict(char *out, const struct ss_backtest_result *res
                                      : "worse beyond chance");
     return out;
 }
+
+const char *ss_backtest_friends_words(const struct ss_backtest_result *result)
+{
+    if (result->friends_cut)
+        return "Friends are followed by what they were told at the time, under every model alike; "
+               "retention took the beginning of it, and who was confirmed before counts for "
+               "nothing.";
+    if (result->friends_followed)
+        return "Friends are followed by what they were told at the time, under every model alike.";
+    if (result->friends_left_out)
+        return "Friends are not followed: relationships stand at neutral under every model.";
+    return "";
+}

@@ -108,14 +108,41 @@ static int64_t due_of(const struct ss_history *history, const struct ss_history_
     return event->event.bill.due_at_ms;
 }
 
-static const struct ss_model *model_named(const struct ss_models *models, struct ss_text version)
+static bool named(const struct ss_model *model, struct ss_text version)
 {
-    const struct ss_model *list[] = {models->person, models->business};
-    for (int i = 0; i < 2; i++)
-        if (list[i] && strlen(list[i]->version) == version.size &&
-            memcmp(list[i]->version, version.data, version.size) == 0)
-            return list[i];
-    return NULL;
+    return model && strlen(model->version) == version.size &&
+           memcmp(model->version, version.data, version.size) == 0;
+}
+
+static const struct ss_model *find_model(const struct ss_explain_request *request,
+                                         struct ss_text version, bool *business)
+{
+    const struct ss_model_shelf *shelf = request->shelf;
+    *business = named(request->models.business, version);
+    if (*business || named(request->models.person, version))
+        return *business ? request->models.business : request->models.person;
+    return shelf ? shelf->find(shelf->arg, version, business) : NULL;
+}
+
+/* Those in charge, with the record's own in its place. */
+static void choose_models(struct ss_explanation *e)
+{
+    bool business;
+    e->models = e->request->models;
+    e->model = find_model(e->request, e->score->model_version, &business);
+    if (e->model)
+        *(business ? &e->models.business : &e->models.person) = e->model;
+}
+
+/* Benefits go by their ids where the model is replaced. */
+static uint32_t carry_over(const struct ss_model *from, const struct ss_model *to, uint32_t held)
+{
+    uint32_t now = 0;
+    for (int a = 0; from && a < from->benefit_count; a++)
+        for (int b = 0; held & UINT32_C(1) << a && b < to->benefit_count; b++)
+            if (strcmp(from->benefits[a].id, to->benefits[b].id) == 0)
+                now |= UINT32_C(1) << b;
+    return now;
 }
 
 /* docs/model.md 7.7: what is held after a record follows from what was held before it. */
@@ -155,9 +182,11 @@ static enum ss_status list_changes(struct ss_explanation *e, size_t first, size_
             change->cause = ss_history_find(history, input, view->cause.offset);
         if (change->cause)
             change->due_at_ms = due_of(history, change->cause);
-        const struct ss_model *model = model_named(&e->request->models, view->model_version);
+        bool business;
+        const struct ss_model *model = find_model(e->request, view->model_version, &business);
         if (model) {
-            held = benefits_at(model, view, model == model_before ? held : 0);
+            held = benefits_at(
+                model, view, model == model_before ? held : carry_over(model_before, model, held));
             change->benefits = held;
             change->benefits_known = true;
         }
@@ -166,7 +195,7 @@ static enum ss_status list_changes(struct ss_explanation *e, size_t first, size_
     e->begins_late = view_of(history, first)->kind != SS_KIND_OPT_IN;
     e->later = history->record_count - end;
     e->score = view_of(history, end - 1);
-    e->model = model_named(&e->request->models, e->score->model_version);
+    choose_models(e);
     return SS_OK;
 }
 
@@ -192,8 +221,8 @@ static void fold_event(struct ss_explanation *e, struct ss_history_event *event)
     *day = today > *day ? today : *day;
     context.day = *day;
     event->read = true;
-    event->outcome = ss_apply(&e->request->models, &e->state, &event->event, &context, &effects,
-                              &event->refusal);
+    event->outcome =
+        ss_apply(&e->models, &e->state, &event->event, &context, &effects, &event->refusal);
     if (event->outcome == SS_COUNTED)
         e->events_counted++;
     else
@@ -252,8 +281,7 @@ static bool gives_record(struct ss_explanation *e)
 {
     struct ss_score score;
     const struct ss_score_view *view = e->score;
-    if (!gives(e, view->as_of_ms, view->clock_ms) ||
-        ss_model_of(&e->request->models, &e->state) != e->model)
+    if (!gives(e, view->as_of_ms, view->clock_ms) || ss_model_of(&e->models, &e->state) != e->model)
         return false;
     ss_score_compute(e->model, &e->state, view->as_of_ms, view->clock_ms, &score);
     bool same = view->has_factors && score.reason_count == view->reason_count;
@@ -349,7 +377,7 @@ static void name_lines(const struct ss_explanation *e, struct ss_text lines[SS_C
 
 static void advise(struct ss_explanation *e)
 {
-    struct ss_advice_input input = {.models = &e->request->models,
+    struct ss_advice_input input = {.models = &e->models,
                                     .state = &e->state,
                                     .as_of_ms = e->as_of_ms,
                                     .clock_ms = e->clock_ms,

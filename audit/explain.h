@@ -15,16 +15,18 @@
 
 #include "audit/advice.h"
 #include "audit/explain_history.h"
+#include "audit/model_shelf.h"
 #include "audit/page.h"
 
 #include <stdio.h>
 
 struct ss_explain_request {
-    struct ss_models models;
-    int64_t at_ms;                   /* the score as it stood then; INT64_MAX: the newest */
-    int64_t read_to[SS_INPUT_COUNT]; /* … when the engine had read so far; -1: wherever */
-    int64_t score_offset;            /* … by this record of the scores; -1: any */
-    int64_t future_tolerance_ms;     /* as the engine's */
+    struct ss_models models;            /* in charge now */
+    const struct ss_model_shelf *shelf; /* of those that were; may be NULL */
+    int64_t at_ms;                      /* the score as it stood then; INT64_MAX: the newest */
+    int64_t read_to[SS_INPUT_COUNT];    /* … when the engine had read so far; -1: wherever */
+    int64_t score_offset;               /* … by this record of the scores; -1: any */
+    int64_t future_tolerance_ms;        /* as the engine's */
 };
 
 enum ss_finding {
@@ -62,6 +64,7 @@ struct ss_explanation {
     size_t later;                      /* records behind the one explained */
     const struct ss_score_view *score; /* the one explained: the last of the changes */
     const struct ss_model *model;      /* the record's; NULL: not at hand */
+    struct ss_models models;           /* the pair that it is recomputed with: its own in it */
 
     enum ss_recomputed recomputed;
     int64_t events_counted, events_passed; /* read for the state: counted, and without effect */

@@ -1,5 +1,7 @@
 #include "audit/explain_history.h"
 
+#include "audit/event_texts.h"
+#include "audit/room.h"
 #include "consumer/partitioner.h"
 
 #include <stdlib.h>
@@ -56,63 +58,6 @@ static const char *copy_bytes(struct ss_history *history, const void *data, size
     return block->bytes;
 }
 
-/* The texts of an event, whatever it is about. */
-static size_t texts_of(struct ss_event *event, struct ss_text *texts[6])
-{
-    size_t count = 0;
-    texts[count++] = &event->user_id;
-    texts[count++] = &event->event_id;
-    switch (event->input) {
-    case SS_PAYMENTS:
-        texts[count++] = &event->payment.currency;
-        texts[count++] = &event->payment.counterparty;
-        break;
-    case SS_BILLS:
-        texts[count++] = &event->bill.bill_id;
-        texts[count++] = &event->bill.currency;
-        break;
-    case SS_BOOKINGS:
-        texts[count++] = &event->booking.booking_id;
-        break;
-    case SS_SOCIAL:
-        texts[count++] = &event->social.friend_id;
-        break;
-    case SS_PROFILES:
-        texts[count++] = &event->profile.line_id;
-        texts[count++] = &event->profile.currency;
-        break;
-    case SS_CONSENTS:
-        texts[count++] = &event->consent.subscriber;
-        break;
-    case SS_BLACKLIST:
-        texts[count++] = &event->listing.case_id;
-        texts[count++] = &event->listing.authority;
-        texts[count++] = &event->listing.currency;
-        break;
-    case SS_NEIGHBOURS:
-        texts[count++] = &event->neighbour.from;
-        texts[count++] = &event->neighbour.cause;
-        break;
-    case SS_INPUT_COUNT:
-        break;
-    }
-    return count;
-}
-
-/* Room for one more of `count`; the array may move. */
-static bool make_room(void *array, size_t count, size_t *capacity, size_t size)
-{
-    void **at = array, *more;
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : 64;
-    if (!(more = realloc(*at, wanted * size)))
-        return false;
-    *at = more;
-    *capacity = wanted;
-    return true;
-}
-
 enum ss_status ss_history_add_event(struct ss_history *history, int64_t offset,
                                     int64_t timestamp_ms, const struct ss_event *event,
                                     struct ss_error *err)
@@ -121,13 +66,13 @@ enum ss_status ss_history_add_event(struct ss_history *history, int64_t offset,
     if (log->count == SS_HISTORY_MAX)
         return ss_fail(err, SS_STOP, "the user has more than %d events of %s", SS_HISTORY_MAX,
                        ss_input_name(event->input));
-    if (!make_room(&log->events, log->count, &log->capacity, sizeof log->events[0]))
+    if (!ss_make_room(&log->events, log->count, &log->capacity, sizeof log->events[0]))
         return no_memory(err);
     struct ss_history_event *kept = &log->events[log->count];
     *kept =
         (struct ss_history_event){.offset = offset, .timestamp_ms = timestamp_ms, .event = *event};
-    struct ss_text *texts[6];
-    size_t count = texts_of(&kept->event, texts);
+    struct ss_text *texts[SS_EVENT_TEXTS_MAX];
+    size_t count = ss_event_texts(&kept->event, texts);
     for (size_t i = 0; i < count; i++)
         if (!(texts[i]->data = copy_bytes(history, texts[i]->data, texts[i]->size)))
             return no_memory(err);
@@ -140,8 +85,8 @@ enum ss_status ss_history_add_record(struct ss_history *history, int64_t offset,
 {
     if (history->record_count == SS_HISTORY_MAX)
         return ss_fail(err, SS_STOP, "the user has more than %d score records", SS_HISTORY_MAX);
-    if (!make_room(&history->records, history->record_count, &history->record_capacity,
-                   sizeof history->records[0]))
+    if (!ss_make_room(&history->records, history->record_count, &history->record_capacity,
+                      sizeof history->records[0]))
         return no_memory(err);
     struct ss_history_record *record = &history->records[history->record_count];
     const char *copy = copy_bytes(history, body.data, body.size);

@@ -5,6 +5,9 @@
 #include "audit/explain.h"
 #include "audit/explain_words.h"
 
+/* The mean of fewer friends' scores would tell whoever reads it a friend's own. */
+enum { SS_FRIENDS_SHOWN_MIN = 3 };
+
 /* The score, its tier and what it may be, in a sentence. */
 char *ss_say_score(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
 /* What brought a change about. */
@@ -22,7 +25,8 @@ char *ss_say_act(const struct ss_explanation *e, const struct ss_act *act,
 char *ss_say_start(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]); /* "": nothing */
 char *ss_say_path(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
 char *ss_say_next_bill(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
-/* How many friends count and where their scores lie; and whose scores are lower. "": nothing. */
+/* How many friends count and where their scores lie; how many people's scores are lower. "": no
+ * friends; not known. */
 char *ss_say_friends(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
 char *ss_say_rank(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]);
 /* How sure all this is: recomputed or not, from what. */

@@ -55,12 +55,11 @@ static json_t *score_of(const struct ss_explanation *e)
 static json_t *friends_of(const struct ss_explanation *e)
 {
     const struct ss_score_view *view = e->score;
-    const double mean =
-        view->friends_confirmed > 0 ? (double)view->friends_bands / view->friends_confirmed : 0;
+    const bool shown = view->friends_confirmed >= SS_FRIENDS_SHOWN_MIN;
+    const double mean = shown ? (double)view->friends_bands / view->friends_confirmed : 0;
     char line[SS_WORDS_SENTENCE];
     return json_pack("{s:i, s:o, s:s}", "confirmed", (int)view->friends_confirmed, "mean_band",
-                     view->friends_confirmed > 0 ? json_real(mean) : json_null(), "words",
-                     ss_say_friends(e, line));
+                     shown ? json_real(mean) : json_null(), "words", ss_say_friends(e, line));
 }
 
 static json_t *factors_of(const struct ss_score_view *view)

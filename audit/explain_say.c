@@ -256,25 +256,37 @@ char *ss_say_friends(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE]
 {
     const int32_t friends = e->score->friends_confirmed;
     out[0] = '\0';
-    if (friends <= 0)
-        return out;
-    const int32_t mean =
-        SS_SCORE_MIN + SS_BAND_WIDTH / 2 + SS_BAND_WIDTH * e->score->friends_bands / friends;
-    add(out,
-        friends == 1 ? "%d friend who confirms it and takes part counts, with a score near %d: "
-                       "known in steps of %d points only, and a small part of yours."
-                     : "%d friends who confirm it and take part count, with scores near %d on "
-                       "average: known in steps of %d points only, and a small part of yours.",
-        friends, mean, SS_BAND_WIDTH);
+    if (friends >= SS_FRIENDS_SHOWN_MIN)
+        add(out,
+            "%d friends count, who confirm the friendship and take part as well. Their scores are "
+            "near %d on average; they are known in steps of %d points only.",
+            friends,
+            SS_SCORE_MIN + SS_BAND_WIDTH / 2 + SS_BAND_WIDTH * e->score->friends_bands / friends,
+            SS_BAND_WIDTH);
+    else if (friends > 0)
+        add(out,
+            "%s as well. Where their scores lie is shown from %d friends on only: a friend's score "
+            "is the friend's own.",
+            friends == 1 ? "One friend counts, who confirms the friendship and takes part"
+                         : "Two friends count, who confirm the friendship and take part",
+            SS_FRIENDS_SHOWN_MIN);
     return out;
 }
 
 char *ss_say_rank(const struct ss_explanation *e, char out[SS_WORDS_SENTENCE])
 {
+    const int32_t of_hundred = e->score->percentile / 100;
     out[0] = '\0';
-    if (e->score->has_rank)
-        add(out, "When it was published, it was higher than %d.%02d %% of all scores.",
-            e->score->percentile / 100, e->score->percentile % 100);
+    if (!e->score->has_rank)
+        return out;
+    if (of_hundred < 1)
+        add(out, "When this score was published, fewer than 1 in 100 people who are scored had a "
+                 "lower one.");
+    else
+        add(out,
+            "When this score was published, about %d in 100 people who are scored had a lower "
+            "one.",
+            of_hundred < 99 ? of_hundred : 99); /* they are some time old: nobody is above all */
     return out;
 }
 

@@ -23,18 +23,13 @@
 #ifndef SS_AUDIT_PROOF_H
 #define SS_AUDIT_PROOF_H
 
+#include "audit/model_shelf.h"
 #include "audit/proof_fields.h"
+#include "audit/rank_log.h"
 #include "audit/walk.h"
 #include "scoring/apply.h"
 
 #include <stdatomic.h>
-
-/* Finds the model that a record names. */
-struct ss_model_shelf {
-    void *arg;
-    /* NULL: there is no such model. *business: it is one for businesses. Any thread. */
-    const struct ss_model *(*find)(void *arg, struct ss_text version, bool *business);
-};
 
 enum { SS_PROOF_RANK_NONE = -1, SS_PROOF_RANK_UNKNOWN = -2 };
 
@@ -45,6 +40,8 @@ enum ss_proof_verdict {
     SS_PROOF_OUT_OF_ORDER,    /* right but for where it stands */
     SS_PROOF_UNREADABLE,      /* no record at all */
     SS_PROOF_NO_MODEL,        /* computed by a model that is not at hand */
+    SS_PROOF_PERCENTILE,      /* not recomputed, and the percentile is not that of its score */
+    SS_PROOF_HISTOGRAM,       /* of `sesame-ranks`: not that of the records */
     SS_PROOF_ENTITLEMENT,     /* an entitlement is different */
     SS_PROOF_NO_ENTITLEMENT,  /* … missing */
     SS_PROOF_ANY_ENTITLEMENT, /* … one too many, or out of its order */
@@ -82,18 +79,26 @@ struct ss_proof_result {
     int64_t differing; /* different, extra, out of order, unreadable, without a model */
     int64_t erased;    /* of users who have withdrawn, whose events are no longer in the logs */
     int64_t out_of_retention; /* the logs no longer hold what they rest on */
+    int64_t friends_expired;  /* … of these: what friends had told is no longer there */
     int64_t before_start;     /* older than the snapshot that it starts from */
     int64_t newer;   /* than where the inputs were read to, of a live engine; not of the sum */
     int64_t missing; /* records that are not there */
     int64_t entitlements, entitlements_proven, entitlements_differing; /* missing ones too */
     int64_t entitlements_unjudged; /* of records that were not recomputed */
-    int64_t percentiles_unchecked; /* of records: there were no histograms to hold them against */
-    int64_t others;                /* records of users who were not asked for */
-    int64_t events;                /* of the inputs, walked over in the first pass */
-    int64_t users;                 /* whose records were judged */
-    int64_t looked_at_again;       /* users of the second pass */
-    int64_t searched;              /* records for which another way was looked for */
-    int64_t undecided;             /* of the differing and missing: the search was cut short */
+    /* Of records that have a percentile: the sum of … */
+    int64_t percentiles_proven;
+    int64_t percentiles_differing;        /* whether or not the record was recomputed */
+    int64_t percentiles_out_of_retention; /* compaction took the histograms */
+    int64_t percentiles_unchecked;        /* there are none at all */
+    int64_t histograms;                   /* of `sesame-ranks`; the sum of … */
+    int64_t histograms_proven, histograms_differing;
+    int64_t histograms_unchecked;      /* what they count is not known, or not read to its end */
+    int64_t others;                    /* records of users who were not asked for */
+    int64_t events;                    /* of the inputs, walked over in the first pass */
+    int64_t users;                     /* whose records were judged */
+    int64_t looked_at_again;           /* users of the second pass */
+    int64_t searched;                  /* records for which another way was looked for */
+    int64_t undecided;                 /* of the differing and missing: the search was cut short */
     int64_t positions[SS_INPUT_COUNT]; /* how far the inputs have been walked over */
     size_t table_bytes;
 };
@@ -104,10 +109,14 @@ struct ss_proof_options {
     struct ss_models models; /* in charge until a record names others; person is not NULL */
     int64_t future_tolerance_ms;
     int64_t start[SS_INPUT_COUNT]; /* where the inputs begin: 0, or the snapshot's, or the log's */
+    int64_t neighbours_from; /* where SS_NEIGHBOURS began to be read: 0, or the snapshot's; what
+                              * lies between here and its start is lost */
+    bool without_neighbours; /* … or all of it is, and is not asked for */
     int32_t start_days[SS_INPUT_COUNT]; /* that they had come to there (ss_input_day) */
     int64_t start_clock_ms; /* how far the partition's clock had come there; 0: unknown */
-    bool inputs_cut;        /* … and there was more before, which is lost */
+    bool inputs_cut;        /* … and there was more before, of others than SS_NEIGHBOURS */
     bool scores_cut;        /* `scores` begins behind its first record */
+    bool scores_begin_late; /* … and so does what histograms count, whatever else is known */
     bool entitlements_cut;  /* `entitlements` likewise */
     bool no_entitlements;   /* there are none to be held against */
     bool live; /* an engine may have published more since it was looked where the inputs end */
@@ -115,7 +124,8 @@ struct ss_proof_options {
     uint64_t sample_of, sample_seed;
     bool some_users; /* the feed gives the events and records of some users only */
     int search_max;  /* attempts for one record; 0: 20,000 */
-    /* Gives the states of the snapshot to `put`, one after the other; NULL: none. */
+    /* Gives the states of the snapshot to `put`, one after the other, and friends records under
+     * their keys; NULL: none. */
     enum ss_status (*seed)(void *arg,
                            enum ss_status (*put)(void *to, struct ss_text user_id,
                                                  struct ss_bytes packed, struct ss_error *err),
@@ -127,8 +137,12 @@ struct ss_proof_options {
     void (*difference)(void *arg, const struct ss_proof_difference *difference); /* may be NULL */
     void (*progress)(void *arg, int64_t events, int64_t records); /* since last told; may be NULL */
     /* The percentile of a score by the histograms below that offset, SS_PROOF_RANK_NONE where they
-     * count nobody, SS_PROOF_RANK_UNKNOWN; NULL: no percentile is checked. */
+     * count nobody or no record can cite it, SS_PROOF_RANK_UNKNOWN; NULL: no percentile is checked.
+     */
     int32_t (*rank)(void *arg, int64_t ranks_offset, int32_t score);
+    /* The partition's histograms, one with each call, which lives until the next; NULL: there are
+     * no more. NULL: none is checked; nor is it with some_users. */
+    const struct ss_rank_entry *(*histogram)(void *arg);
     void *arg;
     atomic_bool *stop; /* set: ends with SS_STOP; may be NULL */
 };

@@ -6,6 +6,7 @@
  * (and stand in the wrong order), or to none.
  */
 #include "audit/proof_internal.h"
+#include "audit/room.h"
 
 #include <stdlib.h>
 
@@ -24,14 +25,8 @@ static struct proof_grant *spare(struct proof_grants *grants)
 static bool push(struct proof_grant ***list, size_t *count, size_t *capacity,
                  struct proof_grant *grant)
 {
-    if (*count == *capacity) {
-        size_t more = *capacity ? *capacity * 2 : 64;
-        struct proof_grant **grown = realloc(*list, more * sizeof *grown);
-        if (!grown)
-            return false;
-        *list = grown;
-        *capacity = more;
-    }
+    if (!ss_make_room(list, *count, capacity, sizeof **list))
+        return false;
     (*list)[(*count)++] = grant;
     return true;
 }
@@ -253,10 +248,13 @@ enum ss_status ss_grants_take(struct proof *proof, struct ss_text user_id, int64
     return status;
 }
 
-enum ss_status ss_grants_find(struct proof *proof, struct ss_text user_id, int64_t sequence)
+enum ss_status ss_grants_find(struct proof *proof, struct ss_text user_id, int64_t sequence,
+                              int64_t as_of_ms)
 {
     struct proof_grants *grants = &proof->grants;
-    enum ss_status status = ss_grants_take(proof, user_id, sequence, ANY_TIME);
+    enum ss_status status = ss_grants_take(proof, user_id, sequence, as_of_ms);
+    if (status == SS_OK && !grants->taken_count)
+        status = take_next(proof, user_id, sequence, ANY_TIME);
     if (status != SS_OK || grants->taken_count)
         return status;
     take_from(grants, grants->held, &grants->held_count, user_id, sequence);
@@ -314,7 +312,7 @@ enum ss_status ss_grants_judge(struct proof *proof, const struct ss_user *user, 
         return SS_OK;
     enum ss_status status =
         effects->entitlement_count > 0
-            ? ss_grants_find(proof, user_id, sequence)
+            ? ss_grants_find(proof, user_id, sequence, effects->record.as_of_ms)
             : ss_grants_take(proof, user_id, sequence, effects->record.as_of_ms);
     if (status != SS_OK)
         return status;

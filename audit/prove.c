@@ -9,7 +9,8 @@ enum { RETRIES_MAX = 30, RETRY_MS = 1000 };
 struct proving {
     const struct ss_prove_options *options;
     struct ss_proof_result *results;
-    pthread_mutex_t lock; /* of what follows, of the callbacks, and of the snapshot */
+    struct ss_snapshot_models *models; /* the snapshot's */
+    pthread_mutex_t lock;              /* of what follows, of the callbacks, and of the snapshot */
     int32_t next, done, count;
     int64_t events, records;
     enum ss_status status; /* the first that was not SS_OK */
@@ -23,7 +24,9 @@ struct part {
     int64_t start[SS_INPUT_COUNT];
     struct ss_puller *puller;
     struct ss_published_log *logs[2];
-    bool inputs_cut, cut[2];
+    struct ss_rank_cursor *ranks;
+    struct ss_rank_part histograms;
+    bool inputs_cut, without_neighbours, cut[2];
 };
 
 static const enum ss_output outputs[2] = {SS_SCORES, SS_ENTITLEMENTS};
@@ -108,10 +111,11 @@ static enum ss_status on_open(void *arg, const struct ss_source_users *users,
 {
     struct part *part = arg;
     const struct ss_prove_options *options = part->proving->options;
-    const struct ss_puller_config config = {.partition = part->partition,
-                                            .from = part->start,
-                                            .users = users ? users : options->users,
-                                            .inputs_skipped = {[SS_NEIGHBOURS] = true}};
+    const struct ss_puller_config config = {
+        .partition = part->partition,
+        .from = part->start,
+        .users = users ? users : options->users,
+        .inputs_skipped = {[SS_NEIGHBOURS] = part->without_neighbours}};
     close_logs(part);
     enum ss_status status = ss_puller_open(options->inputs, &config, &part->puller, err);
     for (int i = 0; i < 2 && status == SS_OK; i++)
@@ -145,6 +149,28 @@ static void on_progress(void *arg, int64_t events, int64_t records)
     pthread_mutex_unlock(&proving->lock);
 }
 
+static int32_t on_rank(void *arg, int64_t ranks_offset, int32_t score)
+{
+    struct part *part = arg;
+    int32_t percentile = 0;
+    switch (ss_rank_percentile_at(part->ranks, ranks_offset, score, &percentile)) {
+    case SS_RANK_KNOWN:
+        return percentile;
+    case SS_RANK_GONE:
+        return SS_PROOF_RANK_UNKNOWN;
+    case SS_RANK_NOBODY:
+    case SS_RANK_IMPOSSIBLE:
+        break;
+    }
+    return SS_PROOF_RANK_NONE;
+}
+
+static const struct ss_rank_entry *on_histogram(void *arg)
+{
+    struct part *part = arg;
+    return ss_rank_part_next(&part->histograms) ? &part->histograms.entry : NULL;
+}
+
 static enum ss_status on_seed(void *arg,
                               enum ss_status (*put)(void *to, struct ss_text user_id,
                                                     struct ss_bytes packed, struct ss_error *err),
@@ -165,13 +191,15 @@ static enum ss_status find_start(struct part *part, const struct ss_snapshot_par
 {
     const struct ss_prove_options *options = part->proving->options;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        if (i == SS_NEIGHBOURS) { /* which is not read */
-            part->start[i] = from ? from->positions[i] : 0;
-            continue;
-        }
         struct ss_source_range range =
             ss_source_range(options->inputs, part->partition, (enum ss_input)i);
         part->start[i] = from ? from->positions[i] : range.low;
+        if (i == SS_NEIGHBOURS) { /* kept for a shorter time: who is without friends is judged */
+            part->without_neighbours = range.low == 0 && range.end == 0;
+            if (range.low > part->start[i])
+                part->start[i] = range.low;
+            continue;
+        }
         if (from && range.low > from->positions[i])
             return ss_fail(
                 err, SS_STOP,
@@ -192,7 +220,10 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         options->snapshot ? ss_snapshot_part(options->snapshot, part->partition) : NULL;
     if (options->snapshot && !from)
         return ss_fail(err, SS_STOP, "the snapshot does not hold partition %d", part->partition);
+    const struct ss_models *models = &options->models;
     enum ss_status status = find_start(part, from, err);
+    if (status == SS_OK && from)
+        status = ss_snapshot_models_at(part->proving->models, from->epoch, &models, err);
     /* once, to see where what was published begins */
     for (int i = 0; i < 2 && status == SS_OK; i++)
         status = open_published(part, i, err);
@@ -201,11 +232,14 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
     struct ss_proof_options proof = {
         .partition = part->partition,
         .shelf = options->shelf,
-        .models = options->models,
+        .models = *models,
         .future_tolerance_ms = options->future_tolerance_ms,
         .start_clock_ms = from ? from->clock_ms : 0,
+        .neighbours_from = from ? from->positions[SS_NEIGHBOURS] : 0,
+        .without_neighbours = part->without_neighbours,
         .inputs_cut = part->inputs_cut,
         .scores_cut = part->cut[0] && !from,
+        .scores_begin_late = part->cut[0],
         .entitlements_cut = part->cut[1] || from,
         .no_entitlements = options->no_entitlements,
         .live = options->live,
@@ -219,6 +253,14 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         .arg = part,
         .stop = options->stop,
     };
+    if (options->ranks) {
+        part->ranks = ss_rank_cursor_open(options->ranks);
+        if (!part->ranks)
+            return ss_fail(err, SS_STOP, "out of memory for histograms");
+        ss_rank_part_begin(&part->histograms, options->ranks, part->partition);
+        proof.rank = on_rank;
+        proof.histogram = on_histogram;
+    }
     memcpy(proof.start, part->start, sizeof proof.start);
     if (from)
         memcpy(proof.start_days, from->days, sizeof proof.start_days);
@@ -240,6 +282,7 @@ static void *run_thread(void *arg)
             return NULL;
         enum ss_status status = prove_part(&part, &proving->results[part.partition], &err);
         close_logs(&part);
+        ss_rank_cursor_close(part.ranks);
         pthread_mutex_lock(&proving->lock);
         proving->done++;
         if (status != SS_OK && proving->status == SS_OK) {
@@ -254,10 +297,15 @@ enum ss_status ss_prove(const struct ss_prove_options *options, struct ss_proof_
                         struct ss_error *err)
 {
     struct proving proving = {.options = options, .results = results};
+    if (options->snapshot && ss_snapshot_models_open(ss_snapshot_head(options->snapshot),
+                                                     options->shelf, &proving.models, err) != SS_OK)
+        return SS_STOP;
     pthread_t *threads = calloc((size_t)options->threads, sizeof *threads);
     int started = 0;
-    if (!threads)
+    if (!threads) {
+        ss_snapshot_models_close(proving.models);
         return ss_fail(err, SS_STOP, "out of memory");
+    }
     proving.count = ss_source_partition_count(options->inputs);
     if (options->partition >= 0) {
         proving.next = options->partition;
@@ -273,6 +321,7 @@ enum ss_status ss_prove(const struct ss_prove_options *options, struct ss_proof_
         pthread_join(threads[--started], NULL);
     free(threads);
     pthread_mutex_destroy(&proving.lock);
+    ss_snapshot_models_close(proving.models);
     if (proving.status != SS_OK)
         *err = proving.err;
     return proving.status;

@@ -9,14 +9,15 @@
 #define SS_AUDIT_PROVE_H
 
 #include "audit/proof.h"
-#include "audit/snapshot.h"
+#include "audit/snapshot_models.h"
 
 struct ss_prove_options {
     struct ss_source *inputs;
-    struct ss_source *published;  /* of scores and entitlements; may be the same */
-    struct ss_snapshot *snapshot; /* NULL: from where the logs begin */
+    struct ss_source *published;     /* of scores and entitlements; may be the same */
+    struct ss_snapshot *snapshot;    /* NULL: from where the logs begin */
+    const struct ss_rank_log *ranks; /* NULL: no percentile is checked */
     const struct ss_model_shelf *shelf;
-    struct ss_models models; /* in charge until a record names others */
+    struct ss_models models; /* in charge until a record names others; a snapshot says its own */
     int64_t future_tolerance_ms;
     const struct ss_source_users *users; /* NULL: everybody's */
     uint64_t sample_of, sample_seed;     /* as in proof.h */

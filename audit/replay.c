@@ -32,25 +32,14 @@ static enum ss_status open_source(struct ss_replay *run, struct ss_error *err)
     return SS_OK;
 }
 
-/* Whether an input has a record in any of the partitions. */
-static bool has_records(const struct ss_replay *run, enum ss_input input)
-{
-    for (int32_t p = 0; p < run->partition_count; p++) {
-        const struct ss_source_range range = ss_source_range(run->source, p, input);
-        if (range.end > range.low)
-            return true;
-    }
-    return false;
-}
-
 static enum ss_replay_friendship friendship_of(const struct ss_replay *run)
 {
     if (!ss_friends_matter(run->models.person))
         return SS_FRIENDSHIP_NONE;
-    if (ss_source_kind(run->source) != SS_SOURCE_PLAIN && has_records(run, SS_NEIGHBOURS))
+    if (ss_source_kind(run->source) != SS_SOURCE_PLAIN && ss_source_has(run->source, SS_NEIGHBOURS))
         return SS_FRIENDSHIP_LOG;
     /* a snapshot may hold friends of before */
-    if (!has_records(run, SS_SOCIAL) && !run->options->snapshot_file)
+    if (!ss_source_has(run->source, SS_SOCIAL) && !run->options->snapshot_file)
         return SS_FRIENDSHIP_NONE;
     return run->partition_count == 1 ? SS_FRIENDSHIP_LOOPED : SS_FRIENDSHIP_UNHEARD;
 }
@@ -79,6 +68,42 @@ static void write_note(struct ss_replay *run)
              options->records_file != NULL, (int)run->friendship);
 }
 
+/* Finds a model by its version: the run's own, or one of the caller's shelf. */
+static const struct ss_model *find_model(void *arg, struct ss_text version, bool *business)
+{
+    const struct ss_replay *run = arg;
+    const struct ss_model *own[] = {run->models.person, run->models.business};
+    for (int i = 0; i < 2; i++) {
+        *business = i == 1;
+        if (own[i] && strlen(own[i]->version) == version.size &&
+            memcmp(own[i]->version, version.data, version.size) == 0)
+            return own[i];
+    }
+    const struct ss_model_shelf *shelf = run->options->shelf;
+    return shelf ? shelf->find(shelf->arg, version, business) : NULL;
+}
+
+/* The states name epochs: those who were not told of the newest are told by the replay. */
+static enum ss_status go_on_from(struct ss_replay *run, const struct ss_snapshot_head *head,
+                                 struct ss_error *err)
+{
+    const struct ss_model_shelf shelf = {run, find_model};
+    const struct ss_models *newest;
+    if (head->epoch_count == 0)
+        return ss_fail(err, SS_STOP, "the snapshot does not say of which models its states are");
+    enum ss_status status = ss_snapshot_models_open(head, &shelf, &run->start_models, err);
+    if (status == SS_OK)
+        status = ss_snapshot_models_at(run->start_models, head->epochs[head->epoch_count - 1].epoch,
+                                       &newest, err);
+    if (status == SS_OK) {
+        run->models.epoch = newest->epoch;
+        run->models.person_since = newest->person_since;
+        run->models.business_since = newest->business_since;
+        run->models.before = newest->before;
+    }
+    return status;
+}
+
 static enum ss_status open_start(struct ss_replay *run, struct ss_error *err)
 {
     const struct ss_replay_options *options = run->options;
@@ -101,7 +126,7 @@ static enum ss_status open_start(struct ss_replay *run, struct ss_error *err)
                        head->model_version, *head->business_model_version ? " and " : "",
                        head->business_model_version, run->models.person->version,
                        *business ? " and " : "", business);
-    return SS_OK;
+    return go_on_from(run, head, err);
 }
 
 static enum ss_status check_options(const struct ss_replay *run, struct ss_error *err)
@@ -110,9 +135,13 @@ static enum ss_status check_options(const struct ss_replay *run, struct ss_error
     if (options->assume_consent && (options->resume_directory || options->snapshot_file))
         return ss_fail(err, SS_STOP,
                        "consent is assumed in replays of one go only, from the beginning");
-    if (options->scores_only && (options->records_file || options->record || options->save_file ||
-                                 options->resume_directory))
+    if (options->scores_only && (options->records_file || options->record || options->publish ||
+                                 options->save_file || options->resume_directory))
         return ss_fail(err, SS_STOP, "with final scores only there are no records and snapshots");
+    if (options->publish && options->resume_directory)
+        return ss_fail(err, SS_STOP,
+                       "a run that writes to topics cannot be taken up again: what is in them "
+                       "cannot be taken back");
     if (options->resume_directory && mkdir(options->resume_directory, 0700) != 0 && errno != EEXIST)
         return ss_fail(err, SS_STOP, "cannot make the directory %.200s: %s",
                        options->resume_directory, strerror(errno));
@@ -122,8 +151,12 @@ static enum ss_status check_options(const struct ss_replay *run, struct ss_error
 static enum ss_status open_run(struct ss_replay *run, struct ss_error *err)
 {
     const struct ss_replay_options *options = run->options;
-    enum ss_status status =
-        ss_models_load(options->model_file, options->business_model_file, &run->models, err);
+    enum ss_status status = SS_OK;
+    if (options->models)
+        run->models = *options->models;
+    else
+        status =
+            ss_models_load(options->model_file, options->business_model_file, &run->models, err);
     if (status == SS_OK)
         status = open_source(run, err);
     if (status == SS_OK) {
@@ -134,6 +167,8 @@ static enum ss_status open_run(struct ss_replay *run, struct ss_error *err)
     }
     if (status == SS_OK)
         status = open_start(run, err);
+    if (status == SS_OK)
+        status = ss_snapshot_epochs_list(&run->models, &run->epochs, &run->epoch_count, err);
     if (status != SS_OK)
         return status;
     write_note(run);
@@ -303,9 +338,12 @@ enum ss_status ss_replay_run(const struct ss_replay_options *options, struct ss_
         ss_score_table_close(run.tables[p]);
     free(run.tables);
     ss_snapshot_abandon(run.save);
+    free(run.epochs);
+    ss_snapshot_models_close(run.start_models);
     ss_snapshot_close(run.start);
     ss_source_close(run.own_source);
-    ss_models_free(&run.models);
+    if (!options->models)
+        ss_models_free(&run.models);
     pthread_mutex_destroy(&run.lock);
     return status;
 }

@@ -1,9 +1,9 @@
 /* replay.h - folds logs into an isolated state: what the scores would be, or would have been.
  *
  * It reads what audit/source.h reads and writes nothing but the files that it is told to: neither
- * topics, nor a group's offsets, nor Redis. Partitions are folded in parallel, each in the order of
- * its events' times (source_merge.h, replay_fold.h). The same logs, models and options give the
- * same bytes, with any number of threads, in one run or in several.
+ * topics (but see replay_target.h), nor a group's offsets, nor Redis. Partitions are folded in
+ * parallel, each in the order of its events' times (source_merge.h, replay_fold.h). The same logs,
+ * models and options give the same bytes, with any number of threads, in one run or in several.
  */
 #ifndef SS_AUDIT_REPLAY_H
 #define SS_AUDIT_REPLAY_H
@@ -25,6 +25,7 @@ enum ss_replay_friendship {
 struct ss_replay_options {
     struct ss_source *source;        /* NULL: plain files in `directory` */
     const char *directory;           /* of payments.avro, bills.avro, … */
+    const struct ss_models *models;  /* NULL: those of the files */
     const char *model_file;          /* NULL: the built-in model */
     const char *business_model_file; /* NULL: businesses are scored as persons are */
     const char *const *topics;       /* SS_INPUT_COUNT names */
@@ -41,6 +42,8 @@ struct ss_replay_options {
     bool scores_only;
 
     const char *snapshot_file; /* to begin with; or NULL */
+    /* Of models that users in it may have been told of, if it was made amid a change; or NULL. */
+    const struct ss_model_shelf *shelf;
     /* A directory (made if missing) that the run is kept in, so that one that was cut short goes on
      * where it was; or NULL. */
     const char *resume_directory;
@@ -56,6 +59,11 @@ struct ss_replay_options {
     enum ss_status (*record)(void *arg, struct ss_bytes user_id, struct ss_bytes body,
                              struct ss_error *err);
     void *record_arg;
+    /* Whatever is published, in each partition's order, from any thread; or NULL. Not with a
+     * directory to resume from: what was published cannot be taken back. */
+    enum ss_status (*publish)(void *arg, struct ss_text user_id, const struct ss_effects *effects,
+                              struct ss_error *err);
+    void *publish_arg;
     atomic_bool *stop; /* set: ends early with SS_STOP; what was done by then can be resumed */
     /* Now and then, from one thread; or NULL. `share`: how much has been read, 0 to 1. */
     void (*progress)(void *arg, int64_t events, double share);

@@ -1,5 +1,6 @@
 #include "audit/replay_fold.h"
 
+#include "audit/held_state.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
 
@@ -9,7 +10,7 @@ enum ss_status ss_replay_fold_init(struct ss_replay_fold *fold, const struct ss_
                                    struct ss_error *err)
 {
     *fold = (struct ss_replay_fold){.models = *models, .users = ss_user_table_open()};
-    ss_replay_wakes_init(&fold->wakes);
+    ss_replay_wakes_init(&fold->wakes, fold->users);
     if (!fold->users)
         return ss_fail(err, SS_STOP, "out of memory for users");
     return ss_friends_matter(models->person) ? ss_replay_friends_open(&fold->friends, err) : SS_OK;
@@ -33,19 +34,22 @@ static enum ss_status no_memory(struct ss_error *err)
 static enum ss_status keep(struct ss_replay_fold *fold, struct ss_user *user,
                            struct ss_user_state *state, struct ss_error *err)
 {
-    uint8_t bytes[SS_PACKED_MAX];
+    uint8_t bytes[SS_HELD_MAX];
     ss_forget(&fold->models, state, fold->days);
-    const size_t size = ss_state_pack(state, bytes);
+    const size_t size = ss_held_write(state, bytes);
     const int64_t wake_ms = fold->without_steps ? SS_WAKE_NEVER : ss_wake_at(&fold->models, state);
+    user = ss_user_table_put(fold->users, user, (struct ss_bytes){bytes, size});
+    if (!user)
+        return no_memory(err);
     if (wake_ms != SS_WAKE_NEVER && user->count == 0) {
-        user->count = ss_replay_wakes_add(&fold->wakes, user->hash, ss_user_id(user));
+        user->count = ss_replay_wakes_add(&fold->wakes);
         if (user->count == 0)
             return no_memory(err);
     }
-    if (user->count && !ss_replay_wakes_set(&fold->wakes, user->count, wake_ms))
-        return no_memory(err);
-    return ss_user_table_put(fold->users, user, (struct ss_bytes){bytes, size}) ? SS_OK
-                                                                                : no_memory(err);
+    const uint32_t block = ss_user_block(user);
+    return user->count == 0 || ss_replay_wakes_set(&fold->wakes, user->count, block, wake_ms)
+               ? SS_OK
+               : no_memory(err);
 }
 
 static enum ss_status tell(struct ss_replay_fold *fold, struct ss_text user_id,
@@ -128,13 +132,12 @@ static struct ss_context context_of(const struct ss_replay_fold *fold)
 static enum ss_status wake(struct ss_replay_fold *fold, uint32_t number, struct ss_error *err)
 {
     const struct ss_context context = context_of(fold);
-    const struct ss_text id = ss_replay_wakes_id(&fold->wakes, number);
-    struct ss_user *user = ss_user_table_find(fold->users, fold->wakes.wakers[number - 1].hash, id);
+    struct ss_user *user = ss_replay_wakes_user(&fold->wakes, number);
+    const struct ss_text id = ss_user_id(user);
     struct ss_user_state state;
     bool stepped;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, err);
-    if (status == SS_OK)
-        status = take_steps(fold, id, &state, &context, &stepped, err);
+    ss_held_read(ss_user_packed(user), &state);
+    enum ss_status status = take_steps(fold, id, &state, &context, &stepped, err);
     if (status == SS_OK)
         status = tell_friends(fold, id, &state, err);
     if (status != SS_OK)
@@ -153,9 +156,11 @@ static enum ss_status take(struct ss_replay_fold *fold, const struct ss_event *e
     enum ss_refusal refusal;
     struct ss_user_state state;
     bool stepped = false;
-    enum ss_status status =
-        ss_state_unpack(user ? ss_user_packed(user) : (struct ss_bytes){NULL, 0}, &state, err);
-    if (status == SS_OK && steps) {
+    enum ss_status status = SS_OK;
+    if (user && user->count)
+        ss_replay_wakes_prefetch(&fold->wakes, user->count);
+    ss_held_read(user ? ss_user_packed(user) : (struct ss_bytes){NULL, 0}, &state);
+    if (steps) {
         const struct ss_context before = context_of(fold);
         status = take_steps(fold, event->user_id, &state, &before, &stepped, err);
     }
@@ -213,6 +218,7 @@ static enum ss_status pass_time(struct ss_replay_fold *fold, int64_t clock_ms, s
     for (uint32_t first = 1; status == SS_OK && first;) {
         if (!ss_replay_wakes_take(&fold->wakes, fold->clock_ms, &first))
             return no_memory(err);
+        ss_replay_wakes_prefetch_first(&fold->wakes);
         if (first)
             status = wake(fold, first, err);
         if (status == SS_OK)
@@ -259,6 +265,7 @@ static enum ss_status apply(struct ss_replay_fold *fold, const struct ss_source_
     enum ss_status status = pass_time(fold, event->occurred_at_ms - 1, err);
     if (status != SS_OK)
         return status;
+    context.checked = true;
     context.clock_ms = fold->clock_ms;
     /* some users' events alone would leave their inputs' days behind: a day at each */
     int32_t *day = &fold->days[event->input];

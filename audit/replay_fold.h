@@ -13,7 +13,7 @@
  *    told then), or reaches them at once, whatever caused it (SS_FRIENDS_LOOPED), or nobody
  *    (SS_FRIENDS_UNHEARD). A fold is between two exchanges whenever a call returns.
  *
- * One thread. Memory: some 250 bytes per user. Internal to audit/.
+ * One thread. Memory: some 650 bytes per user. Internal to audit/.
  */
 #ifndef SS_AUDIT_REPLAY_FOLD_H
 #define SS_AUDIT_REPLAY_FOLD_H

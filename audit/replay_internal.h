@@ -8,7 +8,7 @@
 #include "audit/replay.h"
 #include "audit/replay_fold.h"
 #include "audit/score_table.h"
-#include "audit/snapshot.h"
+#include "audit/snapshot_models.h"
 #include "audit/source_merge.h"
 #include "schemas/container.h"
 
@@ -19,6 +19,9 @@ struct ss_replay {
     int32_t partition_count;
     char note[SS_SNAPSHOT_NOTE_MAX]; /* what must be the same in a run that is taken up */
     struct ss_snapshot *start;
+    struct ss_snapshot_models *start_models; /* those of its epochs */
+    struct ss_snapshot_epoch *epochs;        /* of what is saved */
+    size_t epoch_count;
     int64_t size; /* of all partitions to be read */
     enum ss_replay_friendship friendship;
 

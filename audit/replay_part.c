@@ -3,6 +3,7 @@
  *   take up (a run's directory, a snapshot, or nothing) ──> merge ──> fold ──┐
  *                                          ^ save now and then ──────────────┘──> end ──> results
  */
+#include "audit/held_state.h"
 #include "audit/replay_internal.h"
 
 #include <stdio.h>
@@ -25,10 +26,12 @@ static enum ss_status on_effects(void *arg, struct ss_text user_id,
 {
     struct part *part = arg;
     const struct ss_replay_options *options = part->run->options;
-    if (!effects->has_record)
-        return SS_OK;
+    enum ss_status status =
+        options->publish ? options->publish(options->publish_arg, user_id, effects, err) : SS_OK;
+    if (status != SS_OK || !effects->has_record || !(part->records || options->record))
+        return status;
     part->encoded.size = 0;
-    enum ss_status status = ss_encode_score(SCHEMA_ID, &effects->record, &part->encoded, err);
+    status = ss_encode_score(SCHEMA_ID, &effects->record, &part->encoded, err);
     struct ss_bytes body = {part->encoded.data + SS_WIRE_HEADER_SIZE,
                             part->encoded.size - SS_WIRE_HEADER_SIZE};
     if (status == SS_OK && part->records)
@@ -97,7 +100,7 @@ static enum ss_status begin(struct part *part, int32_t partition, struct ss_erro
     fold->hearing = looped                                 ? SS_FRIENDS_LOOPED
                     : run->friendship == SS_FRIENDSHIP_LOG ? SS_FRIENDS_OF_LOG
                                                            : SS_FRIENDS_UNHEARD;
-    if (options->records_file || options->record) {
+    if (options->records_file || options->record || options->publish) {
         fold->sink = on_effects;
         fold->sink_arg = part;
     }
@@ -203,11 +206,13 @@ static enum ss_status fill_table(struct part *part, struct ss_score_table **out,
 {
     const struct ss_replay *run = part->run;
     const struct ss_user *user;
-    enum ss_status status = ss_score_table_open(&run->models, run->options->until_ms, out, err);
+    struct ss_user_state state;
+    enum ss_status status = ss_score_table_open(&run->models, run->options->until_ms,
+                                                !run->options->scores_csv, out, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(part->fold.users, &at));) {
         const struct ss_text id = ss_user_id(user);
-        status = ss_score_table_add(*out, (struct ss_bytes){id.data, id.size}, ss_user_packed(user),
-                                    err);
+        ss_held_read(ss_user_packed(user), &state);
+        status = ss_score_table_add(*out, (struct ss_bytes){id.data, id.size}, &state, err);
     }
     return status;
 }

@@ -1,5 +1,7 @@
+#include "audit/held_state.h"
 #include "audit/replay_internal.h"
 
+#include "state/pack.h"
 #include "state/pack_friends.h"
 
 #include <errno.h>
@@ -29,6 +31,8 @@ struct ss_snapshot_head ss_replay_head(const struct ss_replay *run)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     struct ss_snapshot_head head = {.partition_count = run->partition_count,
+                                    .epochs = run->epochs,
+                                    .epoch_count = run->epoch_count,
                                     .made_at_ms =
                                         (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
     snprintf(head.model_version, sizeof head.model_version, "%s", run->models.person->version);
@@ -44,6 +48,7 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
 {
     struct ss_snapshot_part part = {.partition = fold->partition,
                                     .mark_offset = -1,
+                                    .epoch = fold->models.epoch,
                                     .clock_ms = fold->clock_ms,
                                     .reached_ms = fold->reached_ms,
                                     .score_records = fold->score_records,
@@ -53,6 +58,8 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
     memcpy(part.counts, fold->counts, sizeof part.counts);
     memcpy(part.days, fold->days, sizeof part.days);
     const struct ss_user *user;
+    struct ss_user_state state;
+    uint8_t bytes[SS_PACKED_MAX];
     for (size_t at = 0; (user = ss_user_table_next(fold->users, &at));)
         part.users += user->packed_size > 0;
     struct ss_bytes packed;
@@ -60,8 +67,11 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
         part.friends++;
     enum ss_status status = ss_snapshot_begin(writer, &part, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(fold->users, &at));)
-        if (user->packed_size > 0)
-            status = ss_snapshot_put(writer, ss_user_id(user), ss_user_packed(user), err);
+        if (user->packed_size > 0) {
+            ss_held_read(ss_user_packed(user), &state);
+            packed = (struct ss_bytes){bytes, ss_state_pack(&state, bytes)};
+            status = ss_snapshot_put(writer, ss_user_id(user), packed, err);
+        }
     for (size_t at = 0; status == SS_OK && fold->friends &&
                         (user = ss_replay_friends_next(fold->friends, &at, &packed));) {
         uint8_t buffer[SS_FRIENDS_KEY_MAX];
@@ -73,10 +83,22 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
     return status;
 }
 
+struct taking {
+    struct ss_replay_fold *fold;
+    const struct ss_snapshot_head *head;
+};
+
 static enum ss_status on_state(void *arg, struct ss_text user_id, struct ss_bytes packed,
                                struct ss_error *err)
 {
-    return ss_replay_fold_put(arg, user_id, packed, err);
+    const struct taking *taking = arg;
+    struct ss_user_state state;
+    if (ss_is_friends_key((struct ss_bytes){user_id.data, user_id.size}))
+        return ss_replay_fold_put(taking->fold, user_id, packed, err);
+    enum ss_status status = ss_state_unpack(packed, &state, err);
+    if (status == SS_OK)
+        status = ss_snapshot_models_check(taking->head, &taking->fold->models, &state, err);
+    return status == SS_OK ? ss_replay_fold_put(taking->fold, user_id, packed, err) : status;
 }
 
 enum ss_status ss_replay_read(struct ss_replay_fold *fold, struct ss_snapshot *snapshot,
@@ -93,7 +115,8 @@ enum ss_status ss_replay_read(struct ss_replay_fold *fold, struct ss_snapshot *s
     memcpy(fold->positions, part->positions, sizeof fold->positions);
     memcpy(fold->counts, part->counts, sizeof fold->counts);
     memcpy(fold->days, part->days, sizeof fold->days);
-    return ss_snapshot_read(snapshot, fold->partition, on_state, fold, err);
+    struct taking taking = {fold, ss_snapshot_head(snapshot)};
+    return ss_snapshot_read(snapshot, fold->partition, on_state, &taking, err);
 }
 
 static bool own_path(const struct ss_replay *run, int32_t partition, char *path, size_t size)

@@ -2,12 +2,11 @@
 
 #include <stdlib.h>
 
-enum { BRANCHES = 4, DAY_MS = 86400000, DAYS_FIRST = 64, DAYS_MAX = 1 << 20 };
+enum { BRANCHES = 4, DAY_MS = 86400000, DAYS_FIRST = 64, DAYS_MAX = 1 << 20, AHEAD = 8 };
 
-void ss_replay_wakes_init(struct ss_replay_wakes *wakes)
+void ss_replay_wakes_init(struct ss_replay_wakes *wakes, const struct ss_user_table *users)
 {
-    *wakes = (struct ss_replay_wakes){0};
-    ss_buffer_init(&wakes->ids, SIZE_MAX / 2);
+    *wakes = (struct ss_replay_wakes){.users = users};
 }
 
 void ss_replay_wakes_reset(struct ss_replay_wakes *wakes)
@@ -17,11 +16,10 @@ void ss_replay_wakes_reset(struct ss_replay_wakes *wakes)
     free(wakes->days);
     free(wakes->wakers);
     free(wakes->heap.alarms);
-    ss_buffer_reset(&wakes->ids);
-    ss_replay_wakes_init(wakes);
+    ss_replay_wakes_init(wakes, NULL);
 }
 
-uint32_t ss_replay_wakes_add(struct ss_replay_wakes *wakes, uint64_t hash, struct ss_text id)
+uint32_t ss_replay_wakes_add(struct ss_replay_wakes *wakes)
 {
     if (wakes->count == wakes->capacity) {
         uint32_t capacity = wakes->capacity ? wakes->capacity * 2 : 1024;
@@ -31,13 +29,7 @@ uint32_t ss_replay_wakes_add(struct ss_replay_wakes *wakes, uint64_t hash, struc
         wakes->wakers = wakers;
         wakes->capacity = capacity;
     }
-    wakes->wakers[wakes->count] = (struct ss_replay_waker){.at_ms = INT64_MAX,
-                                                           .due_ms = INT64_MAX,
-                                                           .hash = hash,
-                                                           .id = wakes->ids.size,
-                                                           .id_size = (uint8_t)id.size};
-    if (!ss_buffer_append(&wakes->ids, id.data, id.size))
-        return 0;
+    wakes->wakers[wakes->count] = (struct ss_replay_waker){.at_ms = INT64_MAX, .due_ms = INT64_MAX};
     return ++wakes->count;
 }
 
@@ -46,10 +38,10 @@ static bool before(const struct ss_replay_wakes *wakes, struct ss_replay_alarm a
 {
     if (a.at_ms != b.at_ms || a.waker == b.waker)
         return a.at_ms < b.at_ms;
-    const struct ss_replay_waker *x = &wakes->wakers[a.waker], *y = &wakes->wakers[b.waker];
-    size_t size = x->id_size < y->id_size ? x->id_size : y->id_size;
-    int order = memcmp(wakes->ids.data + x->id, wakes->ids.data + y->id, size);
-    return order != 0 ? order < 0 : x->id_size < y->id_size;
+    const struct ss_text x = ss_user_id(ss_replay_wakes_user(wakes, a.waker + 1));
+    const struct ss_text y = ss_user_id(ss_replay_wakes_user(wakes, b.waker + 1));
+    int order = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
+    return order != 0 ? order < 0 : x.size < y.size;
 }
 
 /* --- today --- */
@@ -151,7 +143,7 @@ static bool rings(struct ss_replay_wakes *wakes, struct ss_replay_alarm alarm, b
         return true;
     waker->at_ms = waker->due_ms;
     if (waker->due_ms != INT64_MAX)
-        *fine = push(wakes, (struct ss_replay_alarm){waker->due_ms, alarm.waker});
+        *fine = push(wakes, (struct ss_replay_alarm){waker->due_ms, alarm.waker, waker->block});
     return false;
 }
 
@@ -165,21 +157,26 @@ static bool next_day(struct ss_replay_wakes *wakes)
         due = *list_of(wakes, wakes->today);
         *list_of(wakes, wakes->today) = (struct ss_replay_alarms){0};
     }
-    for (size_t i = 0; i < due.count && fine; i++)
+    for (size_t i = 0; i < due.count && fine; i++) {
+        if (i + AHEAD < due.count)
+            ss_replay_wakes_prefetch(wakes, due.alarms[i + AHEAD].waker + 1);
         if (rings(wakes, due.alarms[i], &fine))
             fine = push_today(wakes, due.alarms[i]);
+    }
     free(due.alarms);
     return fine;
 }
 
-bool ss_replay_wakes_set(struct ss_replay_wakes *wakes, uint32_t number, int64_t at_ms)
+bool ss_replay_wakes_set(struct ss_replay_wakes *wakes, uint32_t number, uint32_t block,
+                         int64_t at_ms)
 {
     struct ss_replay_waker *waker = &wakes->wakers[number - 1];
+    waker->block = block;
     waker->due_ms = at_ms;
     if (at_ms >= waker->at_ms)
         return true;
     waker->at_ms = at_ms;
-    return push(wakes, (struct ss_replay_alarm){at_ms, number - 1});
+    return push(wakes, (struct ss_replay_alarm){at_ms, number - 1, block});
 }
 
 bool ss_replay_wakes_take(struct ss_replay_wakes *wakes, int64_t clock_ms, uint32_t *number)

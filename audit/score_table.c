@@ -1,7 +1,6 @@
 #include "audit/score_table.h"
 
 #include "scoring/apply.h"
-#include "state/pack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@ struct row {
 struct ss_score_table {
     const struct ss_models *models;
     int64_t as_of_ms;
+    bool count_only;
     struct ss_buffer text;
     struct row *rows;
     size_t count, capacity;
@@ -27,7 +27,8 @@ struct line {
 };
 
 enum ss_status ss_score_table_open(const struct ss_models *models, int64_t as_of_ms,
-                                   struct ss_score_table **out, struct ss_error *err)
+                                   bool count_only, struct ss_score_table **out,
+                                   struct ss_error *err)
 {
     struct ss_score_table *table = calloc(1, sizeof *table);
     *out = table;
@@ -35,6 +36,7 @@ enum ss_status ss_score_table_open(const struct ss_models *models, int64_t as_of
         return ss_fail(err, SS_STOP, "out of memory for the scores");
     table->models = models;
     table->as_of_ms = as_of_ms;
+    table->count_only = count_only;
     ss_buffer_init(&table->text, SIZE_MAX / 2);
     return SS_OK;
 }
@@ -101,23 +103,25 @@ static bool grow(struct ss_score_table *table)
 }
 
 enum ss_status ss_score_table_add(struct ss_score_table *table, struct ss_bytes user_id,
-                                  struct ss_bytes packed, struct ss_error *err)
+                                  const struct ss_user_state *state, struct ss_error *err)
 {
-    struct ss_user_state state;
     struct ss_score score;
-    enum ss_status status = ss_state_unpack(packed, &state, err);
-    if (status != SS_OK || !state.consents.scoring)
-        return status;
+    if (!state->consents.scoring)
+        return SS_OK;
+    if (table->count_only) {
+        table->count++;
+        return SS_OK;
+    }
     if (!grow(table))
         return ss_fail(err, SS_STOP, "out of memory for the scores");
-    int64_t as_of_ms = table->as_of_ms == INT64_MAX ? state.published.as_of_ms : table->as_of_ms;
+    int64_t as_of_ms = table->as_of_ms == INT64_MAX ? state->published.as_of_ms : table->as_of_ms;
     struct row *row = &table->rows[table->count++];
     *row = (struct row){.user_id = table->text.size, .user_id_size = user_id.size};
-    int64_t clock_ms = table->as_of_ms == INT64_MAX ? state.published.horizon_ms : as_of_ms;
-    ss_score_compute(ss_model_of(table->models, &state), &state, as_of_ms, clock_ms, &score);
+    int64_t clock_ms = table->as_of_ms == INT64_MAX ? state->published.horizon_ms : as_of_ms;
+    ss_score_compute(ss_model_of(table->models, state), state, as_of_ms, clock_ms, &score);
     bool fine = ss_buffer_append(&table->text, user_id.data, user_id.size);
     row->line = table->text.size;
-    if (!fine || !append_line(table, user_id, &state, &score, as_of_ms))
+    if (!fine || !append_line(table, user_id, state, &score, as_of_ms))
         return ss_fail(err, SS_STOP, "out of memory for the scores");
     row->line_size = table->text.size - row->line;
     return SS_OK;

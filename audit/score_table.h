@@ -11,14 +11,17 @@
 
 struct ss_score_table;
 
-/* as_of_ms: of all scores, which is the clock as well; INT64_MAX: each user's own last one. */
+/* as_of_ms: of all scores, which is the clock as well; INT64_MAX: each user's own last one.
+ * count_only: lines are counted and not kept, since nobody will write them. */
 SS_MUST_USE enum ss_status ss_score_table_open(const struct ss_models *models, int64_t as_of_ms,
-                                               struct ss_score_table **table, struct ss_error *err);
+                                               bool count_only, struct ss_score_table **table,
+                                               struct ss_error *err);
 void ss_score_table_close(struct ss_score_table *table); /* NULL is fine */
 
-/* A user's packed state; who has not opted in gets no line. SS_GIVE_UP: it is none. */
+/* A user's state; who has not opted in gets no line. */
 SS_MUST_USE enum ss_status ss_score_table_add(struct ss_score_table *table, struct ss_bytes user_id,
-                                              struct ss_bytes packed, struct ss_error *err);
+                                              const struct ss_user_state *state,
+                                              struct ss_error *err);
 int64_t ss_score_table_count(const struct ss_score_table *table);
 
 /* Tables that are NULL are left out. */

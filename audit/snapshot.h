@@ -23,7 +23,13 @@
 #include "state/changelog.h"
 #include "state/seal.h"
 
-enum { SS_SNAPSHOT_FORMAT = 2, SS_SNAPSHOT_NOTE_MAX = 256 };
+enum { SS_SNAPSHOT_FORMAT = 3, SS_SNAPSHOT_NOTE_MAX = 256 };
+
+/* A pair of models that was in charge (struct ss_models). */
+struct ss_snapshot_epoch {
+    int32_t epoch, person_since, business_since;
+    char person[SS_NAME_MAX], business[SS_NAME_MAX]; /* versions; the latter may be "" */
+};
 
 struct ss_snapshot_head {
     bool live;                          /* of the changelog; else folded from logs */
@@ -31,12 +37,17 @@ struct ss_snapshot_head {
     int32_t partition_count;            /* of the topics; a file may hold some partitions only */
     int64_t made_at_ms;
     char model_version[SS_NAME_MAX], business_model_version[SS_NAME_MAX]; /* the latter may be "" */
+    /* Which epochs there were: the states, and the partitions, name them. Oldest first, by rising
+     * numbers; borrowed by a writer, a reader's own. */
+    const struct ss_snapshot_epoch *epochs;
+    size_t epoch_count;
     char note[SS_SNAPSHOT_NOTE_MAX]; /* what of its making must be the same where it goes on */
 };
 
 struct ss_snapshot_part {
     int32_t partition;
     int64_t mark_offset; /* in the changelog; -1: none */
+    int32_t epoch;       /* of the models in charge */
     int64_t clock_ms, reached_ms;
     int64_t positions[SS_INPUT_COUNT];
     struct ss_counts counts[SS_INPUT_COUNT];

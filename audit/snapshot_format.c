@@ -2,6 +2,8 @@
 
 #include "schemas/container.h"
 
+#include <stdlib.h>
+
 /* Positions and counts are listed by the input's default name, so that a version with more inputs
  * reads this one's: those it does not find begin at 0. */
 const char ss_snapshot_schema[] =
@@ -13,11 +15,19 @@ const char ss_snapshot_schema[] =
     "{\"name\":\"made_at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}},"
     "{\"name\":\"model_version\",\"type\":\"string\"},"
     "{\"name\":\"business_model_version\",\"type\":\"string\"},"
+    "{\"name\":\"epochs\",\"type\":{\"type\":\"array\",\"items\":"
+    "{\"type\":\"record\",\"name\":\"Epoch\",\"fields\":["
+    "{\"name\":\"epoch\",\"type\":\"int\"},"
+    "{\"name\":\"person_since\",\"type\":\"int\"},"
+    "{\"name\":\"business_since\",\"type\":\"int\"},"
+    "{\"name\":\"person\",\"type\":\"string\"},"
+    "{\"name\":\"business\",\"type\":\"string\"}]}}},"
     "{\"name\":\"note\",\"type\":\"string\"},"
     "{\"name\":\"crc32\",\"type\":\"long\"}]},"
     "{\"type\":\"record\",\"name\":\"Partition\",\"namespace\":\"sesame.snapshot\",\"fields\":["
     "{\"name\":\"partition\",\"type\":\"int\"},"
     "{\"name\":\"mark_offset\",\"type\":\"long\"},"
+    "{\"name\":\"epoch\",\"type\":\"int\"},"
     "{\"name\":\"clock\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}},"
     "{\"name\":\"reached\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}},"
     "{\"name\":\"score_records\",\"type\":\"long\"},"
@@ -79,6 +89,19 @@ bool ss_snapshot_put_crc(struct ss_buffer *out)
                                   ss_container_crc(0, (struct ss_bytes){out->data, out->size}));
 }
 
+static bool put_epochs(struct ss_buffer *out, const struct ss_snapshot_head *head)
+{
+    bool fine = head->epoch_count == 0 || ss_snapshot_put_number(out, (int64_t)head->epoch_count);
+    for (size_t i = 0; i < head->epoch_count && fine; i++) {
+        const struct ss_snapshot_epoch *epoch = &head->epochs[i];
+        fine = ss_snapshot_put_number(out, epoch->epoch) &&
+               ss_snapshot_put_number(out, epoch->person_since) &&
+               ss_snapshot_put_number(out, epoch->business_since) &&
+               put_string(out, epoch->person) && put_string(out, epoch->business);
+    }
+    return fine && ss_snapshot_put_number(out, 0);
+}
+
 bool ss_snapshot_put_head(struct ss_buffer *out, const struct ss_snapshot_head *head)
 {
     return ss_snapshot_put_number(out, SS_SNAPSHOT_HEAD) &&
@@ -86,23 +109,23 @@ bool ss_snapshot_put_head(struct ss_buffer *out, const struct ss_snapshot_head *
            ss_snapshot_put_number(out, head->live) && put_string(out, head->cluster_id) &&
            ss_snapshot_put_number(out, head->partition_count) &&
            ss_snapshot_put_number(out, head->made_at_ms) && put_string(out, head->model_version) &&
-           put_string(out, head->business_model_version) && put_string(out, head->note) &&
-           ss_snapshot_put_crc(out);
+           put_string(out, head->business_model_version) && put_epochs(out, head) &&
+           put_string(out, head->note) && ss_snapshot_put_crc(out);
 }
 
 bool ss_snapshot_put_part(struct ss_buffer *out, const struct ss_snapshot_part *part)
 {
-    bool fine = ss_snapshot_put_number(out, SS_SNAPSHOT_PARTITION) &&
-                ss_snapshot_put_number(out, part->partition) &&
-                ss_snapshot_put_number(out, part->mark_offset) &&
-                ss_snapshot_put_number(out, part->clock_ms) &&
-                ss_snapshot_put_number(out, part->reached_ms) &&
-                ss_snapshot_put_number(out, part->score_records) &&
-                ss_snapshot_put_number(out, part->entitlements) &&
-                ss_snapshot_put_number(out, part->records_bytes) &&
-                ss_snapshot_put_number(out, part->users) &&
-                ss_snapshot_put_number(out, part->friends) &&
-                ss_snapshot_put_number(out, SS_INPUT_COUNT);
+    bool fine =
+        ss_snapshot_put_number(out, SS_SNAPSHOT_PARTITION) &&
+        ss_snapshot_put_number(out, part->partition) &&
+        ss_snapshot_put_number(out, part->mark_offset) &&
+        ss_snapshot_put_number(out, part->epoch) && ss_snapshot_put_number(out, part->clock_ms) &&
+        ss_snapshot_put_number(out, part->reached_ms) &&
+        ss_snapshot_put_number(out, part->score_records) &&
+        ss_snapshot_put_number(out, part->entitlements) &&
+        ss_snapshot_put_number(out, part->records_bytes) &&
+        ss_snapshot_put_number(out, part->users) && ss_snapshot_put_number(out, part->friends) &&
+        ss_snapshot_put_number(out, SS_INPUT_COUNT);
     for (int i = 0; i < SS_INPUT_COUNT && fine; i++) {
         fine = put_string(out, ss_input_name((enum ss_input)i)) &&
                ss_snapshot_put_number(out, part->positions[i]) &&
@@ -189,8 +212,30 @@ enum ss_status ss_snapshot_open_record(struct ss_bytes body, enum ss_snapshot_ki
     return SS_OK;
 }
 
+/* Numbers rise, so that there is no more than one of each. */
+static bool take_epochs(struct ss_snapshot_cursor *cursor, struct ss_snapshot_head *head,
+                        struct ss_snapshot_epoch **epochs)
+{
+    int64_t count;
+    if (!ss_snapshot_take_number(cursor, &count) || count < 0 || count > cursor->end - cursor->p)
+        return false;
+    head->epochs = *epochs = calloc((size_t)count + 1, sizeof **epochs);
+    head->epoch_count = (size_t)count;
+    for (int64_t i = 0; i < count && *epochs; i++) {
+        struct ss_snapshot_epoch *epoch = &(*epochs)[i];
+        if (!take_int(cursor, &epoch->epoch) || !take_int(cursor, &epoch->person_since) ||
+            !take_int(cursor, &epoch->business_since) ||
+            !take_string(cursor, epoch->person, sizeof epoch->person) ||
+            !take_string(cursor, epoch->business, sizeof epoch->business) ||
+            (i && epoch->epoch <= epoch[-1].epoch))
+            return false;
+    }
+    return *epochs && (count == 0 || (ss_snapshot_take_number(cursor, &count) && count == 0));
+}
+
 enum ss_status ss_snapshot_take_head(struct ss_snapshot_cursor *cursor,
-                                     struct ss_snapshot_head *head, struct ss_error *err)
+                                     struct ss_snapshot_head *head,
+                                     struct ss_snapshot_epoch **epochs, struct ss_error *err)
 {
     int64_t format = -1, live = 0;
     if (!ss_snapshot_take_number(cursor, &format))
@@ -206,7 +251,8 @@ enum ss_status ss_snapshot_take_head(struct ss_snapshot_cursor *cursor,
         ss_snapshot_take_number(cursor, &head->made_at_ms) &&
         take_string(cursor, head->model_version, sizeof head->model_version) &&
         take_string(cursor, head->business_model_version, sizeof head->business_model_version) &&
-        take_string(cursor, head->note, sizeof head->note) && cursor->p == cursor->end;
+        take_epochs(cursor, head, epochs) && take_string(cursor, head->note, sizeof head->note) &&
+        cursor->p == cursor->end;
     head->live = live != 0;
     return fine ? SS_OK : ss_fail(err, SS_STOP, "its head cannot be read");
 }
@@ -247,16 +293,16 @@ bool ss_snapshot_take_part(struct ss_snapshot_cursor *cursor, struct ss_snapshot
 {
     int64_t inputs = 0;
     *part = (struct ss_snapshot_part){0};
-    bool fine = take_int(cursor, &part->partition) &&
-                ss_snapshot_take_number(cursor, &part->mark_offset) &&
-                ss_snapshot_take_number(cursor, &part->clock_ms) &&
-                ss_snapshot_take_number(cursor, &part->reached_ms) &&
-                ss_snapshot_take_number(cursor, &part->score_records) &&
-                ss_snapshot_take_number(cursor, &part->entitlements) &&
-                ss_snapshot_take_number(cursor, &part->records_bytes) &&
-                ss_snapshot_take_number(cursor, &part->users) &&
-                ss_snapshot_take_number(cursor, &part->friends) &&
-                ss_snapshot_take_number(cursor, &inputs) && inputs > 0 && inputs <= SS_INPUT_COUNT;
+    bool fine =
+        take_int(cursor, &part->partition) && ss_snapshot_take_number(cursor, &part->mark_offset) &&
+        take_int(cursor, &part->epoch) && ss_snapshot_take_number(cursor, &part->clock_ms) &&
+        ss_snapshot_take_number(cursor, &part->reached_ms) &&
+        ss_snapshot_take_number(cursor, &part->score_records) &&
+        ss_snapshot_take_number(cursor, &part->entitlements) &&
+        ss_snapshot_take_number(cursor, &part->records_bytes) &&
+        ss_snapshot_take_number(cursor, &part->users) &&
+        ss_snapshot_take_number(cursor, &part->friends) &&
+        ss_snapshot_take_number(cursor, &inputs) && inputs > 0 && inputs <= SS_INPUT_COUNT;
     for (int64_t i = 0; i < inputs && fine; i++)
         fine = take_input(cursor, part);
     return fine && ss_snapshot_take_number(cursor, &inputs) && inputs == 0 &&

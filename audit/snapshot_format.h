@@ -41,9 +41,11 @@ SS_MUST_USE enum ss_status ss_snapshot_open_record(struct ss_bytes body,
                                                    enum ss_snapshot_kind *kind,
                                                    struct ss_snapshot_cursor *cursor,
                                                    struct ss_error *err);
-/* SS_STOP: another format, which is named. */
+/* SS_STOP: another format, which is named. *epochs is for the caller to free, whatever comes of it;
+ * the head points there. */
 SS_MUST_USE enum ss_status ss_snapshot_take_head(struct ss_snapshot_cursor *cursor,
                                                  struct ss_snapshot_head *head,
+                                                 struct ss_snapshot_epoch **epochs,
                                                  struct ss_error *err);
 SS_MUST_USE bool ss_snapshot_take_part(struct ss_snapshot_cursor *cursor,
                                        struct ss_snapshot_part *part);

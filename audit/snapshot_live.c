@@ -1,6 +1,7 @@
 #include "audit/snapshot_live.h"
 
-#include "audit/snapshot.h"
+#include "audit/model_store.h"
+#include "audit/snapshot_models.h"
 #include "audit/user_table.h"
 #include "consumer/kafka_admin.h"
 #include "consumer/kafka_positions.h"
@@ -17,6 +18,7 @@ struct live {
     const struct ss_snapshot_live *options;
     struct ss_snapshot_live_result *result;
     struct ss_snapshot_writer *writer;
+    struct ss_model_store *models;
     struct ss_user_table *users;   /* of the partition in hand, as they are stored */
     struct ss_user_table *friends; /* their friends records: `note` is where a struct stored lies */
     struct ss_mark mark;
@@ -128,23 +130,43 @@ static enum ss_status fold(struct live *live, int32_t partition, int64_t low, in
     return status;
 }
 
+/* After it was looked how far the changelog goes: what marks up to there name is in the topic. */
+static enum ss_status read_models(struct live *live, struct ss_error *err)
+{
+    const struct ss_model_store_place place = {.topic = live->options->models_topic,
+                                               .access = live->options->access};
+    bool found = false;
+    enum ss_status status = ss_model_store_open(&live->models, err);
+    if (status == SS_OK)
+        status = ss_model_store_read(live->models, &place, &found, err);
+    if (status != SS_OK || found)
+        return status;
+    return ss_fail(
+        err, SS_STOP,
+        "%s names no live model: an engine writes it at its first start; if it was lost, "
+        "`sesame rescore --model` with the file of what was live gives it back",
+        place.topic);
+}
+
 static enum ss_status check_mark(const struct live *live, int32_t partition, int32_t partitions,
                                  struct ss_error *err)
 {
     const struct ss_mark *mark = &live->mark;
-    const char *version = live->options->models.person->version;
+    const struct ss_models *models = ss_model_store_epoch(live->models, mark->epoch);
     if (live->behind_mark)
         return ss_fail(err, SS_STOP, "%s [%d] does not end with a mark: what else writes there?",
                        live->options->topic, partition);
     if (live->mark_offset >= 0 && mark->partition_count != partitions)
         return ss_fail(err, SS_STOP, "%s [%d] is of a changelog with %d partitions, not with %d",
                        live->options->topic, partition, mark->partition_count, partitions);
-    if (live->mark_offset >= 0 && strcmp(mark->model_version, version) != 0)
-        return ss_fail(
-            err, SS_STOP,
-            "partition %d is of model %.60s, and the config's is %.60s: give the engine's "
-            "config, once it has been at work with it",
-            partition, mark->model_version, version);
+    if (live->mark_offset >= 0 &&
+        (!models || strcmp(mark->model_version, models->person->version) != 0))
+        return ss_fail(err, SS_STOP,
+                       "partition %d is of model %.60s and epoch %d, and %s says %.60s there: its "
+                       "states cannot be told apart by model; if it was lost, `sesame rescore "
+                       "--model` with the file of what was live gives it back",
+                       partition, mark->model_version, mark->epoch, live->options->models_topic,
+                       models ? models->person->version : "nothing");
     return SS_OK;
 }
 
@@ -197,6 +219,9 @@ static enum ss_status snap_partition(struct live *live, int32_t partition, int32
     if (status == SS_OK) {
         struct ss_snapshot_part part = {.partition = partition,
                                         .mark_offset = live->mark_offset,
+                                        .epoch = live->mark_offset >= 0
+                                                     ? live->mark.epoch
+                                                     : ss_model_store_live(live->models)->epoch,
                                         .clock_ms = live->mark.clock_ms,
                                         .reached_ms = live->mark.clock_ms};
         memcpy(part.positions, live->mark.positions, sizeof part.positions);
@@ -221,7 +246,8 @@ static enum ss_status snap_partition(struct live *live, int32_t partition, int32
 static enum ss_status create(struct live *live, int32_t partitions, struct ss_error *err)
 {
     const struct ss_snapshot_live *options = live->options;
-    const struct ss_model *business = options->models.business;
+    const struct ss_models *models = ss_model_store_live(live->models);
+    struct ss_snapshot_epoch *epochs = NULL;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     struct ss_snapshot_head head = {.live = true,
@@ -232,11 +258,16 @@ static enum ss_status create(struct live *live, int32_t partitions, struct ss_er
                                                 sizeof head.cluster_id, TIMEOUT_MS, err);
     if (status != SS_OK)
         return status;
-    snprintf(head.model_version, sizeof head.model_version, "%s", options->models.person->version);
+    snprintf(head.model_version, sizeof head.model_version, "%s", models->person->version);
     snprintf(head.business_model_version, sizeof head.business_model_version, "%s",
-             business ? business->version : "");
+             models->business ? models->business->version : "");
     snprintf(head.note, sizeof head.note, "changelog");
-    return ss_snapshot_create(options->path, &head, options->sealer, &live->writer, err);
+    status = ss_snapshot_epochs_list(models, &epochs, &head.epoch_count, err);
+    head.epochs = epochs;
+    if (status == SS_OK)
+        status = ss_snapshot_create(options->path, &head, options->sealer, &live->writer, err);
+    free(epochs);
+    return status;
 }
 
 enum ss_status ss_snapshot_live(const struct ss_snapshot_live *options,
@@ -259,6 +290,8 @@ enum ss_status ss_snapshot_live(const struct ss_snapshot_live *options,
     for (int32_t p = 0; p < count; p++)
         live.size += ends[p] - lows[p];
     if (status == SS_OK)
+        status = read_models(&live, err);
+    if (status == SS_OK)
         status = create(&live, count, err);
     for (int32_t p = 0; p < count && status == SS_OK; p++)
         status = snap_partition(&live, p, count, lows[p], ends[p], err);
@@ -269,6 +302,7 @@ enum ss_status ss_snapshot_live(const struct ss_snapshot_live *options,
         status = ss_snapshot_finish(writer, err);
     }
     ss_snapshot_abandon(live.writer);
+    ss_model_store_close(live.models);
     free(lows);
     return status;
 }

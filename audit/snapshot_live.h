@@ -14,7 +14,7 @@ struct ss_snapshot_live {
     const struct ss_kafka_access *access;
     const char *topic;
     const struct ss_sealer *sealer; /* of the changelog's states, and of the file's; NULL: none */
-    struct ss_models models;        /* must be those of the marks */
+    const char *models_topic;       /* says what the epochs of marks and states are */
     const char *path;
     atomic_bool *stop;
     void (*progress)(void *arg, int64_t records, double share); /* now and then; may be NULL */
@@ -26,8 +26,8 @@ struct ss_snapshot_live_result {
     int64_t records, users;
 };
 
-/* SS_STOP: no such topic, states of another model, sealed ones without a key, or the file cannot be
- * written; says which. SS_RETRY: Kafka does not answer. */
+/* SS_STOP: no such topic, states of a model that is not in the topic of models, sealed ones without
+ * a key, or the file cannot be written; says which. SS_RETRY: Kafka does not answer. */
 SS_MUST_USE enum ss_status ss_snapshot_live(const struct ss_snapshot_live *options,
                                             struct ss_snapshot_live_result *result,
                                             struct ss_error *err);

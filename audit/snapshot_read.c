@@ -20,7 +20,8 @@ struct ss_snapshot {
     const struct ss_sealer *sealer;
     struct ss_container_reader *container;
     struct ss_snapshot_head head;
-    struct part *parts; /* in the file's order */
+    struct ss_snapshot_epoch *epochs; /* the head's */
+    struct part *parts;               /* in the file's order */
     size_t part_count, part_capacity;
     struct ss_snapshot_end end;
 };
@@ -120,7 +121,7 @@ static enum ss_status take_record(struct ss_snapshot *snapshot, struct ss_bytes 
     int64_t states = 0;
     switch (kind) {
     case SS_SNAPSHOT_HEAD:
-        if (ss_snapshot_take_head(&cursor, &snapshot->head, &why) != SS_OK)
+        if (ss_snapshot_take_head(&cursor, &snapshot->head, &snapshot->epochs, &why) != SS_OK)
             return damaged(snapshot, at, why.detail, err);
         return snapshot->head.partition_count > 0 ? SS_OK
                                                   : damaged(snapshot, at, "no partitions", err);
@@ -245,6 +246,7 @@ void ss_snapshot_close(struct ss_snapshot *snapshot)
         return;
     ss_container_close(snapshot->container);
     free(snapshot->parts);
+    free(snapshot->epochs);
     free(snapshot->path);
     free(snapshot);
 }

@@ -70,6 +70,16 @@ struct ss_source_range ss_source_range(const struct ss_source *source, int32_t p
     return source->ranges[(size_t)partition * SS_INPUT_COUNT + (size_t)input];
 }
 
+bool ss_source_has(const struct ss_source *source, enum ss_input input)
+{
+    for (int32_t p = 0; p < ss_source_partition_count(source); p++) {
+        const struct ss_source_range range = ss_source_range(source, p, input);
+        if (range.end > range.low)
+            return true;
+    }
+    return false;
+}
+
 enum ss_status ss_source_offsets_at(struct ss_source *source, int32_t partition, int64_t time_ms,
                                     int64_t offsets[SS_INPUT_COUNT], struct ss_error *err)
 {

@@ -81,6 +81,8 @@ struct ss_source_range {
 /* What there is of an input. An input without a record has low == end, in archives 0 and 0. */
 struct ss_source_range ss_source_range(const struct ss_source *source, int32_t partition,
                                        enum ss_input input);
+/* Whether any partition has a record of it. */
+bool ss_source_has(const struct ss_source *source, enum ss_input input);
 
 /* The first offset whose record is not older than time_ms, of each input. SS_STOP: plain files,
  * whose records have no time; or an archive without a timestamp field. SS_RETRY: no answer. */
@@ -169,6 +171,10 @@ struct ss_published_config {
     bool views; /* of `scores`: whoever decodes them all saves looking for where they end */
 };
 
+/* Whether there is such a topic, or are files of it that tell their offsets. *have is false where
+ * there are none. SS_RETRY: Kafka does not answer. */
+SS_MUST_USE enum ss_status ss_published_have(const struct ss_source *source, enum ss_output output,
+                                             bool *have, struct ss_error *err);
 /* Reads an output's partition in the order of its offsets, whichever schema it was written with.
  * `range` (may be NULL) is filled as for inputs. SS_STOP: there is no such topic or file. */
 SS_MUST_USE enum ss_status ss_published_open(struct ss_source *source,

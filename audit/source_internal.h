@@ -9,7 +9,7 @@
 #include "consumer/kafka_pull.h"
 #include "schemas/container.h"
 
-enum { SS_SOURCE_BATCH_MAX = 512, SS_SOURCE_QUEUE_BYTES = 64 << 20 };
+enum { SS_SOURCE_BATCH_MAX = 128, SS_SOURCE_QUEUE_BYTES = 64 << 20 };
 
 struct ss_source {
     struct ss_source_config config;

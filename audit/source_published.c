@@ -41,6 +41,21 @@ struct ss_published_log {
     int64_t index;
 };
 
+enum ss_status ss_published_have(const struct ss_source *source, enum ss_output output, bool *have,
+                                 struct ss_error *err)
+{
+    int32_t partitions = 0;
+    size_t files = 0;
+    enum ss_status status = SS_OK;
+    if (source->kind == SS_SOURCE_KAFKA)
+        status = ss_kafka_positions_counts(source->config.access, &source->output_topics[output], 1,
+                                           &partitions, err);
+    else if (source->kind == SS_SOURCE_ARCHIVE)
+        (void)ss_archive_index_find(source->index, SS_INPUT_COUNT + (size_t)output, 0, &files);
+    *have = partitions > 0 || files > 0;
+    return status;
+}
+
 static enum ss_status open_kafka(struct ss_published_log *log, struct ss_source_range *range,
                                  struct ss_error *err)
 {

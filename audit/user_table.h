@@ -1,9 +1,10 @@
 /* user_table.h - the states of many users in memory: what replays and proofs fold into.
  *
  * Open addressing over a 64-bit hash of the id; a user is one block of an arena: a header, the id,
- * the packed state (state/pack.h), some 200 bytes in all. A lookup touches three cache lines, which
- * ss_user_table_prefetch* fetches beforehand: the slot first, the block a few users later. Nothing
- * is allocated per event: a block that a state has outgrown is used again for another user's.
+ * the state in a form that is its owner's (state/pack.h, audit/held_state.h). A lookup touches
+ * three cache lines, which ss_user_table_prefetch* fetches beforehand: the slot first, the block a
+ * few users later. Nothing is allocated per event: a block that a state has outgrown is used again
+ * for another user's.
  *
  * One thread per table.
  */
@@ -23,7 +24,7 @@ struct ss_user {
     uint8_t id_size;
     uint16_t units; /* of the block */
     uint16_t packed_size;
-    uint8_t bytes[]; /* the id, then the packed state */
+    uint8_t bytes[]; /* the id, then the state */
 };
 
 /* All of its bits are good, and it is the same everywhere. */

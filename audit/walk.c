@@ -241,6 +241,12 @@ static void warm(const struct ss_walk *walk, const struct ss_walk_input *input)
         __builtin_prefetch(event + line);
 }
 
+/* Bit i: input i can be read. */
+static uint32_t present(const struct ss_walk *walk)
+{
+    return ~((uint32_t)walk->without_neighbours << SS_NEIGHBOURS);
+}
+
 /* The next event of an input that is no dead letter; NULL at its end. */
 static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
                            const struct ss_source_event **event, struct ss_error *err)
@@ -319,7 +325,7 @@ static enum ss_status begin_interval(struct ss_walk *walk, bool *stray, struct s
         walk->target[i] = position < walk->start[i] ? walk->start[i] : position;
         walk->open |= (uint32_t)(walk->target[i] > walked[i]) << i;
     }
-    walk->open &= ~(UINT32_C(1) << SS_NEIGHBOURS);
+    walk->open &= present(walk);
     record->stray = judge(walk, walk->target, walked);
     enum ss_status status = SS_OK;
     if (!record->stray)
@@ -361,7 +367,7 @@ static enum ss_status end_interval(struct ss_walk *walk, struct ss_error *err)
     const struct ss_source_event *event = NULL;
     enum ss_input input = record->cause_input;
     walk->event = NULL;
-    if (input != SS_INPUT_COUNT && input != SS_NEIGHBOURS) {
+    if (input != SS_INPUT_COUNT && present(walk) >> input & 1) {
         enum ss_status status = peek(walk, input, &event, err);
         if (status != SS_OK)
             return status;
@@ -392,7 +398,7 @@ enum ss_status ss_walk_next(struct ss_walk *walk, enum ss_walk_step *step, struc
         walk->folding = walk->ahead == 0;
         if (walk->folding) {
             walk->turn = 0;
-            walk->open = ~(UINT32_C(1) << SS_NEIGHBOURS);
+            walk->open = present(walk);
             for (int i = 0; i < SS_INPUT_COUNT; i++)
                 walk->target[i] = INT64_MAX;
         } else {

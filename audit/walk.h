@@ -12,8 +12,8 @@
  * both of them is the one that is wrong.
  * 2. Which records are strays depends on scores and the offsets of inputs alone, so that a second
  *    walk, over fewer users, cuts where the first one did.
- * 3. Messages of friends are not walked over: a record carries what they came to. Its position
- * among them must not go back, and nothing more is asked of it.
+ * 3. Messages of friends may not be there (`without_neighbours`): a record's position among them
+ * must not go back, and nothing more is asked of it.
  * 4. Behind the last record come the events that are left, then WALK_END.
  *
  * One thread. Internal to audit/.
@@ -77,6 +77,7 @@ struct ss_walk {
     const struct ss_walk_feed *feed;
     const struct ss_user_table *users; /* to be warmed up; may be NULL */
     bool complete;                     /* all users' events come: ends of inputs are known */
+    bool without_neighbours;           /* no events of that input come */
     int64_t start[SS_INPUT_COUNT];     /* where the inputs begin */
     struct ss_walk_input inputs[SS_INPUT_COUNT];
 
@@ -95,7 +96,7 @@ struct ss_walk {
     bool folding, cause_next;
     int turn; /* of the inputs, in the order of the walk */
     int64_t target[SS_INPUT_COUNT];
-    uint32_t open; /* bit i: input i has not been walked over up to its target; friends' never */
+    uint32_t open; /* bit i: input i is there, and has not been walked over up to its target */
 
     /* what the last step gave */
     enum ss_input input;                 /* EVENT */

@@ -2,7 +2,7 @@
  * packed form and store, in a redis-server of their own.
  *
  *   memory [--users 300000] [--events 100] [--window 16] [--days 14] [--per-bucket 96]
- *          [--partitions 4] [--buckets B] [--batch 2000] [--sealed] [--all]
+ *          [--partitions 4] [--buckets B] [--batch 2000] [--friends 10] [--sealed] [--all]
  *
  * 1. Every user has a life of `events` events (life.h), applied with the default model but for its
  *    window of duplicates, steps of time included.
@@ -11,14 +11,17 @@
  * overwritten, and the time of the second round is that of updates. Then all are read once.
  * 3. used_memory is what Redis says of itself, less what it said when it was empty, with nobody
  *    connected but the one who asks, once it has stopped changing.
+ * 4. Then each user's list of friends (memory_friends.h), without its newest and with it: what that
+ *    adds is told apart.
  *
  * Asserts nothing but that the buckets are compact. --all: all windows and sizes of bucket, too.
  * Sizes are the same on each run with the same Redis and allocator; times are not.
  */
 #include "bench/life.h"
+#include "bench/memory_friends.h"
 #include "bench/memory_parts.h"
+#include "bench/memory_redis.h"
 
-#include "cli/demo_redis.h"
 #include "config/model_file.h"
 #include "scoring/apply.h"
 #include "state/pack.h"
@@ -26,10 +29,8 @@
 #include "state/seal.h"
 
 #include <getopt.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     DAY_MS = 86400000,
@@ -37,8 +38,8 @@ enum {
 }; /* of whom Zhima wrote: what that many would take is told */
 
 static struct {
-    int users, events, window, days, per_bucket, partitions, buckets, batch, sealed, all;
-} options = {300000, 100, 16, 14, 96, 4, 0, 2000, 0, 0};
+    int users, events, window, days, per_bucket, partitions, buckets, batch, friends, sealed, all;
+} options = {300000, 100, 16, 14, 96, 4, 0, 2000, 10, 0, 0};
 
 static struct ss_model model;
 static const struct ss_models models = {.person = &model};
@@ -190,119 +191,25 @@ static void print_states(void)
 
 /* --- Redis --- */
 
-static struct ss_demo_redis server;
-static redisContext *asking;
-
-static void stop_server(void)
-{
-    if (asking)
-        redisFree(asking);
-    ss_demo_redis_stop(&server);
-}
-
-static redisReply *ask(const char *command)
-{
-    redisReply *reply = redisCommand(asking, command);
-    if (!reply || reply->type == REDIS_REPLY_ERROR) {
-        fprintf(stderr, "memory: redis: %s\n", reply ? reply->str : asking->errstr);
-        exit(1);
-    }
-    return reply;
-}
-
-static double info(const char *section, const char *name)
-{
-    char command[32], line[64];
-    snprintf(command, sizeof command, "INFO %s", section);
-    snprintf(line, sizeof line, "\n%s:", name);
-    redisReply *reply = ask(command);
-    const char *at = strstr(reply->str, line);
-    double value = at ? strtod(at + strlen(line), NULL) : 0;
-    freeReplyObject(reply);
-    return value;
-}
-
-static void start_server(void)
-{
-    struct ss_error err;
-    must(ss_demo_redis_start(&server, &err), &err);
-    atexit(stop_server);
-    asking = redisConnectUnix(server.url + strlen("unix://"));
-    if (!asking || asking->err) {
-        fprintf(stderr, "memory: cannot connect to Redis\n");
-        exit(1);
-    }
-}
-
-/* Once it has not changed for a second, for at most fifteen: buffers are freed, and the table of
- * keys is moved, in the background. */
-static double used_memory_at_rest(void)
-{
-    double used = info("memory", "used_memory");
-    for (int same = 0, tries = 0; same < 10 && tries < 150; tries++) {
-        nanosleep(&(struct timespec){0, 100000000}, NULL);
-        double now = info("memory", "used_memory");
-        same = now == used ? same + 1 : 0;
-        used = now;
-    }
-    return used;
-}
-
-static double redis_seconds(void)
-{
-    return info("cpu", "used_cpu_user") + info("cpu", "used_cpu_sys");
-}
-
 struct cost {
     double used, dataset, fragmentation; /* bytes per user; resident over used */
     double content, rounding; /* bytes per user: the entries; the allocator's, over that */
     double save_us, load_us;  /* of Redis, per user */
     double users_per_bucket;
+    double lists, listed; /* bytes per user: what friend lists add; of them packed lists */
 };
-
-static size_t listpack_entry(size_t size)
-{
-    size_t head = size < 64 ? 1 : size < 4096 ? 2 : 5, entry = head + size;
-    return entry + (entry < 128 ? 1 : 2); /* its length again, from the back: below 16384 */
-}
 
 /* What the buckets' listpacks have in them, and what the allocator gave for that. */
 static void look_into_buckets(struct cost *cost)
 {
-    double content = 0, given = 0;
-    size_t buckets = 0;
+    struct memory_buckets buckets = memory_redis_buckets();
+    double content = 7.0 * (double)buckets.count; /* a listpack's head and end */
     for (int user = 0; user < options.users; user++)
-        content +=
-            (double)(listpack_entry(LIFE_ID_SIZE) + listpack_entry(state_of(&final, user).size));
-    redisReply *keys = ask("KEYS bench:*");
-    for (size_t i = 0; i < keys->elements; i++) {
-        const char *key = keys->element[i]->str;
-        char command[96];
-        snprintf(command, sizeof command, "TYPE %s", key);
-        redisReply *reply = ask(command);
-        bool bucket = strcmp(reply->str, "hash") == 0; /* or checkpoint or wakes */
-        freeReplyObject(reply);
-        if (!bucket)
-            continue;
-        snprintf(command, sizeof command, "OBJECT ENCODING %s", key);
-        reply = ask(command);
-        if (strcmp(reply->str, "listpack") != 0) {
-            fprintf(stderr, "memory: %s is no listpack but a %s\n", key, reply->str);
-            exit(1);
-        }
-        freeReplyObject(reply);
-        snprintf(command, sizeof command, "MEMORY USAGE %s SAMPLES 0", key);
-        reply = ask(command);
-        size_t name = (keys->element[i]->len + 2 + 15) / 16 * 16; /* an sds */
-        given += (double)reply->integer - 16 - 24 - (double)name; /* robj, dictEntry */
-        freeReplyObject(reply);
-        buckets++;
-    }
-    freeReplyObject(keys);
-    content += 7.0 * (double)buckets; /* a listpack's head and end */
+        content += (double)(memory_listpack_entry(LIFE_ID_SIZE) +
+                            memory_listpack_entry(state_of(&final, user).size));
     cost->content = content / options.users;
-    cost->rounding = (given - content) / options.users;
-    cost->users_per_bucket = (double)options.users / (double)buckets;
+    cost->rounding = (buckets.given - content) / options.users;
+    cost->users_per_bucket = (double)options.users / (double)buckets.count;
 }
 
 /* The i-th user of the partition in an order of no meaning. */
@@ -363,6 +270,49 @@ static void load_all(struct ss_store *store, const struct ss_checkpoint *checkpo
     }
 }
 
+/* Returns the bytes of all lists. */
+static size_t save_friends(struct ss_store *store, struct ss_checkpoint *checkpoint, int less)
+{
+    struct ss_error err;
+    struct ss_friends_sum sum;
+    struct ss_put *puts = must_have(malloc((size_t)options.batch * sizeof *puts));
+    uint8_t(*keys)[SS_FRIENDS_KEY_MAX] = must_have(malloc((size_t)options.batch * sizeof *keys));
+    size_t most = 3 + (size_t)options.friends * 2 * (2 + LIFE_ID_SIZE) + SS_SEAL_OVERHEAD_MAX;
+    uint8_t *packed = must_have(malloc((size_t)options.batch * most));
+    static uint8_t list[SS_FRIENDS_PACKED_MAX];
+    size_t bytes = 0;
+    int count = options.users / options.partitions;
+    for (int p = 0; p < options.partitions; p++)
+        for (int from = 0; from < count; from += options.batch) {
+            int n = count - from < options.batch ? count - from : options.batch, given = 0;
+            size_t at = 0;
+            for (int i = 0; i < n; i++) {
+                int user = user_at(p, from + i, count);
+                struct ss_bytes value = {list,
+                                         memory_friends_pack(user_ids, options.users, user,
+                                                             options.friends, less, &sum, list)};
+                struct ss_bytes key = ss_friends_key(id_of(user), keys[given]);
+                if (value.size == 0)
+                    continue;
+                value = ss_seal(sealer, key, value, packed + at);
+                if (value.data == list)
+                    value.data = memcpy(packed + at, list, value.size);
+                at += value.size;
+                puts[given++] = (struct ss_put){key, value, SS_WAKE_NEVER};
+            }
+            struct ss_checkpoint next = checkpoint[p];
+            next.offset++;
+            must(store->ops->save(store, p, &checkpoint[p], &next, puts, (size_t)given, &err),
+                 &err);
+            checkpoint[p] = next;
+            bytes += at;
+        }
+    free(packed);
+    free(keys);
+    free(puts);
+    return bytes;
+}
+
 static struct cost measure(int per_bucket)
 {
     struct ss_error err;
@@ -373,29 +323,36 @@ static struct cost measure(int per_bucket)
         buckets = options.users / options.partitions / per_bucket;
     if (!buckets)
         buckets = 1;
-    start_server();
-    struct ss_redis_config config = {server.url, "bench", buckets, 60000};
-    double empty = used_memory_at_rest(), empty_dataset = info("memory", "used_memory_dataset");
+    const char *url = memory_redis_start();
+    struct ss_redis_config config = {url, "bench", buckets, 60000};
+    double empty = memory_redis_at_rest(),
+           empty_dataset = memory_redis_info("memory", "used_memory_dataset");
     must(ss_redis_open(&config, &store, &err), &err);
     struct ss_checkpoint *checkpoint =
         must_have(calloc((size_t)options.partitions, sizeof *checkpoint));
     save_all(store, &before, checkpoint);
-    double seconds = redis_seconds();
+    double seconds = memory_redis_seconds();
     save_all(store, &final, checkpoint);
-    cost.save_us = (redis_seconds() - seconds) / options.users * 1e6;
-    seconds = redis_seconds();
+    cost.save_us = (memory_redis_seconds() - seconds) / options.users * 1e6;
+    seconds = memory_redis_seconds();
     load_all(store, checkpoint);
-    cost.load_us = (redis_seconds() - seconds) / options.users * 1e6;
+    cost.load_us = (memory_redis_seconds() - seconds) / options.users * 1e6;
     store->ops->close(store);
-    free(checkpoint);
-    double used = used_memory_at_rest();
+    double used = memory_redis_at_rest();
     cost.used = (used - empty) / options.users;
-    cost.dataset = (info("memory", "used_memory_dataset") - empty_dataset) / options.users;
-    cost.fragmentation = info("memory", "mem_fragmentation_ratio");
+    cost.dataset =
+        (memory_redis_info("memory", "used_memory_dataset") - empty_dataset) / options.users;
+    cost.fragmentation = memory_redis_info("memory", "mem_fragmentation_ratio");
     look_into_buckets(&cost);
-    redisFree(asking);
-    asking = NULL;
-    ss_demo_redis_stop(&server);
+    if (options.friends > 0) {
+        must(ss_redis_open(&config, &store, &err), &err);
+        save_friends(store, checkpoint, 1);
+        cost.listed = mean(save_friends(store, checkpoint, 0));
+        store->ops->close(store);
+        cost.lists = (memory_redis_at_rest() - used) / options.users;
+    }
+    free(checkpoint);
+    memory_redis_stop();
     return cost;
 }
 
@@ -412,6 +369,13 @@ static void print_cost(const struct cost *cost)
            cost->fragmentation, cost->save_us, cost->load_us);
     printf("%d million users: %.1f GB (%.1f GiB)\n\n", ENOUGH_USERS / 1000000, all / 1e9,
            all / (1 << 30));
+    if (options.friends == 0)
+        return;
+    printf("Lists of %d friends in the mean, apart: %.1f bytes per user, of them the packed list "
+           "%.1f\n",
+           options.friends, cost->lists, cost->listed);
+    printf("%d million users: %.1f GB more\n\n", ENOUGH_USERS / 1000000,
+           cost->lists * ENOUGH_USERS / 1e9);
 }
 
 static void print_windows(void)
@@ -457,6 +421,7 @@ static struct {
     {{"partitions", required_argument, NULL, 0}, &options.partitions, 1, 10000},
     {{"buckets", required_argument, NULL, 0}, &options.buckets, 1, 1048576},
     {{"batch", required_argument, NULL, 0}, &options.batch, 1, 1000000},
+    {{"friends", required_argument, NULL, 0}, &options.friends, 0, SS_FRIENDS_MAX / 2},
     {{"sealed", no_argument, NULL, 0}, &options.sealed, 0, 1},
     {{"all", no_argument, NULL, 0}, &options.all, 0, 1},
 };

@@ -132,10 +132,10 @@ static enum ss_status bus_hold(struct ss_bus *bus, enum ss_input input, int32_t 
     return SS_OK;
 }
 
-static bool bus_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset)
+static int64_t bus_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
-    (void)bus, (void)input, (void)partition, (void)offset;
-    return true;
+    (void)bus, (void)input, (void)partition;
+    return INT64_MAX;
 }
 
 static const struct ss_bus_ops bus_ops = {
@@ -143,7 +143,7 @@ static const struct ss_bus_ops bus_ops = {
     .restore = bus_restore,
     .open_partition = bus_open,
     .hold = bus_hold,
-    .reached = bus_reached,
+    .position = bus_position,
 };
 
 /* --- the server --- */

@@ -272,14 +272,12 @@ static enum ss_status go_on(struct import *im, struct ss_error *err)
 
 static enum ss_status know_cluster(struct import *im, struct ss_error *err)
 {
-    struct ss_kafka_property *properties =
-        calloc(im->config->property_count + 1, sizeof *properties);
-    if (!properties)
-        return ss_fail(err, SS_STOP, "out of memory");
-    struct ss_kafka_access access = ss_engine_access(im->config, properties);
-    enum ss_status status = ss_kafka_cluster_id(&access, im->progress.cluster,
-                                                sizeof im->progress.cluster, CLUSTER_MS, err);
-    free(properties);
+    struct ss_kafka_access access;
+    enum ss_status status = ss_engine_access_open(im->config, &access, err);
+    if (status == SS_OK)
+        status = ss_kafka_cluster_id(&access, im->progress.cluster, sizeof im->progress.cluster,
+                                     CLUSTER_MS, err);
+    ss_engine_access_close(&access);
     return status;
 }
 

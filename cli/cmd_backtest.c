@@ -6,8 +6,8 @@
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "config/models.h"
+#include "config/number.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,21 +41,23 @@ static void on_progress(void *arg, int64_t events)
 
 /* ---- the work ---- */
 
-static enum ss_status load_models(const struct request *request, const struct ss_config *config,
+static enum ss_status load_models(const struct request *request, const struct ss_logs *logs,
+                                  const struct ss_config *config,
                                   struct ss_models models[SS_SIDE_COUNT], struct ss_error *err)
 {
-    const char *champion = request->models[SS_CHAMPION],
-               *business = request->businesses[SS_CHAMPION];
-    if (!champion)
-        champion = config->model_file;
-    if (!business)
-        business = config->business_model_file;
-    enum ss_status status = ss_models_load(champion, business, &models[SS_CHAMPION], err);
+    const char *business = request->businesses[SS_CHAMPION];
+    struct ss_model_store *known;
+    bool found;
+    enum ss_status status = ss_logs_models(logs, &request->logs, config, &known, &found, err);
+    if (status == SS_OK)
+        status = ss_logs_pair(known, config, request->models[SS_CHAMPION], business,
+                              &models[SS_CHAMPION], err);
     if (request->businesses[SS_CHALLENGER])
         business = request->businesses[SS_CHALLENGER];
     if (status == SS_OK && request->models[SS_CHALLENGER])
-        status =
-            ss_models_load(request->models[SS_CHALLENGER], business, &models[SS_CHALLENGER], err);
+        status = ss_logs_pair(known, config, request->models[SS_CHALLENGER], business,
+                              &models[SS_CHALLENGER], err);
+    ss_model_store_close(known);
     return status;
 }
 
@@ -96,8 +98,6 @@ static int backtest(const struct request *request, const struct ss_config *confi
     struct ss_error err;
     enum ss_status status = result ? SS_OK : ss_fail(&err, SS_STOP, "out of memory");
     progress.said = progress.started;
-    if (status == SS_OK)
-        status = load_models(request, config, options.models, &err);
     if (status == SS_OK && request->labels)
         status = ss_labels_read(request->labels, &labels, &err);
     options.labels = labels.list;
@@ -105,6 +105,8 @@ static int backtest(const struct request *request, const struct ss_config *confi
     if (status == SS_OK)
         status = ss_logs_open(&logs, &request->logs, config, &err);
     options.source = logs.source;
+    if (status == SS_OK)
+        status = load_models(request, &logs, config, options.models, &err);
     if (status == SS_OK) {
         status = ss_backtest_run(&options, result, &err);
         if (progress.terminal)
@@ -125,11 +127,10 @@ static int backtest(const struct request *request, const struct ss_config *confi
 
 static bool parse_count(const char *text, int32_t *count)
 {
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
+    int64_t number = 0;
+    const bool fine = ss_number_parse(text, 1, INT32_MAX, &number) == SS_NUMBER_OK;
     *count = (int32_t)number;
-    return end != text && !*end && !errno && number >= 1 && number <= INT32_MAX;
+    return fine;
 }
 
 static bool parse(int argc, char **argv, struct ss_common *common, struct request *request)
@@ -250,13 +251,16 @@ const struct ss_command ss_command_backtest = {
     .usage = "--model challenger.yaml [--files DIR] [--labels outcomes.csv] [--until TIME]\n"
              "                       [--json OUT.json] [--html OUT.html] [--scores OUT.csv]",
     .help =
-        "The champion is the config's model. Both models score everybody from the same events, as\n"
+        "The champion is the model that is live by sesame-models, or without that topic the\n"
+        "config's. A MODEL is a file or a version that the topic has. Both models score everybody "
+        "from the same events, as\n"
         "of the same instant; nothing is written to Kafka or Redis.\n\n"
-        "  --model FILE        the challenger's model.yaml; without it, and with --labels, the\n"
+        "  --model MODEL       the challenger's model.yaml; without it, and with --labels, the\n"
         "                      champion is measured alone\n"
-        "  --business-model FILE  the challenger's for small businesses (default: the champion's)\n"
-        "  --champion FILE     another champion than the config's model\n"
-        "  --champion-business FILE  likewise for small businesses\n"
+        "  --business-model MODEL  the challenger's for small businesses (default: the "
+        "champion's)\n"
+        "  --champion MODEL    another champion\n"
+        "  --champion-business MODEL  likewise for small businesses\n"
         "  --files DIR         archived logs instead of those on Kafka: payments.avro, "
         "bills.avro,\n"
         "                      …, or the files that Kafka Connect's sinks write\n"

@@ -3,6 +3,7 @@
 #include "cli/dead_letter_replay.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
+#include "config/number.h"
 #include "consumer/engine.h"
 
 #include <errno.h>
@@ -96,12 +97,7 @@ static enum ss_status show(void *arg, const struct ss_letter *letter, struct ss_
 static enum ss_status list(const struct ss_config *config, const struct ss_kafka_access *access,
                            const struct request *request, struct ss_error *err)
 {
-    struct ss_registry_config where = {
-        .url = config->registry_url,
-        .basic_auth = config->registry_basic_auth,
-        .ca_file = config->registry_ca_file,
-        .timeout_ms = (int)config->registry_timeout_ms,
-    };
+    const struct ss_registry_config where = ss_engine_registry(config);
     struct ss_registry *registry = NULL;
     struct list list = {.json = request->json};
     struct tally tally = {0};
@@ -158,14 +154,6 @@ static enum ss_status replay(const struct ss_config *config, const struct ss_kaf
 
 /* --- options --- */
 
-static bool parse_number(const char *text, int64_t max, int64_t *number)
-{
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return end != text && !*end && !errno && *number >= 0 && *number <= max;
-}
-
 static bool add_name(struct names *names, const char *name)
 {
     if (names->count == FILTERS_MAX)
@@ -182,12 +170,12 @@ static bool take_option(struct request *request, int letter, const char *value, 
     *known = true;
     switch (letter) {
     case 'p':
-        fine = parse_number(value, INT32_MAX, &number);
+        fine = ss_number_parse(value, 0, INT32_MAX, &number) == SS_NUMBER_OK;
         request->partition = fine ? (int32_t)number : -1;
         request->filtered = true;
         break;
     case 'o':
-        fine = parse_number(value, INT64_MAX, &request->from_offset);
+        fine = ss_number_parse(value, 0, INT64_MAX, &request->from_offset) == SS_NUMBER_OK;
         request->filtered = true;
         break;
     case 'f':
@@ -203,7 +191,7 @@ static bool take_option(struct request *request, int letter, const char *value, 
         request->filtered = true;
         break;
     case 'l':
-        fine = parse_number(value, INT64_MAX, &request->limit);
+        fine = ss_number_parse(value, 0, INT64_MAX, &request->limit) == SS_NUMBER_OK;
         break;
     case 'j':
         request->json = true;
@@ -283,16 +271,13 @@ static int act(const struct ss_common *common, const struct request *request)
         fprintf(stderr, "sesame: --to %s would make dead letters of dead letters\n", request->to);
         return SS_EXIT_FAILED;
     }
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties) {
-        fprintf(stderr, "sesame: out of memory\n");
-        return SS_EXIT_FAILED;
-    }
-    struct ss_kafka_access access = ss_engine_access(config, properties);
+    struct ss_kafka_access access;
+    if (ss_engine_access_open(config, &access, &err) != SS_OK)
+        return ss_failed(&err);
     enum ss_status status = request->replay
                                 ? replay(config, &access, request, common->verbose > 0, &err)
                                 : list(config, &access, request, &err);
-    free(properties);
+    ss_engine_access_close(&access);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }
 

@@ -14,11 +14,9 @@
 #include "cli/demo_summary.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
-#include "config/number.h"
 #include "consumer/kafka_mock.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -344,30 +342,22 @@ static int demonstrate(struct demo *demo)
     return code;
 }
 
-static bool parse(const char *name, const char *text, int64_t min, int64_t max, int64_t *out)
-{
-    if (ss_number_parse(text, min, max, out) == SS_NUMBER_OK)
-        return true;
-    ss_usage(&ss_command_demo, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, name,
-             text, min, max);
-    return false;
-}
-
 static bool option(struct demo *demo, int letter, const char *value)
 {
+    const struct ss_command *self = &ss_command_demo;
     int64_t seed;
     switch (letter) {
     case 'u':
-        return parse("users", value, 100, 1000000, &demo->options.users);
+        return ss_usage_number(self, "users", value, 100, 1000000, &demo->options.users);
     case 'e':
-        return parse("events", value, 1000, 100000000, &demo->options.events);
+        return ss_usage_number(self, "events", value, 1000, 100000000, &demo->options.events);
     case 's':
-        if (!parse("seed", value, 0, INT64_MAX, &seed))
+        if (!ss_usage_number(self, "seed", value, 0, INT64_MAX, &seed))
             return false;
         demo->options.seed = (uint64_t)seed;
         return true;
     case 't':
-        return parse("seconds", value, 1, 86400, &demo->seconds);
+        return ss_usage_number(self, "seconds", value, 1, 86400, &demo->seconds);
     case 'v':
         demo->verbose++;
         return true;

@@ -3,14 +3,12 @@
 #include "audit/explain.h"
 #include "audit/replay.h"
 #include "cli/command.h"
+#include "cli/logs.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
-#include "config/models.h"
-#include "consumer/engine.h"
+#include "config/number.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,6 +25,7 @@ struct offset_option {
 struct request {
     const char *user, *files, *html, *json, *model_file, *business_model_file;
     int64_t at_ms;
+    bool model_given;   /* on the command line */
     int32_t partitions; /* of an archive; 0: not told */
     struct offset_option offsets[OFFSETS_MAX];
     int offset_count;
@@ -38,6 +37,8 @@ struct run {
     const struct ss_config *config;
     atomic_bool *stop;
     struct ss_history history;
+    struct ss_model_store *models;
+    struct ss_model_shelf shelf;
     struct ss_explain_request question;
     bool terminal;
 };
@@ -89,76 +90,61 @@ static enum ss_status replay_files(struct run *run, struct ss_error *err)
     return ss_replay_run(&options, &stats, &users, err);
 }
 
-static enum ss_status read_logs(struct run *run, const struct ss_source_config *config,
-                                struct ss_error *err)
+static enum ss_status load_models(struct run *run, const struct ss_logs *logs,
+                                  const struct ss_logs_request *from, struct ss_error *err)
 {
-    struct ss_source *source = NULL;
+    const struct request *request = run->request;
+    struct ss_models *models = &run->question.models;
+    bool found = false;
+    enum ss_status status = ss_logs_models(logs, from, run->config, &run->models, &found, err);
+    const bool given = request->model_given || !found;
+    if (status == SS_OK && given)
+        status = ss_model_store_file(run->models, request->model_file, false, err);
+    if (status == SS_OK && given && request->business_model_file)
+        status = ss_model_store_file(run->models, request->business_model_file, true, err);
+    if (status != SS_OK)
+        return status;
+    *models = given ? ss_model_store_given(run->models) : *ss_model_store_live(run->models);
+    models->before = NULL; /* nobody is told of a change here */
+    models->epoch = models->person_since = models->business_since = 0;
+    run->shelf = ss_model_store_shelf(run->models);
+    run->question.shelf = &run->shelf;
+    return SS_OK;
+}
+
+static enum ss_status read_history(struct run *run, const struct ss_logs *logs,
+                                   const struct ss_logs_request *from, struct ss_error *err)
+{
+    const enum ss_source_kind kind = ss_source_kind(logs->source);
     bool scores = false;
-    enum ss_status status = ss_source_open(config, &source, err);
-    if (status == SS_OK) {
-        struct ss_history_reading reading = {.source = source,
-                                             .patience_ms = PATIENCE_MS,
-                                             .partitions_unsure =
-                                                 config->directory && config->partition_count == 0,
-                                             .stop = run->stop,
-                                             .progress = on_progress,
-                                             .arg = run};
-        status = ss_history_read(&run->history, &reading, &scores, err);
-    }
-    enum ss_source_kind kind = source ? ss_source_kind(source) : SS_SOURCE_KAFKA;
-    ss_source_close(source);
-    if (status == SS_OK && !scores && kind == SS_SOURCE_PLAIN)
-        status = replay_files(run, err);
-    else if (status == SS_OK && !scores)
-        status = ss_fail(err, SS_STOP,
-                         "%s holds no scores; archive that topic too: it is what is "
-                         "explained",
-                         run->request->files);
-    return status;
+    struct ss_history_reading reading = {.source = logs->source,
+                                         .patience_ms = PATIENCE_MS,
+                                         .partitions_unsure =
+                                             from->directory && from->partition_count == 0,
+                                         .stop = run->stop,
+                                         .progress = on_progress,
+                                         .arg = run};
+    enum ss_status status = ss_history_read(&run->history, &reading, &scores, err);
+    if (status != SS_OK || scores)
+        return status;
+    if (kind == SS_SOURCE_PLAIN)
+        return replay_files(run, err);
+    return ss_fail(err, SS_STOP,
+                   "%s holds no scores; archive that topic too: it is what is explained",
+                   run->request->files);
 }
 
-static enum ss_status read_files(struct run *run, struct ss_error *err)
+static enum ss_status read_logs(struct run *run, struct ss_error *err)
 {
-    struct ss_source_config config = {
-        .directory = run->request->files,
-        .topics = (const char *const *)run->config->input_topics,
-        .partition_count = run->request->partitions,
-    };
-    config.output_topics[SS_SCORES] = run->config->scores_topic;
-    config.output_topics[SS_ENTITLEMENTS] = run->config->entitlements_topic;
-    return read_logs(run, &config, err);
-}
-
-static enum ss_status read_kafka(struct run *run, struct ss_error *err)
-{
-    const struct ss_config *config = run->config;
-    struct ss_registry_config registry_config = {.url = config->registry_url,
-                                                 .basic_auth = config->registry_basic_auth,
-                                                 .ca_file = config->registry_ca_file,
-                                                 .timeout_ms = (int)config->registry_timeout_ms};
-    struct ss_registry *registry = NULL;
-    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers") ||
-        !config->registry_url)
-        return ss_fail(err, SS_STOP,
-                       "where are the logs? Give the engine's config with -F (broker and registry "
-                       "must be set in it), or archived files with --files DIR");
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties)
-        return ss_fail(err, SS_STOP, "out of memory");
-    struct ss_kafka_access access = ss_engine_access(config, properties);
-    enum ss_status status = ss_registry_open(&registry_config, &registry, err);
-    if (status == SS_OK) {
-        struct ss_source_config source = {.access = &access,
-                                          .registry = registry,
-                                          .topics = (const char *const *)config->input_topics,
-                                          .event_bytes_max =
-                                              (size_t)config->events_value_bytes_max};
-        source.output_topics[SS_SCORES] = config->scores_topic;
-        source.output_topics[SS_ENTITLEMENTS] = config->entitlements_topic;
-        status = read_logs(run, &source, err);
-    }
-    ss_registry_close(registry);
-    free(properties);
+    const struct ss_logs_request from = {.directory = run->request->files,
+                                         .partition_count = run->request->partitions};
+    struct ss_logs logs;
+    enum ss_status status = ss_logs_open(&logs, &from, run->config, err);
+    if (status == SS_OK)
+        status = load_models(run, &logs, &from, err);
+    if (status == SS_OK)
+        status = read_history(run, &logs, &from, err);
+    ss_logs_close(&logs);
     return status;
 }
 
@@ -231,6 +217,8 @@ static enum ss_status answer(struct run *run, struct ss_error *err)
         if (status == SS_OK && !request->json && !request->html)
             ss_explain_text(stdout, &explanation, &request->issuer);
     }
+    if (status == SS_OK && explanation.finding == SS_FOUND_SCORE)
+        ss_logs_models_missed(run->models, run->config);
     ss_explanation_reset(&explanation);
     return status;
 }
@@ -250,17 +238,14 @@ static int act(const struct ss_config *config, const struct request *request)
         run.question.read_to[i] = -1;
     enum ss_status status = ss_history_init(&run.history, request->user, &err);
     if (status == SS_OK)
-        status = ss_models_load(request->model_file, request->business_model_file,
-                                &run.question.models, &err);
-    if (status == SS_OK)
-        status = request->files ? read_files(&run, &err) : read_kafka(&run, &err);
+        status = read_logs(&run, &err);
     clear_progress(&run);
     if (status == SS_OK)
         status = take_offsets(&run, &err);
     if (status == SS_OK)
         status = answer(&run, &err);
     ss_history_reset(&run.history);
-    ss_models_free(&run.question.models);
+    ss_model_store_close(run.models);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }
 
@@ -268,10 +253,7 @@ static int act(const struct ss_config *config, const struct request *request)
 
 static bool parse_whole(const char *text, int64_t max, int64_t *number)
 {
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return end != text && !*end && !errno && *number >= 0 && *number <= max;
+    return ss_number_parse(text, 0, max, number) == SS_NUMBER_OK;
 }
 
 /* TOPIC:PARTITION:OFFSET; a topic has no colon. */
@@ -386,6 +368,7 @@ static int run_command(int argc, char **argv)
     if (parse(argc, argv, &common, &request)) {
         code = SS_EXIT_FAILED;
         if (ss_common_finish(&common)) {
+            request.model_given = request.model_file || request.business_model_file;
             if (!request.model_file)
                 request.model_file = common.config.model_file;
             if (!request.business_model_file)

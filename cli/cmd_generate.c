@@ -3,7 +3,6 @@
 #include "cli/sender.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
-#include "config/number.h"
 #include "schemas/container.h"
 #include "scoring/apply.h"
 
@@ -258,16 +257,6 @@ static int generate(struct generate *g, const struct ss_config *config)
     return code;
 }
 
-static bool parse(const struct ss_command *self, const char *name, const char *text, int64_t min,
-                  int64_t max, int64_t *out)
-{
-    if (ss_number_parse(text, min, max, out) == SS_NUMBER_OK)
-        return true;
-    ss_usage(self, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, name, text, min,
-             max);
-    return false;
-}
-
 static bool parse_time(const struct ss_command *self, const char *name, const char *text,
                        int64_t *out)
 {
@@ -285,21 +274,21 @@ static bool option(struct generate *g, struct ss_common *common, int letter, con
     bool fine;
     switch (letter) {
     case 'u':
-        return parse(self, name, value, 1, SS_POPULATION_USERS_MAX, &g->options.users);
+        return ss_usage_number(self, name, value, 1, SS_POPULATION_USERS_MAX, &g->options.users);
     case 'e':
-        return parse(self, name, value, 1, INT64_C(1000000000000), &g->options.events);
+        return ss_usage_number(self, name, value, 1, INT64_C(1000000000000), &g->options.events);
     case 's':
-        fine = parse(self, name, value, 0, INT64_MAX, &number);
+        fine = ss_usage_number(self, name, value, 0, INT64_MAX, &number);
         g->options.seed = fine ? (uint64_t)number : 0;
         return fine;
     case 'r':
-        return parse(self, name, value, 1, 100000000, &g->rate);
+        return ss_usage_number(self, name, value, 1, 100000000, &g->rate);
     case 'd':
-        fine = parse(self, name, value, 0, 500, &number);
+        fine = ss_usage_number(self, name, value, 0, 500, &number);
         g->options.duplicates_permille = fine ? (int)number : 0;
         return fine;
     case 'b':
-        fine = parse(self, name, value, 0, 400, &number);
+        fine = ss_usage_number(self, name, value, 0, 400, &number);
         g->options.bad_permille = fine ? (int)number : 0;
         return fine;
     case 'S':

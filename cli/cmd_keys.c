@@ -1,20 +1,13 @@
 /* cmd_keys.c - the key file of encrypted states: made, rotated, listed. Keys are never printed. */
+#include "base/clock.h"
 #include "cli/command.h"
 #include "state/key_file.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { DEFAULT_ACTIVE_IN_S = 3600, ACTIVE_IN_MAX_S = 366 * 86400 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* 0, 90s, 10m, 12h, 7d; seconds without a unit. */
 static bool parse_duration(const char *text, int64_t *seconds)
@@ -41,7 +34,7 @@ static int new_key(const char *path, int64_t active_in_s)
     struct ss_key_entry added;
     struct ss_error err;
     char from[SS_KEY_TIME_SIZE];
-    int64_t now = now_ms();
+    int64_t now = ss_clock_wall_ms();
     if (ss_key_file_add(path, now, now + active_in_s * 1000, &added, &err) != SS_OK ||
         ss_key_file_open(path, &file, &err) != SS_OK)
         return ss_failed(&err);
@@ -62,7 +55,7 @@ static int list_keys(const char *path)
     struct ss_key_file *file;
     struct ss_error err;
     char created[SS_KEY_TIME_SIZE], from[SS_KEY_TIME_SIZE];
-    int64_t now = now_ms();
+    int64_t now = ss_clock_wall_ms();
     if (ss_key_file_open(path, &file, &err) != SS_OK)
         return ss_failed(&err);
     size_t current = ss_key_file_current(file, now);

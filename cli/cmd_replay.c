@@ -1,6 +1,7 @@
 /* cmd_replay.c - scores out of the logs, from Kafka or from archived files, into an isolated state.
  */
 #include "audit/replay.h"
+#include "audit/replay_target.h"
 #include "cli/command.h"
 #include "cli/logs.h"
 #include "cli/replay_options.h"
@@ -12,6 +13,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+struct target {
+    const char *prefix; /* NULL: no topics */
+    bool replace;
+    struct ss_replay_target *target;
+};
 
 /* What the logs did not hold. */
 static void print_holes(const struct ss_source *source, const struct ss_source_report *reports)
@@ -88,7 +95,46 @@ static void print_result(const struct ss_replay_request *request, const struct s
     puts(line);
 }
 
-static int replay(struct ss_replay_request *request, const struct ss_config *config)
+static enum ss_status open_target(struct target *to, struct ss_replay_request *request,
+                                  const struct ss_source *source, const struct ss_config *config,
+                                  struct ss_error *err)
+{
+    if (!to->prefix)
+        return SS_OK;
+    const struct ss_replay_target_config wanted = {.config = config,
+                                                   .prefix = to->prefix,
+                                                   .partitions = ss_source_partition_count(source),
+                                                   .replace = to->replace};
+    enum ss_status status = ss_replay_target_open(&wanted, &to->target, err);
+    request->options.publish = ss_replay_target_publish;
+    request->options.publish_arg = to->target;
+    return status;
+}
+
+/* Whatever came of the run: topics that hold a part of it must not pass for the whole. */
+static enum ss_status close_target(struct target *to, enum ss_status status, struct ss_error *err)
+{
+    struct ss_replay_target_counts counts;
+    if (!to->target)
+        return status;
+    if (status == SS_OK)
+        status = ss_replay_target_finish(to->target, &counts, err);
+    if (status == SS_OK)
+        for (int i = 0; i < SS_OUTPUT_COUNT; i++) {
+            if (counts.topics[i])
+                printf("%" PRId64 " records are in %s\n", counts.sent[i], counts.topics[i]);
+        }
+    else
+        fprintf(stderr,
+                "sesame: the topics with the prefix %s hold a part of the replay at most; "
+                "--to-replace begins anew\n",
+                to->prefix);
+    ss_replay_target_close(to->target);
+    return status;
+}
+
+static int replay(struct ss_replay_request *request, const struct ss_config *config,
+                  struct target *to)
 {
     struct ss_logs logs;
     struct ss_error err;
@@ -99,13 +145,16 @@ static int replay(struct ss_replay_request *request, const struct ss_config *con
     options->stop = ss_stopping_catch();
     enum ss_status status = ss_logs_open(&logs, &request->logs, config, &err);
     if (status == SS_OK)
-        status = ss_replay_request_finish(request, logs.source, config, &err);
+        status = ss_replay_request_finish(request, &logs, config, &err);
+    if (status == SS_OK)
+        status = open_target(to, request, logs.source, config, &err);
     if (status == SS_OK) {
         status = ss_replay_run(options, &stats, &users, &err);
         ss_replay_request_clear(request);
     }
     if (status == SS_OK)
         print_result(request, logs.source, options->reports, &stats, users, ss_seconds() - started);
+    status = close_target(to, status, &err);
     ss_logs_close(&logs);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }
@@ -119,10 +168,13 @@ static int run(int argc, char **argv)
                                                  {"resume", required_argument, NULL, 'R'},
                                                  {"save-every", required_argument, NULL, 'E'},
                                                  {"snapshot", required_argument, NULL, 'S'},
+                                                 {"to-prefix", required_argument, NULL, 'K'},
+                                                 {"to-replace", no_argument, NULL, 'L'},
                                                  {0}};
     const struct ss_command *self = &ss_command_replay;
     struct ss_replay_request request;
     struct ss_common common;
+    struct target to = {0};
     int letter, code = SS_EXIT_USAGE;
 
     if (!ss_common_init(&common))
@@ -152,6 +204,12 @@ static int run(int argc, char **argv)
         case 'S':
             request.options.snapshot_file = optarg;
             break;
+        case 'K':
+            to.prefix = optarg;
+            break;
+        case 'L':
+            to.replace = true;
+            break;
         default:
             if (!ss_replay_request_option(&request, self, letter, optarg) &&
                 (request.wrong || !ss_common_option(&common, self, letter, optarg)))
@@ -162,8 +220,15 @@ static int run(int argc, char **argv)
         ss_usage(self, "'%s' is not expected", argv[optind]);
     else if (!request.logs.directory && !common.file)
         ss_usage(self, "--files DIR or -F sesame.yaml is missing%s", "");
+    else if (to.replace && !to.prefix)
+        ss_usage(self, "--to-replace goes with --to-prefix%s", "");
+    else if (to.prefix && (request.options.resume_directory || request.options.scores_only))
+        ss_usage(self,
+                 "--to-prefix goes neither with --resume, for what is in topics cannot be taken "
+                 "back, nor with --scores-only, which makes no records%s",
+                 "");
     else
-        code = ss_common_finish(&common) ? replay(&request, &common.config) : SS_EXIT_FAILED;
+        code = ss_common_finish(&common) ? replay(&request, &common.config, &to) : SS_EXIT_FAILED;
 out:
     ss_replay_request_reset(&request);
     ss_common_reset(&common);
@@ -172,9 +237,10 @@ out:
 
 const struct ss_command ss_command_replay = {
     .name = "replay",
-    .summary = "score the logs anew, from Kafka or archived files, touching neither nor Redis",
+    .summary = "score the logs anew, from Kafka or archived files, leaving the live system alone",
     .usage =
         "--files DIR | -F sesame.yaml  [--scores OUT.csv] [--records OUT.avro]\n"
+        "                     [--to-prefix P [--to-replace]]\n"
         "                     [--until TIME] [--from TIME|OFFSETS] [--user ID]… [--users FILE]\n"
         "                     [--partitions LIST] [--threads N] [--resume DIR] …",
     .help = SS_REPLAY_HELP
@@ -183,6 +249,11 @@ const struct ss_command ss_command_replay = {
     "                      points of each factor\n"
     "  --scores-only       compute the final scores and nothing on the way: faster\n"
     "  --records OUT.avro  every score record that would be published, as an Avro container\n"
+    "  --to-prefix P       publish the records into topics of their own, P before the config's\n"
+    "                      names (Pscores, Pentitlements), made if missing; the config (-F) says\n"
+    "                      where. No topic of the live system is written to, nor one that holds\n"
+    "                      records\n"
+    "  --to-replace        … but delete the records that those topics hold, first\n"
     "  --snapshot FILE     begin with the states of `sesame snapshot`\n"
     "  --resume DIR        keep the run there, so that the same command goes on where it was\n"
     "                      cut short; the results are those of one run\n"

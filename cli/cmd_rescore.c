@@ -111,24 +111,12 @@ static bool same(const struct ss_model *a, const struct ss_model *b)
 static enum ss_status find_schema(const struct ss_config *config, uint32_t *id,
                                   struct ss_error *err)
 {
-    const struct ss_registry_config where = {
-        .url = config->registry_url,
-        .basic_auth = config->registry_basic_auth,
-        .ca_file = config->registry_ca_file,
-        .timeout_ms = (int)config->registry_timeout_ms,
-    };
+    const struct ss_registry_config where = ss_engine_registry(config);
     struct ss_registry *registry;
-    char subject[320];
     enum ss_status status = ss_registry_open(&where, &registry, err);
     if (status != SS_OK)
         return status;
-    snprintf(subject, sizeof subject, "%s-value", config->models_topic);
-    status = ss_registry_find(registry, subject, ss_schema_of_models(), id, err);
-    if (status == SS_DROP)
-        status = ss_fail(err, SS_STOP,
-                         "the registry has no such schema under %s; run `sesame schemas register` "
-                         "with this config first",
-                         subject);
+    status = ss_engine_find_schema(registry, config->models_topic, ss_schema_of_models(), id, err);
     ss_registry_close(registry);
     return status;
 }
@@ -341,14 +329,13 @@ static int act(const struct ss_config *config, const struct request *request)
 {
     struct rescore rescore = {.config = config, .request = request};
     struct ss_error err;
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    enum ss_status status =
-        properties ? ss_config_check(config, &err) : ss_fail(&err, SS_STOP, "out of memory");
+    enum ss_status status = ss_config_check(config, &err);
     if (status == SS_OK && !config->registry_url)
         status = ss_fail(&err, SS_STOP, "registry.url is not set");
+    if (status == SS_OK)
+        status = ss_engine_access_open(config, &rescore.access, &err);
     if (status == SS_OK) {
         rescore.stopping = ss_stopping_catch();
-        rescore.access = ss_engine_access(config, properties);
         status = ss_model_topic_open(&rescore.access, config->models_topic, &rescore.topic, &err);
     }
     if (status == SS_OK)
@@ -360,7 +347,7 @@ static int act(const struct ss_config *config, const struct request *request)
     free(rescore.person.text);
     free(rescore.business.own);
     free(rescore.business.text);
-    free(properties);
+    ss_engine_access_close(&rescore.access);
     return code;
 }
 

@@ -1,5 +1,6 @@
 /* cmd_schemas.c - registers the schemas of all topics, with BACKWARD compatibility. */
 #include "cli/command.h"
+#include "consumer/engine.h"
 #include "schemas/model_record.h"
 #include "schemas/registry.h"
 
@@ -23,12 +24,7 @@ static enum ss_status register_schema(struct ss_registry *registry, const char *
 
 static int register_all(const struct ss_config *config)
 {
-    struct ss_registry_config where = {
-        .url = config->registry_url,
-        .basic_auth = config->registry_basic_auth,
-        .ca_file = config->registry_ca_file,
-        .timeout_ms = (int)config->registry_timeout_ms,
-    };
+    const struct ss_registry_config where = ss_engine_registry(config);
     const char *const outputs[] = {[SS_SCORES] = config->scores_topic,
                                    [SS_ENTITLEMENTS] = config->entitlements_topic,
                                    [SS_RANKS] = config->ranks_topic};

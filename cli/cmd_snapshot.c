@@ -6,7 +6,6 @@
 #include "cli/replay_options.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
-#include "config/models.h"
 #include "consumer/engine.h"
 
 #include <getopt.h>
@@ -88,7 +87,7 @@ static int of_logs(struct request *request, const struct ss_config *config)
     options->save_file = request->out;
     enum ss_status status = ss_logs_open(&logs, &request->replay.logs, config, &err);
     if (status == SS_OK)
-        status = ss_replay_request_finish(&request->replay, logs.source, config, &err);
+        status = ss_replay_request_finish(&request->replay, &logs, config, &err);
     if (status == SS_OK) {
         status = ss_replay_run(options, &stats, &users, &err);
         ss_replay_request_clear(&request->replay);
@@ -107,21 +106,20 @@ static int of_changelog(struct request *request, const struct ss_config *config)
 {
     struct ss_replay_request *replay = &request->replay;
     const double started = ss_seconds();
-    struct ss_snapshot_live live = {
-        .topic = config->state_topic, .path = request->out, .stop = ss_stopping_catch()};
+    struct ss_snapshot_live live = {.topic = config->state_topic,
+                                    .models_topic = config->models_topic,
+                                    .path = request->out,
+                                    .stop = ss_stopping_catch()};
     struct ss_snapshot_live_result result;
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
+    struct ss_kafka_access access;
     struct ss_error err;
-    if (!properties || !ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers")) {
+    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers")) {
         ss_fail(&err, SS_STOP,
                 "no brokers: give the engine's config with -F, or logs with --files");
-        free(properties);
         return ss_failed(&err);
     }
-    const struct ss_kafka_access access = ss_engine_access(config, properties);
     live.access = &access;
-    enum ss_status status =
-        ss_models_load(config->model_file, config->business_model_file, &live.models, &err);
+    enum ss_status status = ss_engine_access_open(config, &access, &err);
     if (status == SS_OK)
         status = ss_replay_request_keys(replay, config, &err);
     if (status == SS_OK) {
@@ -131,8 +129,7 @@ static int of_changelog(struct request *request, const struct ss_config *config)
         status = ss_snapshot_live(&live, &result, &err);
         ss_replay_request_clear(replay);
     }
-    ss_models_free(&live.models);
-    free(properties);
+    ss_engine_access_close(&access);
     if (status != SS_OK)
         return ss_failed(&err);
     printf("%" PRId64 " records of %s\n", result.records, config->state_topic);

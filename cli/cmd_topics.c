@@ -105,16 +105,13 @@ static int create(const struct ss_config *config)
         topics[i].replication = (int)config->topic_replication;
     }
     struct ss_error err;
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties) {
-        fprintf(stderr, "sesame: out of memory\n");
-        return SS_EXIT_FAILED;
-    }
-    struct ss_kafka_access access = ss_engine_access(config, properties);
+    struct ss_kafka_access access;
+    if (ss_engine_access_open(config, &access, &err) != SS_OK)
+        return ss_failed(&err);
     enum ss_status status = ss_kafka_topics_create(&access, topics, count, TIMEOUT_MS, &err);
     for (size_t i = 0; i < count && status != SS_RETRY; i++)
         printf("%-16s %s\n", topics[i].name, topics[i].created ? "created" : "was there already");
-    free(properties);
+    ss_engine_access_close(&access);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }
 

@@ -1,12 +1,13 @@
 /* cmd_verify.c - recomputes what was published from the logs. */
 #include "audit/prove.h"
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/logs.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "cli/verify_report.h"
-#include "config/model_file.h"
 #include "config/number.h"
+#include "consumer/engine.h"
 #include "consumer/kafka_admin.h"
 #include "state/key_ring.h"
 
@@ -14,7 +15,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MODELS_MAX = 64, LIMIT = 20, THREADS_MAX = 256, BAR = 30, TIMEOUT_MS = 10000 };
@@ -27,16 +27,15 @@ struct request {
     struct ss_source_users *users;
     const char *snapshot;
     int64_t partition, threads, limit, sample_of, sample_seed;
-    bool json, show_users, to_end, no_entitlements;
+    bool json, show_users, to_end, no_entitlements, no_percentiles;
 };
 
 struct run {
     const struct request *request;
     const struct ss_config *config;
     struct ss_logs inputs, published;
-    struct ss_model *models[MODELS_MAX];
-    bool business[MODELS_MAX];
-    int model_count;
+    struct ss_model_store *models;
+    struct ss_rank_log *ranks;
     struct ss_key_ring *keys;
     const struct ss_sealer *sealer;
     struct ss_snapshot *snapshot;
@@ -48,59 +47,49 @@ struct run {
     int32_t partitions; /* to be verified */
 };
 
-/* --- models --- */
-
-static const struct ss_model *find_model(void *arg, struct ss_text version, bool *business)
+static void clear_progress(const struct run *run)
 {
-    const struct run *run = arg;
-    for (int i = 0; i < run->model_count; i++) {
-        const char *name = run->models[i]->version;
-        *business = run->business[i];
-        if (strlen(name) == version.size && memcmp(name, version.data, version.size) == 0)
-            return run->models[i];
-    }
-    return NULL;
+    if (run->terminal)
+        fprintf(stderr, "\r\033[K");
 }
 
-static enum ss_status load_model(struct run *run, const char *file, bool business,
-                                 struct ss_error *err)
-{
-    char first[SS_NAME_MAX], this[SS_NAME_MAX];
-    struct ss_model *model = calloc(1, sizeof *model);
-    if (!model)
-        return ss_fail(err, SS_STOP, "out of memory for a model");
-    run->models[run->model_count] = model;
-    run->business[run->model_count++] = business;
-    enum ss_status status = ss_model_load(file, model, err);
-    if (status == SS_OK)
-        status = ss_model_structural_version(run->models[0], first, err);
-    if (status == SS_OK)
-        status = ss_model_structural_version(model, this, err);
-    if (status == SS_OK && strcmp(first, this) != 0)
-        return ss_fail(err, SS_STOP,
-                       "%s: what is under structural is not that of the first model: states are "
-                       "rebuilt where that changes, so what was published before is verified with "
-                       "the models of that time, apart",
-                       file ? file : "the built-in model");
-    return status;
-}
+/* --- models and histograms --- */
 
-/* The config's are those in charge, unless others are given. */
+/* Those that were live; where the topic of models is not at hand, those given, or the config's. */
 static enum ss_status load_models(struct run *run, struct ss_models *models, struct ss_error *err)
 {
     const struct request *request = run->request;
-    bool any[2] = {false, false};
-    enum ss_status status = SS_OK;
-    for (int i = 0; i < request->model_count; i++)
-        any[request->business[i]] = true;
-    if (!any[false])
-        status = load_model(run, run->config->model_file, false, err);
-    if (status == SS_OK && !any[true] && run->config->business_model_file)
-        status = load_model(run, run->config->business_model_file, true, err);
+    bool found = false;
+    enum ss_status status =
+        ss_logs_models(&run->inputs, &request->logs, run->config, &run->models, &found, err);
+    if (status == SS_OK && !found && request->published.directory) {
+        const struct ss_model_store_place beside = {.topic = run->config->models_topic,
+                                                    .directory = request->published.directory};
+        status = ss_model_store_read(run->models, &beside, &found, err);
+    }
     for (int i = 0; i < request->model_count && status == SS_OK; i++)
-        status = load_model(run, request->model_files[i], request->business[i], err);
-    for (int i = run->model_count; status == SS_OK && i-- > 0;)
-        *(run->business[i] ? &models->business : &models->person) = run->models[i];
+        status =
+            ss_model_store_file(run->models, request->model_files[i], request->business[i], err);
+    if (status != SS_OK)
+        return status;
+    struct ss_models given = ss_model_store_given(run->models);
+    if (!found && !given.person)
+        status = ss_model_store_file(run->models, run->config->model_file, false, err);
+    if (status == SS_OK && !found && !given.business && run->config->business_model_file)
+        status = ss_model_store_file(run->models, run->config->business_model_file, true, err);
+    *models = found ? *ss_model_store_first(run->models) : ss_model_store_given(run->models);
+    return status;
+}
+
+static enum ss_status read_ranks(struct run *run, struct ss_source *published, struct ss_error *err)
+{
+    if (run->request->no_percentiles)
+        return SS_OK;
+    const struct ss_rank_reading reading = {.source = published, .stop = run->stop};
+    if (run->terminal)
+        fprintf(stderr, "reading %s …", run->config->ranks_topic);
+    enum ss_status status = ss_rank_log_read(&reading, &run->ranks, err);
+    clear_progress(run);
     return status;
 }
 
@@ -125,12 +114,6 @@ static void on_progress(void *arg, int64_t events, int64_t records, int32_t part
             (double)events / elapsed, run->terminal ? "   " : "\n");
 }
 
-static void clear_progress(const struct run *run)
-{
-    if (run->terminal)
-        fprintf(stderr, "\r\033[K");
-}
-
 static void on_difference(void *arg, const struct ss_proof_difference *difference)
 {
     struct run *run = arg;
@@ -145,7 +128,7 @@ static void count_total(struct run *run)
         if (run->request->partition >= 0 && p != run->request->partition)
             continue;
         run->partitions++;
-        for (int i = 0; i < SS_NEIGHBOURS; i++) { /* whose messages are not read */
+        for (int i = 0; i < SS_INPUT_COUNT; i++) {
             struct ss_source_range range = ss_source_range(source, p, (enum ss_input)i);
             if (range.end == INT64_MAX || run->total < 0)
                 run->total = -1;
@@ -160,18 +143,11 @@ static void count_total(struct run *run)
 static enum ss_status open_snapshot(struct run *run, struct ss_error *err)
 {
     const struct ss_config *config = run->config;
-    struct timespec now;
-    enum ss_status status = SS_OK;
     if (!run->request->snapshot)
         return SS_OK;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ms = (int64_t)now.tv_sec * 1000;
-    if (config->encryption_key_file)
-        status = ss_key_ring_open(config->encryption_key_file,
-                                  (enum ss_plain_states)config->encryption_plain_states, now_ms,
-                                  &run->keys, err);
+    enum ss_status status = ss_engine_keys(config, &run->keys, err);
     if (status == SS_OK && run->keys)
-        run->sealer = ss_key_ring_renew(run->keys, NULL, now_ms);
+        run->sealer = ss_key_ring_renew(run->keys, NULL, ss_clock_wall_ms());
     if (status == SS_OK)
         status = ss_snapshot_open(run->request->snapshot, run->sealer, &run->snapshot, err);
     if (status != SS_OK)
@@ -212,7 +188,7 @@ static bool is_live(const struct run *run)
 static enum ss_status prove(struct run *run, struct ss_proof_result *sum, struct ss_error *err)
 {
     const struct request *request = run->request;
-    const struct ss_model_shelf shelf = {run, find_model};
+    struct ss_model_shelf shelf;
     struct ss_prove_options options = {
         .inputs = run->inputs.source,
         .published = run->published.source ? run->published.source : run->inputs.source,
@@ -233,6 +209,10 @@ static enum ss_status prove(struct run *run, struct ss_proof_result *sum, struct
     };
     const int32_t count = ss_source_partition_count(run->inputs.source);
     enum ss_status status = load_models(run, &options.models, err);
+    if (status == SS_OK)
+        status = read_ranks(run, options.published, err);
+    options.ranks = run->ranks;
+    shelf = ss_model_store_shelf(run->models);
     struct ss_proof_result *results = calloc((size_t)count, sizeof *results);
     if (status == SS_OK && !results)
         status = ss_fail(err, SS_STOP, "out of memory");
@@ -276,12 +256,13 @@ static int act(const struct ss_common *common, const struct request *request)
             puts("the files carry no partitions and offsets: this shows that they agree, and "
                  "proves nothing about what was published");
         ss_verify_report_result(&run.report, -1, &sum, ss_seconds() - run.started);
+        ss_logs_models_missed(run.models, run.config);
     }
     ss_snapshot_close(run.snapshot);
     ss_sealer_close(run.sealer);
     ss_key_ring_close(run.keys);
-    for (int i = 0; i < run.model_count; i++)
-        free(run.models[i]);
+    ss_rank_log_close(run.ranks);
+    ss_model_store_close(run.models);
     ss_logs_close(&run.published);
     ss_logs_close(&run.inputs);
     if (status != SS_OK)
@@ -290,15 +271,6 @@ static int act(const struct ss_common *common, const struct request *request)
 }
 
 /* --- options --- */
-
-static bool number(const char *name, const char *text, int64_t min, int64_t max, int64_t *out)
-{
-    if (ss_number_parse(text, min, max, out) == SS_NUMBER_OK)
-        return true;
-    ss_usage(&ss_command_verify, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, name,
-             text, min, max);
-    return false;
-}
 
 /* 1/N or K/N: the users whose hash, modulo N, is K - 1. */
 static bool sample(struct request *request, const char *text)
@@ -361,7 +333,7 @@ static bool option(struct request *request, struct ss_common *common, int letter
         request->published.fields = request->logs.fields;
         return fine;
     case 'c':
-        fine = number("partition-count", value, 1, 100000, &count);
+        fine = ss_usage_number(&ss_command_verify, "partition-count", value, 1, 100000, &count);
         request->logs.partition_count = request->published.partition_count = (int32_t)count;
         return fine;
     case 'm':
@@ -375,11 +347,13 @@ static bool option(struct request *request, struct ss_common *common, int letter
     case 's':
         return sample(request, value);
     case 'p':
-        return number("partition", value, 0, 100000, &request->partition);
+        return ss_usage_number(&ss_command_verify, "partition", value, 0, 100000,
+                               &request->partition);
     case 'T':
-        return number("threads", value, 1, THREADS_MAX, &request->threads);
+        return ss_usage_number(&ss_command_verify, "threads", value, 1, THREADS_MAX,
+                               &request->threads);
     case 'l':
-        return number("limit", value, 0, INT64_MAX, &request->limit);
+        return ss_usage_number(&ss_command_verify, "limit", value, 0, INT64_MAX, &request->limit);
     case 'S':
         request->snapshot = value;
         return true;
@@ -394,6 +368,9 @@ static bool option(struct request *request, struct ss_common *common, int letter
         return true;
     case 'n':
         request->no_entitlements = true;
+        return true;
+    case 'r':
+        request->no_percentiles = true;
         return true;
     default:
         return ss_common_option(common, &ss_command_verify, letter, value);
@@ -419,6 +396,7 @@ static int run_command(int argc, char **argv)
                                                  {"show-users", no_argument, NULL, 'w'},
                                                  {"to-end", no_argument, NULL, 'e'},
                                                  {"no-entitlements", no_argument, NULL, 'n'},
+                                                 {"no-percentiles", no_argument, NULL, 'r'},
                                                  {0}};
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct request request = {.partition = -1,
@@ -450,10 +428,10 @@ const struct ss_command ss_command_verify = {
     .usage = "-F sesame.yaml [--user ID | --sample 1/N] [--snapshot FILE] [--json] …\n"
              "       sesame verify --files DIR [--published DIR] …",
     .help =
-        "Reads the inputs, `scores` and `entitlements` from Kafka, or from archived Avro files, "
-        "and\n"
-        "recomputes each record at its own positions, as_of and clock with the model that it "
-        "names.\n"
+        "Reads the inputs, `scores`, `entitlements`, `sesame-ranks` and `sesame-models` from "
+        "Kafka,\n"
+        "or from archived Avro files, and recomputes each record at its own positions, as_of and\n"
+        "clock with the model that it names, and its percentile.\n"
         "Exit status 0: all that could be recomputed is proven. 1: something differs, is missing "
         "or\n"
         "one too many; each is shown with what led to it.\n\n"
@@ -464,7 +442,8 @@ const struct ss_command ss_command_verify = {
         "  --published DIR     scores and entitlements from there instead\n"
         "  --fields P,O[,T]    what the archives' fields of partition, offset and time are called\n"
         "  --partition-count N of the topics, where an archive lacks the last ones\n"
-        "  --model FILE        a model that was live; may be repeated (default: the config's)\n"
+        "  --model FILE        a model that was live, where sesame-models is not at hand; may be\n"
+        "                      repeated (default then: the config's)\n"
         "  --business-model FILE  likewise of businesses\n"
         "  --snapshot FILE     start from a state that `sesame snapshot` wrote\n"
         "  --user ID           the records of this user only; may be repeated\n"
@@ -474,7 +453,9 @@ const struct ss_command ss_command_verify = {
         "  --to-end            read the inputs to their ends, not to where the group has "
         "committed:\n"
         "                      what an engine has not read yet then counts as missing\n"
-        "  --no-entitlements   scores alone\n"
+        "  --no-entitlements   leave entitlements out\n"
+        "  --no-percentiles    do not read sesame-ranks: percentiles are held to their bounds "
+        "only\n"
         "  --threads N         partitions at a time (default: one for each processor)\n"
         "  --limit N           show N differences at most (default 20); all are counted\n"
         "  --show-users        show user ids, not only their hashes\n"

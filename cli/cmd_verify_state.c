@@ -5,13 +5,13 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/time_text.h"
+#include "config/number.h"
 #include "consumer/engine.h"
 #include "consumer/kafka_admin.h"
 #include "schemas/wire_json.h"
 #include "state/key_file.h"
 #include "state/redis_store.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -356,18 +356,15 @@ static int act(const struct ss_common *common, const struct request *request)
                         "with -F, or -X bootstrap.servers=HOST:PORT -X redis.url=URL\n");
         return SS_EXIT_FAILED;
     }
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties) {
-        fprintf(stderr, "sesame: out of memory\n");
-        return SS_EXIT_FAILED;
-    }
-    struct ss_kafka_access access = ss_engine_access(config, properties);
+    struct ss_kafka_access access;
+    if (ss_engine_access_open(config, &access, &err) != SS_OK)
+        return ss_failed(&err);
     struct run run = {
         .request = request, .config = config, .access = &access, .terminal = isatty(STDERR_FILENO)};
     int64_t differences = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     enum ss_status status = open_and_work(&run, &differences, &err);
-    free(properties);
+    ss_engine_access_close(&access);
     if (status != SS_OK)
         return ss_failed(&err);
     return differences == 0 ? SS_EXIT_DONE : SS_EXIT_FAILED;
@@ -377,10 +374,7 @@ static int act(const struct ss_common *common, const struct request *request)
 
 static bool parse_number(const char *text, int64_t min, int64_t max, int64_t *number)
 {
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    return end != text && !*end && !errno && *number >= min && *number <= max;
+    return ss_number_parse(text, min, max, number) == SS_NUMBER_OK;
 }
 
 static bool parse(int argc, char **argv, struct ss_common *common, struct request *request)

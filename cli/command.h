@@ -52,6 +52,9 @@ void ss_common_reset(struct ss_common *common);
 /* Prints "sesame NAME: TEXT" and a hint at -h; returns SS_EXIT_USAGE. */
 int ss_usage(const struct ss_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A whole number that an option was given; false: it is none within the bounds (said). */
+SS_MUST_USE bool ss_usage_number(const struct ss_command *command, const char *option,
+                                 const char *text, int64_t min, int64_t max, int64_t *out);
 /* Prints the help to standard output; returns SS_EXIT_DONE. */
 int ss_help(const struct ss_command *command);
 /* Prints "sesame: DETAIL"; returns SS_EXIT_FAILED. */

@@ -1,5 +1,8 @@
 #include "cli/command.h"
 
+#include "config/number.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +16,16 @@ int ss_usage(const struct ss_command *command, const char *format, ...)
     fprintf(stderr, "\nusage: sesame %s %s\n(sesame %s -h says more)\n", command->name,
             command->usage, command->name);
     return SS_EXIT_USAGE;
+}
+
+bool ss_usage_number(const struct ss_command *command, const char *option, const char *text,
+                     int64_t min, int64_t max, int64_t *out)
+{
+    if (ss_number_parse(text, min, max, out) == SS_NUMBER_OK)
+        return true;
+    ss_usage(command, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, option, text,
+             min, max);
+    return false;
 }
 
 int ss_help(const struct ss_command *command)

@@ -25,14 +25,13 @@ enum ss_status ss_demo_watch_open(struct ss_demo_watch *watch, const struct ss_c
     watch->model = model;
     watch->user_count = users;
     watch->users = calloc(users, sizeof *watch->users);
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!watch->users || !properties) {
-        free(properties);
+    if (!watch->users)
         return ss_fail(err, SS_STOP, "out of memory");
-    }
-    struct ss_kafka_access access = ss_engine_access(config, properties);
-    enum ss_status status = ss_kafka_tail_open(&access, topics, TOPIC_COUNT, &watch->tail, err);
-    free(properties);
+    struct ss_kafka_access access;
+    enum ss_status status = ss_engine_access_open(config, &access, err);
+    if (status == SS_OK)
+        status = ss_kafka_tail_open(&access, topics, TOPIC_COUNT, &watch->tail, err);
+    ss_engine_access_close(&access);
     return status;
 }
 

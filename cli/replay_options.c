@@ -1,12 +1,15 @@
 #include "cli/replay_options.h"
 
+#include "base/clock.h"
 #include "cli/time_text.h"
+#include "config/models.h"
+#include "config/number.h"
+#include "consumer/engine.h"
 #include "state/key_ring.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BAR = 30 };
@@ -24,6 +27,8 @@ void ss_replay_request_reset(struct ss_replay_request *request)
     free(request->wanted);
     free(request->offsets);
     free(request->reports);
+    ss_models_free(&request->models);
+    ss_model_store_close(request->known);
     ss_sealer_close(request->sealer);
     ss_key_ring_close(request->keys);
 }
@@ -46,10 +51,10 @@ static bool add_users(struct ss_replay_request *request, const char *id, const c
 
 static bool small_number(const char *text, int32_t *number)
 {
-    char *end;
-    long value = strtol(text, &end, 10);
+    int64_t value = 0;
+    const bool fine = ss_number_parse(text, 1, 10000, &value) == SS_NUMBER_OK;
     *number = (int32_t)value;
-    return end != text && !*end && value > 0 && value <= 10000;
+    return fine;
 }
 
 static bool wrong(struct ss_replay_request *request, const struct ss_command *command,
@@ -267,38 +272,47 @@ void ss_replay_request_print_friends(const struct ss_replay_request *request,
 enum ss_status ss_replay_request_keys(struct ss_replay_request *request,
                                       const struct ss_config *config, struct ss_error *err)
 {
-    if (!config->encryption_key_file)
-        return SS_OK;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t now_ms = (int64_t)now.tv_sec * 1000;
-    enum ss_status status = ss_key_ring_open(config->encryption_key_file,
-                                             (enum ss_plain_states)config->encryption_plain_states,
-                                             now_ms, &request->keys, err);
-    if (status == SS_OK)
-        request->sealer = ss_key_ring_renew(request->keys, NULL, now_ms);
+    enum ss_status status = ss_engine_keys(config, &request->keys, err);
+    if (status == SS_OK && request->keys)
+        request->sealer = ss_key_ring_renew(request->keys, NULL, ss_clock_wall_ms());
     request->options.sealer = request->sealer;
     return status;
 }
 
-enum ss_status ss_replay_request_finish(struct ss_replay_request *request, struct ss_source *source,
-                                        const struct ss_config *config, struct ss_error *err)
+static enum ss_status find_models(struct ss_replay_request *request, const struct ss_logs *logs,
+                                  const struct ss_config *config, struct ss_error *err)
 {
+    struct ss_replay_options *options = &request->options;
+    bool found;
+    enum ss_status status =
+        ss_logs_models(logs, &request->logs, config, &request->known, &found, err);
+    if (status == SS_OK)
+        status = ss_logs_pair(request->known, config, options->model_file,
+                              options->business_model_file, &request->models, err);
+    request->shelf = ss_model_store_shelf(request->known);
+    options->models = &request->models;
+    options->shelf = &request->shelf;
+    return status;
+}
+
+enum ss_status ss_replay_request_finish(struct ss_replay_request *request,
+                                        const struct ss_logs *logs, const struct ss_config *config,
+                                        struct ss_error *err)
+{
+    struct ss_source *source = logs->source;
     struct ss_replay_options *options = &request->options;
     const int32_t count = ss_source_partition_count(source);
     options->source = source;
     options->friendship = &request->friendship;
     options->users = request->users;
-    if (!options->model_file)
-        options->model_file = config->model_file;
-    if (!options->business_model_file)
-        options->business_model_file = config->business_model_file;
     options->future_tolerance_ms = config->events_future_tolerance_ms;
     options->reports = request->reports =
         calloc((size_t)count * SS_INPUT_COUNT, sizeof *request->reports);
     if (!request->reports)
         return ss_fail(err, SS_STOP, "out of memory");
-    enum ss_status status = parse_partitions(request, count, err);
+    enum ss_status status = find_models(request, logs, config, err);
+    if (status == SS_OK)
+        status = parse_partitions(request, count, err);
     if (status == SS_OK)
         status = find_offsets(request, source, config, err);
     /* a snapshot is no plainer than the states that it is made of */

@@ -19,6 +19,9 @@ struct ss_replay_request {
     struct ss_source_report *reports;
     struct ss_key_ring *keys;
     const struct ss_sealer *sealer;
+    struct ss_model_store *known;
+    struct ss_model_shelf shelf;
+    struct ss_models models;
     enum ss_replay_friendship friendship; /* once it has run, as are the reports */
     bool terminal;
     double started, said;
@@ -51,8 +54,10 @@ struct ss_replay_request {
     "  --user ID, --users FILE  of these users only; a file has one a line\n"                      \
     "  --partitions LIST   of these only: 0-3,7\n"                                                 \
     "  --threads N         partitions folded at a time (the machine's processors)\n"               \
-    "  --model FILE        a model.yaml instead of the config's\n"                                 \
-    "  --business-model FILE  the same for small businesses\n"                                     \
+    "  --model MODEL       a model.yaml, or a version that sesame-models has, instead of the "     \
+    "one\n"                                                                                        \
+    "                      that is live there (without that topic: instead of the config's)\n"     \
+    "  --business-model MODEL  the same for small businesses\n"                                    \
     "  --assume-consent    score users without any consent record too: for studies\n"
 
 void ss_replay_request_init(struct ss_replay_request *request);
@@ -62,7 +67,7 @@ bool ss_replay_request_option(struct ss_replay_request *request, const struct ss
                               int letter, char *value);
 /* What needs the logs and the config: partitions, offsets, models, keys, progress. */
 SS_MUST_USE enum ss_status ss_replay_request_finish(struct ss_replay_request *request,
-                                                    struct ss_source *source,
+                                                    const struct ss_logs *logs,
                                                     const struct ss_config *config,
                                                     struct ss_error *err);
 /* The keys alone: options.sealer. */

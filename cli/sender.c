@@ -10,27 +10,15 @@ enum { RECORD_MAX = 4096 };
 static enum ss_status find_schemas(struct ss_sender *sender, const struct ss_config *config,
                                    int first, int end, struct ss_error *err)
 {
-    struct ss_registry_config where = {
-        .url = config->registry_url,
-        .basic_auth = config->registry_basic_auth,
-        .ca_file = config->registry_ca_file,
-        .timeout_ms = (int)config->registry_timeout_ms,
-    };
+    const struct ss_registry_config where = ss_engine_registry(config);
     struct ss_registry *registry;
     enum ss_status status = ss_registry_open(&where, &registry, err);
     if (status != SS_OK)
         return status;
-    for (int input = first; status == SS_OK && input < end; input++) {
-        char subject[320];
-        snprintf(subject, sizeof subject, "%s-value", sender->topics[input]);
-        status = ss_registry_find(registry, subject, ss_schema_of_input((enum ss_input)input),
-                                  &sender->schema_ids[input], err);
-        if (status == SS_DROP)
-            status = ss_fail(err, SS_STOP,
-                             "the registry has no such schema under %s; run `sesame schemas "
-                             "register` with this config first",
-                             subject);
-    }
+    for (int input = first; status == SS_OK && input < end; input++)
+        status = ss_engine_find_schema(registry, sender->topics[input],
+                                       ss_schema_of_input((enum ss_input)input),
+                                       &sender->schema_ids[input], err);
     ss_registry_close(registry);
     return status;
 }
@@ -45,12 +33,11 @@ static enum ss_status open_for(struct ss_sender *sender, const struct ss_config 
     enum ss_status status = find_schemas(sender, config, first, end, err);
     if (status != SS_OK)
         return status;
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    if (!properties)
-        return ss_fail(err, SS_STOP, "out of memory");
-    struct ss_kafka_access access = ss_engine_access(config, properties);
-    status = ss_kafka_producer_open(&access, &sender->producer, err);
-    free(properties);
+    struct ss_kafka_access access;
+    status = ss_engine_access_open(config, &access, err);
+    if (status == SS_OK)
+        status = ss_kafka_producer_open(&access, &sender->producer, err);
+    ss_engine_access_close(&access);
     return status;
 }
 

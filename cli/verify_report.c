@@ -116,21 +116,22 @@ static void put_head(struct ss_verify_report *report, const struct ss_proof_diff
 {
     bool entitlement = difference->published_entitlement || difference->recomputed_entitlement ||
                        difference->verdict >= SS_PROOF_ENTITLEMENT;
-    const char *topic = entitlement ? "entitlements" : "scores";
+    const bool of_user = difference->verdict != SS_PROOF_HISTOGRAM;
+    const char *topic = entitlement ? "entitlements" : of_user ? "scores" : "sesame-ranks";
     const struct ss_score_view *view =
         difference->published ? difference->published : difference->recomputed;
     FILE *out = report->out;
     if (report->json)
-        fprintf(out,
-                "{\"difference\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%" PRId64
-                ",\"user_hash\":\"%016" PRIx64 "\"",
+        fprintf(out, "{\"difference\":\"%s\",\"topic\":\"%s\",\"partition\":%d,\"offset\":%" PRId64,
                 ss_proof_verdict_text(difference->verdict), topic, difference->partition,
-                difference->offset, difference->user_hash);
+                difference->offset);
     else
-        fprintf(out, "  %s [%d] %s offset %" PRId64 ", user hash %016" PRIx64,
-                ss_proof_verdict_text(difference->verdict), difference->partition, topic,
-                difference->offset, difference->user_hash);
-    if (report->show_users) {
+        fprintf(out, "  %s [%d] %s offset %" PRId64, ss_proof_verdict_text(difference->verdict),
+                difference->partition, topic, difference->offset);
+    if (of_user)
+        fprintf(out, report->json ? ",\"user_hash\":\"%016" PRIx64 "\"" : ", user hash %016" PRIx64,
+                difference->user_hash);
+    if (of_user && report->show_users) {
         fputs(report->json ? ",\"user\":" : ", user ", out);
         put_text(out, difference->user_id.data, difference->user_id.size);
     }
@@ -190,14 +191,19 @@ static void put_json(FILE *out, int32_t partition, const struct ss_proof_result 
     fprintf(out,
             "\"records\":%" PRId64 ",\"proven\":%" PRId64 ",\"differing\":%" PRId64
             ",\"missing\":%" PRId64 ",\"erased\":%" PRId64 ",\"out_of_retention\":%" PRId64
-            ",\"before_snapshot\":%" PRId64 ",\"newer\":%" PRId64 ",\"others\":%" PRId64
-            ",\"percentiles_unchecked\":%" PRId64 ",\"undecided\":%" PRId64
+            ",\"friends_expired\":%" PRId64 ",\"before_snapshot\":%" PRId64 ",\"newer\":%" PRId64
+            ",\"others\":%" PRId64 ",\"undecided\":%" PRId64 ",\"percentiles_proven\":%" PRId64
+            ",\"percentiles_differing\":%" PRId64 ",\"percentiles_out_of_retention\":%" PRId64
+            ",\"percentiles_unchecked\":%" PRId64 ",\"histograms\":%" PRId64
+            ",\"histograms_proven\":%" PRId64 ",\"histograms_differing\":%" PRId64
             ",\"entitlements\":%" PRId64 ",\"entitlements_proven\":%" PRId64
             ",\"entitlements_differing\":%" PRId64 ",\"entitlements_not_judged\":%" PRId64
             ",\"events\":%" PRId64 ",\"users\":%" PRId64 ",\"users_looked_at_again\":%" PRId64
             ",\"records_searched_for\":%" PRId64,
             r->records, r->proven, r->differing, r->missing, r->erased, r->out_of_retention,
-            r->before_start, r->newer, r->others, r->percentiles_unchecked, r->undecided,
+            r->friends_expired, r->before_start, r->newer, r->others, r->undecided,
+            r->percentiles_proven, r->percentiles_differing, r->percentiles_out_of_retention,
+            r->percentiles_unchecked, r->histograms, r->histograms_proven, r->histograms_differing,
             r->entitlements, r->entitlements_proven, r->entitlements_differing,
             r->entitlements_unjudged, r->events, r->users, r->looked_at_again, r->searched);
     if (partition < 0)
@@ -218,10 +224,28 @@ static void put_counts(FILE *out, const struct ss_proof_result *r)
             "%" PRId64 " score records: %" PRId64 " proven, %" PRId64 " differing, %" PRId64
             " missing, %" PRId64 " erased, %" PRId64 " out of retention",
             r->records, r->proven, r->differing, r->missing, r->erased, r->out_of_retention);
+    if (r->friends_expired)
+        fprintf(out, " (%" PRId64 " of them: friends' bands expired)", r->friends_expired);
     put_some(out, r->before_start, "older than the snapshot");
     put_some(out, r->newer, "newer than what the group had committed");
-    put_some(out, r->percentiles_unchecked, "percentiles not checked, but for their bounds");
     put_some(out, r->others, "of users not asked for");
+    fputc('\n', out);
+}
+
+static void put_ranks(FILE *out, const struct ss_proof_result *r)
+{
+    const int64_t percentiles = r->percentiles_proven + r->percentiles_differing +
+                                r->percentiles_out_of_retention + r->percentiles_unchecked;
+    if (percentiles == 0)
+        return;
+    fprintf(out, "%" PRId64 " percentiles: %" PRId64 " proven, %" PRId64 " differing", percentiles,
+            r->percentiles_proven, r->percentiles_differing);
+    put_some(out, r->percentiles_out_of_retention,
+             "out of retention (compaction has taken the histograms)");
+    put_some(out, r->percentiles_unchecked, "not checked, but for their bounds");
+    fprintf(out, "; %" PRId64 " histograms: %" PRId64 " proven, %" PRId64 " differing",
+            r->histograms, r->histograms_proven, r->histograms_differing);
+    put_some(out, r->histograms_unchecked, "not checked");
     fputc('\n', out);
 }
 
@@ -255,5 +279,6 @@ void ss_verify_report_result(struct ss_verify_report *report, int32_t partition,
             result->entitlements, result->entitlements_proven, result->entitlements_differing);
     put_some(out, result->entitlements_unjudged, "of records that were not recomputed");
     fputc('\n', out);
+    put_ranks(out, result);
     put_counts(out, result);
 }

@@ -15,10 +15,12 @@ static enum ss_status load(const char *file, const struct ss_model **out, struct
 }
 
 /* Events are folded before it is known whose they are. */
-static enum ss_status compare(const struct ss_models *models, const char *business_file,
-                              struct ss_error *err)
+enum ss_status ss_models_compare(const struct ss_models *models, const char *business_name,
+                                 struct ss_error *err)
 {
     char person[SS_NAME_MAX], business[SS_NAME_MAX];
+    if (!models->business)
+        return SS_OK;
     enum ss_status status = ss_model_structural_version(models->person, person, err);
     if (status == SS_OK)
         status = ss_model_structural_version(models->business, business, err);
@@ -29,7 +31,7 @@ static enum ss_status compare(const struct ss_models *models, const char *busine
         "%s: what is under structural is not that of the persons' model (%s here, %s "
         "there): businesses and persons must share it, copy it from there; and the factor "
         "relationships must have a weight in both or in none",
-        business_file, business, person);
+        business_name, business, person);
 }
 
 enum ss_status ss_models_load(const char *person_file, const char *business_file,
@@ -40,7 +42,7 @@ enum ss_status ss_models_load(const char *person_file, const char *business_file
     if (status == SS_OK && business_file) {
         status = load(business_file, &models->business, err);
         if (status == SS_OK)
-            status = compare(models, business_file, err);
+            status = ss_models_compare(models, business_file, err);
     }
     if (status != SS_OK)
         ss_models_free(models);

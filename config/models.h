@@ -10,6 +10,10 @@
  * ss_model_load, or their structural parameters differ. On an error there is nothing to free. */
 SS_MUST_USE enum ss_status ss_models_load(const char *person_file, const char *business_file,
                                           struct ss_models *models, struct ss_error *err);
+/* Whether both fold events alike; business_name is what an error calls the one of businesses (NULL
+ * in *models: fine). SS_STOP: they do not. */
+SS_MUST_USE enum ss_status ss_models_compare(const struct ss_models *models,
+                                             const char *business_name, struct ss_error *err);
 /* One model, with the text that it was read from; the caller frees *text. path NULL: the built-in
  * one. SS_STOP: as ss_model_load. */
 SS_MUST_USE enum ss_status ss_model_load_text(const char *path, struct ss_model *model, char **text,

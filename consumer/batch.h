@@ -1,5 +1,6 @@
-/* batch.h - the batch in a worker's hand, between worker.c (the loop), intake.c (records to events)
- * and transact.c (events to a transaction). Internal to consumer/.
+/* batch.h - the batch in a worker's hand, between worker.c (the loop), worker_time.c (what no
+ * record asks for), intake.c (records to events) and transact.c (events to a transaction). Internal
+ * to consumer/.
  */
 #ifndef SS_CONSUMER_BATCH_H
 #define SS_CONSUMER_BATCH_H
@@ -61,6 +62,18 @@ struct ss_worker {
     bool sweeping;     /* a partition is: nobody waits for records then */
     bool retrying;     /* the last turn ended in SS_RETRY: said once */
 };
+
+/* A transaction is over: counts it and writes the store, or drops everything if it failed.
+ * SS_RETRY: it did, or the store is behind. */
+SS_MUST_USE enum ss_status ss_worker_settle(struct ss_worker *worker, enum ss_status status,
+                                            struct ss_error *err);
+/* The store is not what was left there: the partition is broken until it has been begun again. */
+void ss_worker_restore(const struct ss_worker *worker, struct ss_partition *partition,
+                       const char *why);
+/* Between batches: clocks move in every partition, and one that has something to do then has its
+ * turn; *idle is false if so. */
+SS_MUST_USE enum ss_status ss_worker_pass_time(struct ss_worker *worker, bool *idle,
+                                               struct ss_error *err);
 
 /* Fills worker->items with what can be processed now; *taken records of the poll are covered by
  * them. SS_RETRY where the registry is away: the records from *taken on have to be put back. */

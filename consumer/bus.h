@@ -1,4 +1,4 @@
-/* bus.h - the edge to the logs: Kafka, archived files, or memory for tests and simulation.
+/* bus.h - the edge to the logs: Kafka, or memory for tests and simulation.
  *
  * One bus belongs to one worker thread; every call is made from it. A bus delivers records of the
  * inputs for the partitions that it is assigned, all of them or none (co-partitioned:
@@ -57,7 +57,8 @@ struct ss_poll {
     /* RECORDS: valid until the next poll; in offset order within each (input, partition) */
     struct ss_record *records;
     size_t record_count;
-    /* ASSIGNED, REVOKED; a lost partition is REVOKED with lost set */
+    /* ASSIGNED, REVOKED; a lost partition is REVOKED with lost set. ASSIGNED with none: the group
+     * has shared them out, and there is none for us. */
     const int32_t *partitions;
     size_t partition_count;
     bool lost;
@@ -73,6 +74,7 @@ typedef enum ss_status ss_restore_sink(void *arg, int64_t offset, int64_t broker
 struct ss_partition_start {
     int64_t positions[SS_INPUT_COUNT];      /* committed; where none: the log's start */
     bool committed;                         /* the group has committed an offset for any of them */
+    int64_t starts[SS_INPUT_COUNT];         /* what retention has left begins there */
     int64_t ends[SS_INPUT_COUNT];           /* last stable offsets now */
     int64_t changelog_start, changelog_end; /* low watermark, and high one (not the last stable) */
 };
@@ -101,10 +103,10 @@ struct ss_bus_ops {
     /* Holds back, or lets flow again, one input of one partition (consents are drained first). */
     enum ss_status (*hold)(struct ss_bus *bus, enum ss_input input, int32_t partition, bool hold,
                            struct ss_error *err);
-    /* Whether everything below `offset` has been delivered. Markers and aborted records count as
+    /* Below this offset everything has been delivered. Markers and aborted records count as
      * delivered once the consumer has passed them (it learns of that at the partition's end), so
-     * that a log whose last offsets are markers is reached too. No request. */
-    bool (*reached)(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset);
+     * that a log whose last offsets are markers is read to its end too. No request. */
+    int64_t (*position)(struct ss_bus *bus, enum ss_input input, int32_t partition);
     /* Whether nothing was left behind what has been delivered when that was last looked at: the
      * input's times no longer hold back the partition's clock (promise 10). No request. */
     bool (*at_end)(struct ss_bus *bus, enum ss_input input, int32_t partition);

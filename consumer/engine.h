@@ -17,6 +17,7 @@
 #include "consumer/worker.h"
 
 struct ss_engine;
+struct ss_key_ring;
 
 struct ss_engine_options {
     const struct ss_config *config; /* borrowed */
@@ -43,9 +44,9 @@ struct ss_engine_worker {
     /* Since it last polled Kafka, which each turn of its loop does; before it is connected: since
      * it last tried to reach Redis or Kafka. */
     int64_t turn_age_ms;
-    /* It has its place in the group: it owns partitions, or ten seconds have brought it none, which
-     * is how long it takes to be sure. After Kafka took its partitions away as lost it has none
-     * again until it is given some, or this process owns all there are. */
+    /* It has its place in the group: it owns partitions, or the group has shared them out and left
+     * none for it. After Kafka took its partitions away it has none until it hears from the group
+     * again. */
     bool joined;
     int32_t assigned, ready, caught_up, restoring; /* partitions, as in struct ss_worker_stats */
     int64_t restore_done, restore_total;           /* changelog offsets */
@@ -67,6 +68,23 @@ const struct ss_model *ss_engine_model(const struct ss_engine *engine);
  * config->property_count entries. */
 struct ss_kafka_access ss_engine_access(const struct ss_config *config,
                                         struct ss_kafka_property *properties);
+
+/* The same with a list of its own, which ss_engine_access_close frees. */
+SS_MUST_USE enum ss_status ss_engine_access_open(const struct ss_config *config,
+                                                 struct ss_kafka_access *access,
+                                                 struct ss_error *err);
+void ss_engine_access_close(struct ss_kafka_access *access); /* all-zero is fine */
+/* … and the registry. The config is borrowed. */
+struct ss_registry_config ss_engine_registry(const struct ss_config *config);
+
+/* The id of a topic's schema. SS_STOP: nobody has registered it; says which command does it. */
+SS_MUST_USE enum ss_status ss_engine_find_schema(struct ss_registry *registry, const char *topic,
+                                                 const char *json, uint32_t *id,
+                                                 struct ss_error *err);
+
+/* The keys that states are sealed with, as the config says; *keys is NULL where they are not. */
+SS_MUST_USE enum ss_status ss_engine_keys(const struct ss_config *config, struct ss_key_ring **keys,
+                                          struct ss_error *err);
 
 /* Events consumed, over all inputs that others write to. */
 int64_t ss_engine_consumed(const struct ss_worker_stats *stats);

@@ -169,6 +169,64 @@ enum ss_status ss_kafka_topic_ends(const struct ss_kafka_access *access, const c
     return status;
 }
 
+static enum ss_status judge_deleted(rd_kafka_event_t *event, const char *topic,
+                                    struct ss_error *err)
+{
+    const rd_kafka_DeleteRecords_result_t *result =
+        event ? rd_kafka_event_DeleteRecords_result(event) : NULL;
+    if (!result || rd_kafka_event_error(event))
+        return ss_fail(err, SS_RETRY, "emptying %s: %s", topic,
+                       event ? rd_kafka_event_error_string(event) : "no answer");
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_DeleteRecords_result_offsets(result);
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].err)
+            return ss_fail(err, SS_STOP, "emptying %s [%d]: %s", topic, list->elems[i].partition,
+                           rd_kafka_err2str(list->elems[i].err));
+    return SS_OK;
+}
+
+static enum ss_status delete_records(rd_kafka_t *handle, const char *topic, int32_t partitions,
+                                     int timeout_ms, struct ss_error *err)
+{
+    char reason[256];
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+    for (int32_t p = 0; p < partitions; p++)
+        rd_kafka_topic_partition_list_add(list, topic, p)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, reason, sizeof reason);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
+    rd_kafka_DeleteRecords(handle, &request, 1, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 1000);
+    enum ss_status status = judge_deleted(event, topic, err);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_DeleteRecords_destroy(request);
+    rd_kafka_topic_partition_list_destroy(list);
+    return status;
+}
+
+enum ss_status ss_kafka_topic_empty(const struct ss_kafka_access *access, const char *topic,
+                                    int timeout_ms, struct ss_error *err)
+{
+    struct ss_kafka_client client = {0};
+    int32_t partitions;
+    rd_kafka_t *handle;
+    enum ss_status status = admin_open(&client, access, &handle, err);
+    if (status)
+        return status;
+    status = ss_kafka_partition_counts(handle, &topic, 1, &partitions, timeout_ms, err);
+    if (!status && partitions == 0)
+        status = ss_fail(err, SS_STOP, "there is no topic %s", topic);
+    if (!status)
+        status = delete_records(handle, topic, partitions, timeout_ms, err);
+    rd_kafka_destroy(handle);
+    return status;
+}
+
 enum ss_status ss_kafka_cluster_id(const struct ss_kafka_access *access, char *id, size_t size,
                                    int timeout_ms, struct ss_error *err)
 {

@@ -1,5 +1,5 @@
-/* kafka_admin.h - making topics, and asking where they end. Any thread; each call has a client of
- * its own. */
+/* kafka_admin.h - making and emptying topics, and asking where they end. Any thread; each call has
+ * a client of its own. */
 #ifndef SS_CONSUMER_KAFKA_ADMIN_H
 #define SS_CONSUMER_KAFKA_ADMIN_H
 
@@ -30,6 +30,12 @@ SS_MUST_USE enum ss_status ss_kafka_topic_ends(const struct ss_kafka_access *acc
                                                const char *topic, bool committed,
                                                struct ss_kafka_end *ends, int32_t *partition_count,
                                                int timeout_ms, struct ss_error *err);
+
+/* Deletes all records that a topic holds by now; offsets go on where they were. SS_STOP: no such
+ * topic, or the cluster refuses (a compacted one). SS_RETRY: no answer. */
+SS_MUST_USE enum ss_status ss_kafka_topic_empty(const struct ss_kafka_access *access,
+                                                const char *topic, int timeout_ms,
+                                                struct ss_error *err);
 
 /* The cluster's id, as text of less than `size` bytes. SS_RETRY: no answer. */
 SS_MUST_USE enum ss_status ss_kafka_cluster_id(const struct ss_kafka_access *access, char *id,

@@ -120,11 +120,11 @@ enum ss_status ss_kafka_hold(struct ss_bus *bus, enum ss_input input, int32_t pa
     return SS_OK;
 }
 
-bool ss_kafka_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset)
+int64_t ss_kafka_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
     const struct ss_kafka_bus *k = (const struct ss_kafka_bus *)bus;
     const struct ss_kafka_flow *flow = &k->partitions[partition].flows[input];
-    return flow->next >= offset || flow->passed >= offset;
+    return flow->passed > flow->next ? flow->passed : flow->next;
 }
 
 bool ss_kafka_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
@@ -168,9 +168,8 @@ static enum ss_status fetch_failed(struct ss_kafka_bus *k, enum ss_input input,
         return ss_kafka_stop(k, err,
                              "%s [%d] no longer holds offset %lld: retention cut off records that "
                              "were never read, or the log was truncated. Raise the topic's "
-                             "retention; to go on without them, reset group %s for this topic",
-                             k->config.inputs[input], message->partition, (long long)flow->next,
-                             k->config.group);
+                             "retention; the next start says how to go on without them",
+                             k->config.inputs[input], message->partition, (long long)flow->next);
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:

@@ -1,17 +1,15 @@
 #include "consumer/kafka_client.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 int64_t ss_kafka_now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return ss_clock_steady_ms();
 }
 
 /* --- logging and error state --- */
@@ -259,6 +257,18 @@ enum ss_status ss_kafka_fetcher_open(struct ss_kafka_client *client,
 }
 
 /* --- small requests --- */
+
+struct ss_kafka_record ss_kafka_record_of(const rd_kafka_message_t *message)
+{
+    return (struct ss_kafka_record){
+        .partition = message->partition,
+        .offset = message->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
+        .key = {message->key, message->key_len},
+        .value = {message->payload, message->len},
+        .message = (void *)(uintptr_t)message,
+    };
+}
 
 bool ss_kafka_message_header(void *message, size_t i, const char **name, struct ss_bytes *value)
 {

@@ -56,6 +56,8 @@ void ss_kafka_client_well(struct ss_kafka_client *client);
 rd_kafka_resp_err_t ss_kafka_cause(rd_kafka_t *handle, rd_kafka_resp_err_t code, char *text,
                                    size_t size);
 
+/* A message as a reader's record, valid as long as it is. */
+struct ss_kafka_record ss_kafka_record_of(const rd_kafka_message_t *message);
 /* The i-th header of a message; false behind the last. */
 bool ss_kafka_message_header(void *message, size_t i, const char **name, struct ss_bytes *value);
 

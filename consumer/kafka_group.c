@@ -99,6 +99,7 @@ static void on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code,
 {
     struct ss_kafka_bus *k = ((struct ss_kafka_client *)opaque)->owner;
     drop_membership(k);
+    k->spare_untold = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && list->cnt == 0;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         on_assign(k, list);
         k->membership = rd_kafka_consumer_group_metadata(handle);
@@ -187,6 +188,7 @@ void ss_kafka_group_lose(struct ss_kafka_bus *k)
 {
     ss_kafka_group_close(k);
     on_revoke(k, true);
+    k->spare_untold = false;
     k->reassign_at_ms = 0;
 }
 
@@ -224,7 +226,7 @@ enum ss_status ss_kafka_group_serve(struct ss_kafka_bus *k, struct ss_error *err
 bool ss_kafka_group_event(struct ss_kafka_bus *k, struct ss_poll *out)
 {
     size_t count = 0;
-    bool any_lost = false;
+    bool any_lost = false, none = false;
     for (int32_t p = 0; p < k->bus.partition_count; p++)
         any_lost |= k->partitions[p].revoke_pending && k->partitions[p].revoke_lost;
     for (int32_t p = 0; p < k->bus.partition_count; p++) {
@@ -249,8 +251,10 @@ bool ss_kafka_group_event(struct ss_kafka_bus *k, struct ss_poll *out)
         }
         out->event = SS_BUS_ASSIGNED;
         out->lost = false;
+        none = k->spare_untold;
+        k->spare_untold = false;
     }
-    if (count == 0) {
+    if (count == 0 && !none) {
         out->event = SS_BUS_NOTHING;
         return false;
     }

@@ -59,6 +59,7 @@ struct ss_kafka_bus {
     struct ss_kafka_partition *partitions;          /* bus.partition_count of them */
     int32_t *event_partitions;                      /* of the last poll */
     int64_t reassign_at_ms;                         /* not to announce partitions earlier */
+    bool spare_untold;                              /* the group has none for us; to be told */
     rd_kafka_consumer_group_metadata_t *membership; /* of the assignment that holds; NULL: none */
 
     rd_kafka_message_t **messages; /* of the last poll */
@@ -102,7 +103,7 @@ enum ss_status ss_kafka_open_partition(struct ss_bus *bus, int32_t partition,
                                        struct ss_error *err);
 enum ss_status ss_kafka_hold(struct ss_bus *bus, enum ss_input input, int32_t partition, bool hold,
                              struct ss_error *err);
-bool ss_kafka_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset);
+int64_t ss_kafka_position(struct ss_bus *bus, enum ss_input input, int32_t partition);
 bool ss_kafka_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition);
 enum ss_status ss_kafka_rewind(struct ss_bus *bus, enum ss_input input, int32_t partition,
                                int64_t next_offset, struct ss_error *err);

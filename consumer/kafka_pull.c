@@ -104,14 +104,7 @@ static enum ss_status sift(struct ss_kafka_pull *pull, struct part *part, size_t
         part->done = m->offset + 1 >= part->end;
         if (m->offset >= part->end)
             break;
-        part->records[(*count)++] = (struct ss_kafka_record){
-            .partition = m->partition,
-            .offset = m->offset,
-            .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
-            .key = {m->key, m->key_len},
-            .value = {m->payload, m->len},
-            .message = (void *)(uintptr_t)m,
-        };
+        part->records[(*count)++] = ss_kafka_record_of(m);
     }
     return SS_OK;
 }

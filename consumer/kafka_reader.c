@@ -165,14 +165,7 @@ enum ss_status ss_kafka_reader_next(struct ss_kafka_reader *reader, struct ss_ka
         part_reached(reader, m->partition, m->offset + 1);
         if (beyond)
             continue;
-        *record = (struct ss_kafka_record){
-            .partition = m->partition,
-            .offset = m->offset,
-            .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
-            .key = {m->key, m->key_len},
-            .value = {m->payload, m->len},
-            .message = m,
-        };
+        *record = ss_kafka_record_of(m);
         return SS_OK;
     }
 }

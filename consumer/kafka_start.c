@@ -67,11 +67,13 @@ static enum ss_status check_position(struct ss_kafka_bus *k, const char *topic, 
     if (position < low)
         return ss_kafka_stop(k, err,
                              "%s [%d]: committed offset %lld is gone, the log starts at %lld: "
-                             "retention cut off %lld records that were never read. Raise the "
-                             "topic's retention; to go on without them, reset group %s to "
-                             "--to-earliest for this topic",
+                             "retention cut off up to %lld records that were never read. Raise the "
+                             "topic's retention; to go on without them, stop the group's engines "
+                             "and reset the offset with "
+                             "kafka-consumer-groups --group %s --topic %s:%d --reset-offsets "
+                             "--to-earliest --execute",
                              topic, partition, (long long)position, (long long)low,
-                             (long long)(low - position), k->config.group);
+                             (long long)(low - position), k->config.group, topic, partition);
     if (position > high)
         return ss_kafka_stop(k, err,
                              "%s [%d]: committed offset %lld lies behind the log's end %lld: was "
@@ -114,6 +116,7 @@ enum ss_status ss_kafka_start(struct ss_bus *bus, int32_t partition, struct ss_p
                                      REQUEST_TIMEOUT_MS, err);
         if (status)
             break;
+        out->starts[i] = low;
         out->ends[i] = high;
         if (out->positions[i] < 0) {
             out->positions[i] = low;

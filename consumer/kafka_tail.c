@@ -112,14 +112,7 @@ enum ss_status ss_kafka_tail_next(struct ss_kafka_tail *t, int timeout_ms,
                            rd_kafka_message_errstr(m));
         for (*topic = 0; *topic + 1 < t->topic_count && t->topics[*topic] != m->rkt; ++*topic)
             ;
-        *record = (struct ss_kafka_record){
-            .partition = m->partition,
-            .offset = m->offset,
-            .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
-            .key = {m->key, m->key_len},
-            .value = {m->payload, m->len},
-            .message = m,
-        };
+        *record = ss_kafka_record_of(m);
         *got = true;
         return SS_OK;
     }

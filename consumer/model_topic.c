@@ -1,5 +1,6 @@
 #include "consumer/model_topic.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/model_file.h"
 #include "consumer/kafka_admin.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum { ANSWER_MS = 5000, READ_MS = 20000, ENTRY_MAX = 1 << 20, KEY_MAX = 64 };
 
@@ -20,13 +20,6 @@ struct ss_model_topic {
     struct ss_model_history *history;
     int64_t next; /* offset */
 };
-
-static int64_t now_ms(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static enum ss_status read_one(struct ss_model_topic *topic, int timeout_ms, bool *got,
                                struct ss_error *err)
@@ -57,13 +50,13 @@ static void complain(struct ss_model_topic *topic, int32_t before)
 
 static enum ss_status read_to(struct ss_model_topic *topic, int64_t end, struct ss_error *err)
 {
-    const int64_t deadline = now_ms(CLOCK_MONOTONIC) + READ_MS;
+    const int64_t deadline = ss_clock_steady_ms() + READ_MS;
     const int32_t before = ss_model_history_newest(topic->history);
     enum ss_status status = SS_OK;
     while (status == SS_OK && topic->next < end) {
         bool got;
         status = read_one(topic, 200, &got, err);
-        if (status == SS_OK && !got && now_ms(CLOCK_MONOTONIC) > deadline)
+        if (status == SS_OK && !got && ss_clock_steady_ms() > deadline)
             status = ss_fail(err, SS_RETRY, "%s: nothing for %d ms, its end not reached",
                              topic->name, READ_MS);
     }
@@ -166,7 +159,7 @@ static enum ss_status send_model(const struct ss_model_topic *topic,
         status = ss_model_structural_version(text->model, structural, err);
     if (status == SS_OK) {
         struct ss_model_entry entry = {
-            .published_at_ms = now_ms(CLOCK_REALTIME),
+            .published_at_ms = ss_clock_wall_ms(),
             .published_by = text_of(by),
             .version = text_of(text->model->version),
             .canonical = {(const char *)canonical.data, (uint32_t)canonical.size},
@@ -204,7 +197,7 @@ static enum ss_status send_all(const struct ss_model_topic *topic,
         status = draw_key(activation->epoch, key, err);
     if (status == SS_OK) {
         struct ss_model_entry entry = {
-            .published_at_ms = now_ms(CLOCK_REALTIME),
+            .published_at_ms = ss_clock_wall_ms(),
             .published_by = text_of(activation->by),
             .is_activation = true,
             .epoch = activation->epoch,
@@ -238,10 +231,10 @@ enum ss_status ss_model_topic_activate(struct ss_model_topic *topic,
         return status;
     status = send_all(topic, producer, schema_id, activation, err);
     ss_kafka_producer_close(producer);
-    const int64_t deadline = now_ms(CLOCK_MONOTONIC) + READ_MS;
+    const int64_t deadline = ss_clock_steady_ms() + READ_MS;
     while (status == SS_OK && ss_model_history_newest(topic->history) < activation->epoch) {
         status = ss_model_topic_poll(topic, 200, err);
-        if (status == SS_OK && now_ms(CLOCK_MONOTONIC) > deadline)
+        if (status == SS_OK && ss_clock_steady_ms() > deadline)
             status = ss_fail(err, SS_RETRY, "%s: what was written there does not come back",
                              topic->name);
     }

@@ -52,6 +52,7 @@ struct restore {
     bool probing; /* whether anything at all was written since the checkpoint */
     bool foreign; /* what was read does not belong to the checkpoint */
     bool any_mark;
+    bool midway; /* the last record read is of a transaction whose mark was not */
     int64_t records, from, to, done; /* done: the offset up to which the statistics know */
     int64_t seen_ms;                 /* each deletion before this has been read, or was no more */
     bool idle;                       /* nothing was written since the checkpoint */
@@ -232,7 +233,8 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
         if (status != SS_OK)
             return status;
     }
-    if (ss_bytes_equal(key, ss_mark_key))
+    restore->midway = !ss_bytes_equal(key, ss_mark_key);
+    if (!restore->midway)
         return on_mark(restore, offset, broker_time_ms, value, err);
     if (ss_is_friends_key(key))
         return on_friends(restore, offset, broker_time_ms, key, value, err);
@@ -316,6 +318,13 @@ static enum ss_status restore_from(const struct ss_worker_config *config,
     begin_report(restore);
     status = bus->ops->restore(bus, partition->number, restore->from, restore->to, on_record,
                                restore, err);
+    /* The end was looked up while somebody's transaction was open, and that has been committed
+     * since: these states go with positions that only its mark knows. */
+    if (status == SS_OK && restore->midway)
+        status = ss_fail(err, SS_RETRY,
+                         "partition %d: somebody else has written its changelog meanwhile; "
+                         "starting over",
+                         partition->number);
     if (status == SS_OK && restore->any_mark)
         status = look(restore, restore->to - 1, partition->next.broker_time_ms, err);
     if (status == SS_OK && restore->any_mark)
@@ -432,33 +441,15 @@ static enum ss_status draw(uint8_t *out, size_t size, struct ss_error *err)
     return SS_OK;
 }
 
-static enum ss_status draw_incarnation(const struct ss_worker_config *config,
-                                       struct ss_partition *partition, struct ss_error *err)
+static enum ss_status begin_mark(const struct ss_worker_config *config,
+                                 const struct ss_partition_start *start, struct ss_mark *mark,
+                                 struct ss_error *err)
 {
-    struct ss_mark *mark = &partition->mark;
     memset(mark, 0, sizeof *mark);
     mark->partition_count = config->bus->partition_count;
+    memcpy(mark->positions, start->positions, sizeof mark->positions);
+    memcpy(mark->passed, start->positions, sizeof mark->passed);
     return draw(mark->incarnation, sizeof mark->incarnation, err);
-}
-
-/* The changelog contradicts the committed offsets. Who was paused since reading them finds a
- * successor's marks there, or what compaction left of them: read again, the offsets have moved on.
- * Only where they have not is something wrong. */
-static bool disputed_again(struct ss_partition *partition, const struct ss_partition_start *start)
-{
-    bool again = partition->disputed && memcmp(partition->disputed_positions, start->positions,
-                                               sizeof start->positions) == 0;
-    partition->disputed = true;
-    memcpy(partition->disputed_positions, start->positions, sizeof start->positions);
-    return again;
-}
-
-static enum ss_status read_again(const struct ss_partition *partition, struct ss_error *err)
-{
-    return ss_fail(err, SS_RETRY,
-                   "partition %d: the changelog is not that of the committed offsets; reading both "
-                   "again",
-                   partition->number);
 }
 
 enum ss_status ss_partition_begin(const struct ss_worker_config *config,
@@ -473,45 +464,19 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         status = bus->ops->start(bus, partition->number, &start, err);
     if (status == SS_OK)
         status = restore_state(config, partition, &start, &any_mark, err);
-    if (status != SS_OK)
-        return status;
-
-    if (!any_mark) {
-        if (start.committed && !disputed_again(partition, &start))
-            return read_again(partition, err);
-        if (start.committed)
-            return ss_fail(
-                err, SS_STOP,
-                "partition %d: the group has committed offsets but its changelog is empty, "
-                "so the state that belongs to them is lost. Restore the changelog topic, or "
-                "reset the group's offsets to rebuild the state from the inputs",
-                partition->number);
-        status = draw_incarnation(config, partition, err);
-        if (status != SS_OK)
-            return status;
-    } else if (start.committed &&
-               memcmp(start.positions, partition->mark.positions, sizeof start.positions) != 0) {
-        if (!disputed_again(partition, &start))
-            return read_again(partition, err);
-        return ss_fail(
-            err, SS_STOP,
-            "partition %d: the group's committed offsets are not those that were committed "
-            "with its state; somebody has reset them. To rebuild from the inputs, delete the "
-            "group and the state topic together; else put the offsets back",
-            partition->number);
-    }
-    partition->disputed = false;
-    if (any_mark)
-        memcpy(start.positions, partition->mark.positions, sizeof start.positions);
-    memcpy(partition->mark.positions, start.positions, sizeof start.positions);
-    status = begin_models(config, partition, any_mark, err);
+    if (status == SS_OK)
+        status = ss_partition_compare(config, partition, &start, any_mark, err);
+    if (status == SS_OK && !any_mark)
+        status = begin_mark(config, &start, &partition->mark, err);
+    if (status == SS_OK)
+        status = begin_models(config, partition, any_mark, err);
     if (status != SS_OK)
         return status;
     memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);
     memcpy(partition->ends, start.ends, sizeof partition->ends);
     memcpy(partition->days, partition->mark.days, sizeof partition->days);
 
-    status = bus->ops->open_partition(bus, partition->number, start.positions, err);
+    status = bus->ops->open_partition(bus, partition->number, partition->mark.passed, err);
     partition->draining = true;
     partition->wake_ms = partition->has_saved ? 0 : SS_WAKE_NEVER; /* nobody sleeps there yet */
     partition->woke_at_ms = 0;
@@ -535,7 +500,7 @@ enum ss_status ss_partition_drain(const struct ss_worker_config *config,
 {
     struct ss_bus *bus = config->bus;
     if (!partition->draining ||
-        !bus->ops->reached(bus, SS_CONSENTS, partition->number, partition->ends[SS_CONSENTS]))
+        bus->ops->position(bus, SS_CONSENTS, partition->number) < partition->ends[SS_CONSENTS])
         return SS_OK;
     for (int input = 0; input < SS_INPUT_COUNT; input++) {
         if (input == SS_CONSENTS || input == SS_BLACKLIST)
@@ -547,22 +512,4 @@ enum ss_status ss_partition_drain(const struct ss_worker_config *config,
     }
     partition->draining = false;
     return SS_OK;
-}
-
-bool ss_partition_caught_up(const struct ss_worker_config *config,
-                            const struct ss_partition *partition)
-{
-    const struct ss_bus_ops *ops = config->bus->ops;
-    for (int input = 0; input < SS_INPUT_COUNT; input++) {
-        enum ss_input one = (enum ss_input)input;
-        int64_t end = partition->ends[input];
-        if (!ops->reached(config->bus, one, partition->number, end))
-            return false;
-        /* Unless more has come since, the clock waits to hear that this was all. */
-        if (!ops->at_end(config->bus, one, partition->number) &&
-            !ops->reached(config->bus, one, partition->number, end + 1))
-            return false;
-    }
-    return !partition->unsaved && partition->mark.clock_ms < partition->wake_ms &&
-           !ss_partition_sweeping(partition);
 }

@@ -47,8 +47,7 @@ void ss_partition_look(const struct ss_worker_config *config, struct ss_partitio
 void ss_partition_behind(struct ss_partition *partition, enum ss_input input);
 /* An event has been read that is not refused, and is no stray from the future; the clock may move
  * on. */
-void ss_partition_reach(const struct ss_worker_config *config, struct ss_partition *partition,
-                        enum ss_input input, int64_t event_ms);
+void ss_partition_reach(struct ss_partition *partition, enum ss_input input, int64_t event_ms);
 
 /* Makes a partition ready: start, checkpoint, restore, open, consents first. Used at assignment and
  * whenever the store turned out not to hold what was left there. SS_RETRY: a dependency is away,
@@ -73,6 +72,20 @@ SS_MUST_USE enum ss_status ss_partition_save(const struct ss_worker_config *conf
 /* Lets the other inputs flow once the consents have been read to where they ended. */
 SS_MUST_USE enum ss_status ss_partition_drain(const struct ss_worker_config *config,
                                               struct ss_partition *partition, struct ss_error *err);
+
+/* Whether the group has committed what the restored mark says, or an operator has told us to go on
+ * behind what is lost, which the mark in hand says then too. SS_RETRY: to be read again. SS_STOP:
+ * they contradict each other. */
+SS_MUST_USE enum ss_status ss_partition_compare(const struct ss_worker_config *config,
+                                                struct ss_partition *partition,
+                                                const struct ss_partition_start *start,
+                                                bool any_mark, struct ss_error *err);
+/* Whatever the bus has delivered of the partition is applied: the mark in hand says how far the
+ * inputs were passed, markers and aborted records included. */
+void ss_partition_pass(const struct ss_worker_config *config, struct ss_partition *partition);
+/* Between batches: they were passed further than the newest mark says. */
+bool ss_partition_trails(const struct ss_worker_config *config,
+                         const struct ss_partition *partition);
 
 /* Everything has been read that was there at assignment. */
 bool ss_partition_caught_up(const struct ss_worker_config *config,

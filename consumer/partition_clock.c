@@ -41,8 +41,6 @@ void ss_partition_tick(const struct ss_worker_config *config, struct ss_partitio
         if (partition->reached_ms[input] > newest_ms)
             newest_ms = partition->reached_ms[input];
     int64_t clock_ms = least_behind(partition);
-    if (clock_ms != INT64_MAX && config->limits.in_order)
-        return; /* the events have said it, however many came at once */
     if (clock_ms == INT64_MAX)
         clock_ms = config->limits.event_time ? newest_ms : config->clock.now_ms(config->clock.arg);
     advance(partition, clock_ms);
@@ -53,14 +51,13 @@ void ss_partition_behind(struct ss_partition *partition, enum ss_input input)
     partition->behind[input] = input != SS_NEIGHBOURS;
 }
 
-void ss_partition_reach(const struct ss_worker_config *config, struct ss_partition *partition,
-                        enum ss_input input, int64_t event_ms)
+void ss_partition_reach(struct ss_partition *partition, enum ss_input input, int64_t event_ms)
 {
     if (input == SS_NEIGHBOURS)
         return;
     if (event_ms > partition->reached_ms[input])
         partition->reached_ms[input] = event_ms;
-    int64_t clock_ms = config->limits.in_order ? event_ms - 1 : least_behind(partition);
+    int64_t clock_ms = least_behind(partition);
     if (clock_ms != INT64_MAX)
         advance(partition, clock_ms);
 }

@@ -117,9 +117,12 @@ enum ss_status ss_sleepers_gather(struct ss_worker *worker, struct ss_partition 
             return status;
         if (sleepers->out_of_memory)
             return fail_memory(err);
-        partition->wake_ms = found.found                 ? found.wake_ms
-                             : sleepers->group_count > 0 ? 0
-                                                         : SS_WAKE_NEVER;
+        /* A rearming that the server carries out long after its time-out changes the order that is
+         * counted off here, and a group can be skipped that is due. So when the next one wakes is
+         * believed of the very first only: whoever has found somebody looks once more. */
+        partition->wake_ms = sleepers->group_count > 0 ? 0
+                             : found.found             ? found.wake_ms
+                                                       : SS_WAKE_NEVER;
         if (!found.found || found.wake_ms > partition->mark.clock_ms)
             return SS_OK;
         sleepers->groups[sleepers->group_count++] = found.group;
@@ -209,13 +212,10 @@ enum ss_status ss_sleepers_rearm(struct ss_worker *worker, struct ss_partition *
     const struct ss_sleepers *sleepers = &worker->sleepers;
     struct ss_store *store = worker->config.store;
     for (int g = 0; g < sleepers->group_count; g++) {
-        int64_t wake_ms = sleepers->wake_ms[g];
         enum ss_status status = store->ops->rearm(store, partition->number, &partition->saved,
-                                                  sleepers->groups[g], wake_ms, err);
+                                                  sleepers->groups[g], sleepers->wake_ms[g], err);
         if (status != SS_OK)
             return status;
-        if (wake_ms < partition->wake_ms)
-            partition->wake_ms = wake_ms;
     }
     return SS_OK;
 }

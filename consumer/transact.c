@@ -94,14 +94,8 @@ enum ss_status ss_transact_state(struct ss_worker *worker, struct ss_partition *
     bool cached = ss_cache_get(partition->cache, user_id, &stored);
     assert(cached && "fetch has brought every state of the batch");
     enum ss_status status = ss_stored_read(worker->config.keys, user_id, stored, state, err);
-    if (status == SS_GIVE_UP) {
-        /* The store holds what nobody wrote there. Wiped, it is restored from the changelog when
-         * the aborted transaction's partitions come back. A state whose key we lack is no such
-         * thing: it stays where it is. */
-        struct ss_error ignored;
-        (void)worker->config.store->ops->wipe(worker->config.store, partition->number,
-                                              &partition->saved, &ignored);
-    }
+    if (status == SS_GIVE_UP) /* a state whose key we lack is no such thing: it stays */
+        ss_transact_distrust(worker, partition);
     return status;
 }
 
@@ -198,9 +192,10 @@ static enum ss_status apply_event(struct ss_worker *worker, struct ss_item *item
     bool stepped = false;
     *outcome = SS_REFUSED;
     if (refusal == SS_REFUSAL_NONE) {
+        context.checked = true;
         context.day = ss_input_day(partition->mark.days[record->input], &item->event, &context);
         partition->mark.days[record->input] = context.day;
-        ss_partition_reach(&worker->config, partition, record->input,
+        ss_partition_reach(partition, record->input,
                            no_stray(worker, item->event.occurred_at_ms, context.record_time_ms));
         context.clock_ms = partition->mark.clock_ms;
         memcpy(context.positions, partition->mark.positions, sizeof context.positions);
@@ -269,13 +264,14 @@ static enum ss_status send_changelog(struct ss_worker *worker, struct ss_partiti
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, put.user_id, put.packed,
                                    NULL, 0, false, err);
     }
+    ss_partition_pass(&worker->config, partition);
     size_t size = ss_mark_pack(&partition->mark, packed);
     if (status == SS_OK)
         status = bus->ops->produce(bus, SS_TO_CHANGELOG, partition->number, ss_mark_key,
                                    (struct ss_bytes){packed, size}, NULL, 0, true, err);
     for (int input = 0; status == SS_OK && input < SS_INPUT_COUNT; input++)
         status = bus->ops->offset(bus, (enum ss_input)input, partition->number,
-                                  partition->mark.positions[input], err);
+                                  partition->mark.passed[input], err);
     return status;
 }
 

@@ -142,6 +142,14 @@ static enum ss_status mend_partitions(struct ss_worker *worker, bool *mended, st
     return SS_OK;
 }
 
+void ss_worker_restore(const struct ss_worker *worker, struct ss_partition *partition,
+                       const char *why)
+{
+    ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
+            worker->config.index, partition->number, why);
+    partition->broken = true; /* until mend_partitions has begun it again */
+}
+
 /* --- fetch: the states of the batch --- */
 
 struct fill {
@@ -214,9 +222,7 @@ static enum ss_status fetch(struct ss_worker *worker, size_t count, struct ss_er
             continue;
         enum ss_status status = fetch_partition(worker, partition, count, err);
         if (status == SS_GIVE_UP) {
-            ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
-                    worker->config.index, p, err->detail);
-            partition->broken = true;
+            ss_worker_restore(worker, partition, err->detail);
         } else if (status != SS_OK) {
             return status;
         }
@@ -245,9 +251,7 @@ static enum ss_status save_touched(struct ss_worker *worker, struct ss_error *er
             status = ss_partition_save(&worker->config, partition, err);
         }
         if (status == SS_GIVE_UP) {
-            ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
-                    worker->config.index, p, err->detail);
-            partition->broken = true;
+            ss_worker_restore(worker, partition, err->detail);
         } else if (status > worst) {
             worst = status;
         }
@@ -273,6 +277,17 @@ static void add_stats(struct ss_worker *worker)
     stats->neighbour_records += delta->neighbour_records;
     stats->transactions++;
     pthread_mutex_unlock(&stats->lock);
+}
+
+enum ss_status ss_worker_settle(struct ss_worker *worker, enum ss_status status,
+                                struct ss_error *err)
+{
+    if (status != SS_OK) {
+        drop_all(worker);
+        return status == SS_STOP ? status : SS_RETRY;
+    }
+    add_stats(worker);
+    return save_touched(worker, err);
 }
 
 /* Counted here, apart from the outcomes, so that the two can be held against each other (promise
@@ -331,165 +346,8 @@ static enum ss_status process(struct ss_worker *worker, const struct ss_poll *po
         return wait;
     enum ss_status status = ss_batch_transact(worker, count, err);
     size_next_batch(worker, status == SS_OK, count);
-    if (status != SS_OK) {
-        drop_all(worker);
-        return status == SS_STOP ? status : SS_RETRY;
-    }
-    add_stats(worker);
-    status = save_touched(worker, err);
+    status = ss_worker_settle(worker, status, err);
     return status != SS_OK ? status : wait;
-}
-
-/* --- time --- */
-
-/* Everything is dropped if the transaction fails. */
-static enum ss_status take_due_steps(struct ss_worker *worker, struct ss_partition *partition,
-                                     struct ss_error *err)
-{
-    memset(&worker->delta, 0, sizeof worker->delta);
-    enum ss_status status = ss_sleepers_transact(worker, partition, err);
-    if (status != SS_OK) {
-        drop_all(worker);
-        return status == SS_STOP ? status : SS_RETRY;
-    }
-    add_stats(worker);
-    return save_touched(worker, err);
-}
-
-/* Promise 10. What is due of one partition: in the order of the groups' instants, and each user's
- * steps in theirs. */
-static enum ss_status wake_partition(struct ss_worker *worker, struct ss_partition *partition,
-                                     struct ss_error *err)
-{
-    const int32_t number = partition->number;
-    bool due = false;
-    enum ss_status status = ss_sleepers_gather(worker, partition, err);
-    if (status == SS_OK)
-        status = ss_sleepers_due(worker, partition, &due, err);
-    if (status == SS_OK && worker->sleepers.telling)
-        status = ss_sleepers_fetch_friends(worker, partition, err);
-    if (status == SS_GIVE_UP) {
-        ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
-                worker->config.index, partition->number, err->detail);
-        partition->broken = true;
-        return SS_OK;
-    }
-    if (status == SS_OK && due) {
-        status = take_due_steps(worker, partition, err);
-        if (!worker->partitions[number])
-            return status;
-    }
-    ss_cache_trim(partition->cache);
-    if (status == SS_OK && !partition->broken)
-        status = ss_sleepers_rearm(worker, partition, err);
-    if (status != SS_OK) /* the groups are still as they were: the next look at the store tells */
-        partition->wake_ms = 0;
-    return status == SS_GIVE_UP ? SS_OK : status;
-}
-
-/* A changelog partition that nobody writes to is never compacted to its end, and what was erased
- * from it stays there: its newest segment rolls only when something is appended (promise 7).
- * Nor would the histogram be told that the last transaction has changed. */
-static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *partition,
-                                struct ss_error *err)
-{
-    enum ss_status status = worker->config.bus->ops->begin(worker->config.bus, err);
-    memset(&worker->delta, 0, sizeof worker->delta);
-    if (status == SS_OK) {
-        partition->touched = true;
-        status = ss_transact_end(worker, SS_OK, err);
-    }
-    if (status != SS_OK) {
-        drop_all(worker);
-        return status == SS_STOP ? status : SS_RETRY;
-    }
-    add_stats(worker);
-    return save_touched(worker, err);
-}
-
-/* A new model is in charge: tells the next of those to whom nothing else has happened since. Each
- * is told once, for the state says of which model its user was told last; where the sweep has come
- * to is in the mark. */
-static enum ss_status sweep_partition(struct ss_worker *worker, struct ss_partition *partition,
-                                      struct ss_error *err)
-{
-    const int32_t number = partition->number;
-    bool due = false;
-    enum ss_status status = ss_sleepers_sweep(worker, partition, err);
-    if (status == SS_OK)
-        status = ss_sleepers_due(worker, partition, &due, err);
-    if (status == SS_OK && worker->sleepers.telling)
-        status = ss_sleepers_fetch_friends(worker, partition, err);
-    if (status == SS_GIVE_UP) {
-        ss_warn("worker", "worker %d partition %d: %s; restoring it from the changelog",
-                worker->config.index, number, err->detail);
-        partition->broken = true;
-        return SS_OK;
-    }
-    if (status != SS_OK)
-        return status;
-    ss_sleepers_swept(worker, partition);
-    const bool over = !ss_partition_sweeping(partition);
-    if (due)
-        status = take_due_steps(worker, partition, err);
-    else if (over)
-        status = heartbeat(worker, partition, err); /* so that it is known to be over */
-    partition = worker->partitions[number];
-    if (!partition)
-        return status;
-    ss_cache_trim(partition->cache);
-    if (status == SS_OK && over)
-        ss_info("worker", "worker %d partition %d: all %lld users are told of model %s",
-                worker->config.index, number, (long long)partition->mark.rescored,
-                partition->models->person->version);
-    return status == SS_GIVE_UP ? SS_OK : status;
-}
-
-static bool wakes_now(const struct ss_worker *worker, const struct ss_partition *partition,
-                      int64_t now_ms)
-{
-    return partition->mark.clock_ms >= partition->wake_ms &&
-           now_ms - partition->woke_at_ms >= worker->config.limits.wake_interval_ms;
-}
-
-static bool beats_now(const struct ss_worker *worker, const struct ss_partition *partition,
-                      int64_t now_ms)
-{
-    int64_t heartbeat_ms = worker->config.limits.heartbeat_ms;
-    return heartbeat_ms > 0 && now_ms - partition->marked_at_ms >= heartbeat_ms;
-}
-
-/* Clocks move in every partition; one that has something to do then has its turn. */
-static enum ss_status pass_time(struct ss_worker *worker, bool *idle, struct ss_error *err)
-{
-    int32_t count = worker->config.bus->partition_count;
-    int64_t now_ms = worker->config.clock.now_ms(worker->config.clock.arg);
-    struct ss_partition *next = NULL;
-    for (int32_t i = 0; i < count; i++) {
-        int32_t p = (worker->wake_next + i) % count;
-        struct ss_partition *partition = worker->partitions[p];
-        if (!partition || partition->broken || partition->draining)
-            continue;
-        ss_partition_tick(&worker->config, partition);
-        if (!next && !partition->unsaved && partition->has_saved &&
-            (wakes_now(worker, partition, now_ms) || beats_now(worker, partition, now_ms) ||
-             ss_rank_due(worker, partition) || ss_partition_sweeping(partition)))
-            next = partition;
-    }
-    if (!next)
-        return SS_OK;
-    *idle = false;
-    worker->wake_next = (next->number + 1) % count;
-    bool wakes = wakes_now(worker, next, now_ms);
-    if (ss_partition_sweeping(next) && (next->woke_last || !wakes)) {
-        next->woke_last = false;
-        return sweep_partition(worker, next, err);
-    }
-    if (!wakes)
-        return heartbeat(worker, next, err);
-    next->woke_last = true;
-    next->woke_at_ms = now_ms;
-    return wake_partition(worker, next, err);
 }
 
 /* --- the loop --- */
@@ -511,7 +369,7 @@ static enum ss_status save_outstanding(struct ss_worker *worker, struct ss_error
             continue;
         status = ss_partition_save(&worker->config, partition, err);
         if (status == SS_GIVE_UP) {
-            partition->broken = true;
+            ss_worker_restore(worker, partition, err->detail);
             status = SS_OK;
         }
     }
@@ -533,13 +391,8 @@ static enum ss_status watch_store(struct ss_worker *worker, struct ss_error *err
             continue;
         partition->looked_at_ms = now_ms;
         enum ss_status status = store->ops->checkpoint(store, p, &shown, &found, err);
-        if (status == SS_OK && (!found || !ss_checkpoint_equal(&shown, &partition->saved))) {
-            ss_warn("worker",
-                    "worker %d partition %d: the store no longer holds what was left there; "
-                    "restoring it from the changelog",
-                    worker->config.index, p);
-            partition->broken = true;
-        }
+        if (status == SS_OK && (!found || !ss_checkpoint_equal(&shown, &partition->saved)))
+            ss_worker_restore(worker, partition, "the store no longer holds what was left there");
         return status;
     }
     return SS_OK;
@@ -605,7 +458,7 @@ static enum ss_status turn(struct ss_worker *worker, bool *idle, struct ss_error
     if (status == SS_OK)
         status = drain_partitions(worker, &poll_err);
     if (status == SS_OK)
-        status = pass_time(worker, idle, &poll_err);
+        status = ss_worker_pass_time(worker, idle, &poll_err);
     if (status == SS_OK)
         return mending;
     *err = poll_err;
@@ -637,5 +490,8 @@ enum ss_status ss_worker_run(struct ss_worker *worker, struct ss_error *err)
             pause_ms(worker, worker->config.limits.retry_ms);
         }
     }
+    if (!worker->retrying && ss_worker_leave(worker, err) != SS_OK)
+        ss_warn("worker", "worker %d: stopping, the inputs' last markers stay uncommitted: %s",
+                worker->config.index, err->detail);
     return SS_OK;
 }

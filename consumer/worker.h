@@ -3,7 +3,7 @@
  *
  * A worker is one thread with a bus and a store of its own; workers share nothing but the model,
  * the registry and their statistics. Every edge is a table of functions (bus.h, store.h, ss_clock),
- * so that the same loop runs on Kafka and Redis, on archived files, and in simulation.
+ * so that the same loop runs on Kafka and Redis, and in simulation.
  *
  *            ┌────────────────────────────────────────────────────────────┐
  *            v                                                            │
@@ -13,7 +13,7 @@
  * pinned └─ the store is not what was left there: restore └─ aborted: all restarts from the
  * partition from the changelog                 what Kafka has committed
  *
- * docs/guarantees.md numbers the promises; the numbers in worker.c are theirs.
+ * docs/guarantees.md numbers the promises; the numbers in worker*.c are theirs.
  */
 #ifndef SS_CONSUMER_WORKER_H
 #define SS_CONSUMER_WORKER_H
@@ -41,8 +41,7 @@ struct ss_worker_limits {
     int64_t future_tolerance_ms;
     int64_t delete_retention_ms; /* of the changelog: how old a checkpoint may be (half of it) */
     int retry_ms;                /* pause after SS_RETRY */
-    bool event_time; /* time passes with the events alone: archives, studies of the past */
-    bool in_order;   /* the bus delivers by time, over all inputs: each event moves the clock */
+    bool event_time;             /* time passes with the events alone: studies of the past */
     int wake_interval_ms;      /* how often who is to be woken is looked for, while some are due */
     int64_t heartbeat_ms;      /* a changelog partition gets a mark that often; 0: never */
     int64_t ranks_interval_ms; /* a partition publishes its histogram that often, if it changes */
@@ -107,6 +106,10 @@ SS_MUST_USE enum ss_status ss_worker_open(const struct ss_worker_config *config,
                                           struct ss_worker **worker, struct ss_error *err);
 /* Runs until *stop, or until SS_STOP with the reason; SS_OK after *stop. */
 SS_MUST_USE enum ss_status ss_worker_run(struct ss_worker *worker, struct ss_error *err);
+/* Before a clean close: commits how far the inputs were passed behind their last records, so that
+ * retention may take all of it meanwhile. ss_worker_run has done it when it returns SS_OK. Whatever
+ * fails, nothing is lost. */
+SS_MUST_USE enum ss_status ss_worker_leave(struct ss_worker *worker, struct ss_error *err);
 /* One turn of the loop, for drivers that bring their own: *idle if nothing was there to do. */
 SS_MUST_USE enum ss_status ss_worker_step(struct ss_worker *worker, bool *idle,
                                           struct ss_error *err);

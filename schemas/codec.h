@@ -89,5 +89,11 @@ SS_MUST_USE enum ss_status ss_encode_rank(uint32_t schema_id, const struct ss_ra
  * histogram, with which every version of the schema begins. SS_DROP: not such a record. */
 SS_MUST_USE enum ss_status ss_decode_rank(struct ss_bytes body, int32_t *partition,
                                           struct ss_histogram *histogram, struct ss_error *err);
+/* All of it, by our schema as this version has it; record->histogram is the one given. SS_DROP: not
+ * such a record. */
+SS_MUST_USE enum ss_status ss_decode_rank_record(struct ss_bytes body,
+                                                 struct ss_histogram *histogram,
+                                                 struct ss_rank_record *record,
+                                                 struct ss_error *err);
 
 #endif

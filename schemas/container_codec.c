@@ -1,7 +1,7 @@
 #include "schemas/container_codec.h"
 #include "schemas/container.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 #ifdef SS_HAVE_SNAPPY
 #include <snappy-c.h>
 #endif
@@ -9,18 +9,20 @@
 #include <zstd.h>
 #endif
 
-enum { RAW_WINDOW_BITS = -15 }; /* Avro's deflate has no zlib header */
+enum { LEVEL = 6, INFLATED_FIRST = 64 * 1024 };
 
 uint32_t ss_container_crc(uint32_t crc, struct ss_bytes bytes)
 {
-    const uint8_t *p = bytes.data;
-    for (size_t left = bytes.size; left > 0;) {
-        uInt some = left < 1u << 30 ? (uInt)left : 1u << 30;
-        crc = (uint32_t)crc32(crc, p, some);
-        p += some;
-        left -= some;
-    }
-    return crc;
+    return bytes.size ? libdeflate_crc32(crc, bytes.data, bytes.size) : crc;
+}
+
+void ss_container_works_reset(struct ss_container_works *works)
+{
+    if (works->deflates)
+        libdeflate_free_compressor(works->deflates);
+    if (works->inflates)
+        libdeflate_free_decompressor(works->inflates);
+    *works = (struct ss_container_works){0};
 }
 
 static const char supported[] = "null"
@@ -65,27 +67,27 @@ static enum ss_status copy(struct ss_bytes in, struct ss_buffer *out, struct ss_
     return SS_OK;
 }
 
-static enum ss_status inflate_block(struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
+/* A block does not say how long it will be: what it needs is found by doubling, and the buffer
+ * keeps it for the blocks that follow. */
+static enum ss_status inflate_block(struct ss_container_works *works, struct ss_bytes in,
+                                    struct ss_buffer *out, struct ss_error *err)
 {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.size};
-    int code;
-    if (inflateInit2(&stream, RAW_WINDOW_BITS) != Z_OK)
+    if (!works->inflates && !(works->inflates = libdeflate_alloc_decompressor()))
         return ss_fail(err, SS_STOP, "out of memory for inflating a block");
-    do {
-        if (!ss_buffer_reserve(out, 1) && out->size == out->size_max) {
-            inflateEnd(&stream);
+    for (size_t room = INFLATED_FIRST;; room = out->capacity + 1) {
+        if (!ss_buffer_reserve(out, room < out->size_max ? room : out->size_max))
+            return ss_fail(err, SS_STOP, "out of memory for inflating a block");
+        const enum libdeflate_result result = libdeflate_deflate_decompress(
+            works->inflates, in.data, in.size, out->data, out->capacity, &out->size);
+        if (result == LIBDEFLATE_SUCCESS)
+            return SS_OK;
+        out->size = 0;
+        if (result != LIBDEFLATE_INSUFFICIENT_SPACE)
+            return ss_fail(err, SS_STOP, "a block does not inflate");
+        if (out->capacity >= out->size_max)
             return ss_fail(err, SS_STOP, "a block inflates over the bound of %zu bytes",
                            out->size_max);
-        }
-        stream.next_out = out->data + out->size;
-        stream.avail_out = (uInt)(out->capacity - out->size);
-        code = inflate(&stream, Z_NO_FLUSH);
-        out->size = out->capacity - stream.avail_out;
-    } while (code == Z_OK);
-    inflateEnd(&stream);
-    if (code != Z_STREAM_END)
-        return ss_fail(err, SS_STOP, "a block does not inflate");
-    return SS_OK;
+    }
 }
 
 #ifdef SS_HAVE_SNAPPY
@@ -103,7 +105,7 @@ static enum ss_status unsnap(struct ss_bytes in, struct ss_buffer *out, struct s
     bytes += in.size - 4;
     uint32_t crc =
         (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-    if (crc != crc32(0, out->data, (uInt)size))
+    if (crc != libdeflate_crc32(0, out->data, size))
         return ss_fail(err, SS_STOP, "a snappy block has a wrong checksum");
     return SS_OK;
 }
@@ -135,15 +137,15 @@ static enum ss_status unzstd(struct ss_bytes in, struct ss_buffer *out, struct s
 }
 #endif
 
-enum ss_status ss_container_unpack(enum ss_container_codec codec, struct ss_bytes in,
-                                   struct ss_buffer *out, struct ss_error *err)
+enum ss_status ss_container_unpack(struct ss_container_works *works, enum ss_container_codec codec,
+                                   struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
 {
     out->size = 0;
     switch (codec) {
     case SS_CODEC_NULL:
         return copy(in, out, err);
     case SS_CODEC_DEFLATE:
-        return inflate_block(in, out, err);
+        return inflate_block(works, in, out, err);
     case SS_CODEC_SNAPPY:
 #ifdef SS_HAVE_SNAPPY
         return unsnap(in, out, err);
@@ -160,32 +162,28 @@ enum ss_status ss_container_unpack(enum ss_container_codec codec, struct ss_byte
     return ss_fail(err, SS_STOP, "a block of an unknown codec");
 }
 
-static enum ss_status deflate_block(struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
+static enum ss_status deflate_block(struct ss_container_works *works, struct ss_bytes in,
+                                    struct ss_buffer *out, struct ss_error *err)
 {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.size};
-    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, RAW_WINDOW_BITS, 8,
-                     Z_DEFAULT_STRATEGY) != Z_OK)
+    if (!works->deflates && !(works->deflates = libdeflate_alloc_compressor(LEVEL)))
         return ss_fail(err, SS_STOP, "out of memory for deflating a block");
-    bool ok = ss_buffer_reserve(out, deflateBound(&stream, (uLong)in.size));
-    if (ok) {
-        stream.next_out = out->data;
-        stream.avail_out = (uInt)out->capacity;
-        ok = deflate(&stream, Z_FINISH) == Z_STREAM_END;
-        out->size = stream.total_out;
-    }
-    deflateEnd(&stream);
-    return ok ? SS_OK : ss_fail(err, SS_STOP, "a block of %zu bytes cannot be deflated", in.size);
+    if (ss_buffer_reserve(out, libdeflate_deflate_compress_bound(works->deflates, in.size)))
+        out->size = libdeflate_deflate_compress(works->deflates, in.data, in.size, out->data,
+                                                out->capacity);
+    return out->size > 0
+               ? SS_OK
+               : ss_fail(err, SS_STOP, "a block of %zu bytes cannot be deflated", in.size);
 }
 
-enum ss_status ss_container_pack(enum ss_container_codec codec, struct ss_bytes in,
-                                 struct ss_buffer *out, struct ss_error *err)
+enum ss_status ss_container_pack(struct ss_container_works *works, enum ss_container_codec codec,
+                                 struct ss_bytes in, struct ss_buffer *out, struct ss_error *err)
 {
     out->size = 0;
     switch (codec) {
     case SS_CODEC_NULL:
         return copy(in, out, err);
     case SS_CODEC_DEFLATE:
-        return deflate_block(in, out, err);
+        return deflate_block(works, in, out, err);
     case SS_CODEC_SNAPPY:
     case SS_CODEC_ZSTANDARD:
         break;

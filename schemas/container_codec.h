@@ -14,11 +14,20 @@ enum ss_container_codec { SS_CODEC_NULL, SS_CODEC_DEFLATE, SS_CODEC_SNAPPY, SS_C
 SS_MUST_USE enum ss_status
 ss_container_codec_find(struct ss_bytes name, enum ss_container_codec *codec, struct ss_error *err);
 
+/* The working memory of a reader or a writer, made when it is first needed; all zero at first. */
+struct ss_container_works {
+    struct libdeflate_compressor *deflates;
+    struct libdeflate_decompressor *inflates;
+};
+void ss_container_works_reset(struct ss_container_works *works);
+
 /* Replaces what *out holds. SS_STOP: damaged, over *out's maximum, or out of memory. */
-SS_MUST_USE enum ss_status ss_container_unpack(enum ss_container_codec codec, struct ss_bytes in,
+SS_MUST_USE enum ss_status ss_container_unpack(struct ss_container_works *works,
+                                               enum ss_container_codec codec, struct ss_bytes in,
                                                struct ss_buffer *out, struct ss_error *err);
 /* For writing: null and deflate only. */
-SS_MUST_USE enum ss_status ss_container_pack(enum ss_container_codec codec, struct ss_bytes in,
+SS_MUST_USE enum ss_status ss_container_pack(struct ss_container_works *works,
+                                             enum ss_container_codec codec, struct ss_bytes in,
                                              struct ss_buffer *out, struct ss_error *err);
 
 #endif

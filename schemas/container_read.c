@@ -30,6 +30,7 @@ struct ss_container_reader {
     enum ss_container_codec codec;
     uint8_t sync[SYNC_SIZE];
     struct ss_buffer packed, block;
+    struct ss_container_works works;
     const uint8_t *p, *end; /* what is left of the block */
     int64_t left;           /* records left in it */
     int64_t records;        /* handed out or dropped so far */
@@ -226,6 +227,7 @@ void ss_container_close(struct ss_container_reader *reader)
     ss_plan_close(reader->plan);
     ss_buffer_reset(&reader->packed);
     ss_buffer_reset(&reader->block);
+    ss_container_works_reset(&reader->works);
     free(reader->path);
     free(reader->schema);
     free(reader);
@@ -255,7 +257,8 @@ static enum ss_status next_block(struct ss_container_reader *reader, bool *end,
     if (to == &reader->packed) {
         struct ss_error why;
         struct ss_bytes packed = {to->data, to->size};
-        if (ss_container_unpack(reader->codec, packed, &reader->block, &why) != SS_OK)
+        if (ss_container_unpack(&reader->works, reader->codec, packed, &reader->block, &why) !=
+            SS_OK)
             return damaged(reader, why.detail, err);
     }
     reader->p = reader->block.data;

@@ -22,6 +22,7 @@ struct ss_container_writer {
     enum ss_container_codec codec;
     uint8_t sync[SYNC_SIZE];
     struct ss_buffer block, packed;
+    struct ss_container_works works;
     int64_t count;               /* records in the block */
     int64_t bytes, header_bytes; /* written */
     uint32_t crc;
@@ -63,6 +64,7 @@ static void writer_free(struct ss_container_writer *writer)
 {
     ss_buffer_reset(&writer->block);
     ss_buffer_reset(&writer->packed);
+    ss_container_works_reset(&writer->works);
     free(writer->path);
     free(writer);
 }
@@ -183,7 +185,8 @@ static enum ss_status flush_block(struct ss_container_writer *writer, struct ss_
         return SS_OK;
     if (writer->codec != SS_CODEC_NULL) {
         struct ss_bytes plain = {writer->block.data, writer->block.size};
-        enum ss_status status = ss_container_pack(writer->codec, plain, &writer->packed, err);
+        enum ss_status status =
+            ss_container_pack(&writer->works, writer->codec, plain, &writer->packed, err);
         if (status != SS_OK)
             return status;
         from = &writer->packed;

@@ -2,6 +2,7 @@
 
 #include "schemas/encode.h"
 #include "schemas/texts.h"
+#include "schemas/wire_reader.h"
 
 enum { NUMBERS_MAX = 10 }; /* lengths, branches and numbers of one entry, at most */
 
@@ -37,33 +38,6 @@ enum ss_status ss_model_entry_encode(uint32_t schema_id, const struct ss_model_e
     return ss_encode_end(out, p);
 }
 
-/* Once something did not fit, the reader is bad for good and gives zeros. */
-struct reader {
-    const uint8_t *at, *end;
-    bool bad;
-};
-
-static int64_t get_number(struct reader *r, int64_t min, int64_t max)
-{
-    int64_t value = 0;
-    if (!r->bad && ss_varint_read(&r->at, r->end, &value) && value >= min && value <= max)
-        return value;
-    r->bad = true;
-    return 0;
-}
-
-static struct ss_text get_text(struct reader *r)
-{
-    int64_t size = get_number(r, 0, INT32_MAX);
-    if (r->bad || size > r->end - r->at) {
-        r->bad = true;
-        return (struct ss_text){0};
-    }
-    struct ss_text text = {(const char *)r->at, (uint32_t)size};
-    r->at += size;
-    return text;
-}
-
 enum ss_status ss_model_entry_decode(struct ss_bytes value, struct ss_model_entry *entry,
                                      struct ss_error *err)
 {
@@ -73,20 +47,20 @@ enum ss_status ss_model_entry_decode(struct ss_bytes value, struct ss_model_entr
     enum ss_status status = ss_wire_open(value, &schema_id, &body, err);
     if (status != SS_OK)
         return status;
-    struct reader r = {.at = body.data, .end = (const uint8_t *)body.data + body.size};
-    entry->published_at_ms = get_number(&r, INT64_MIN, INT64_MAX);
-    entry->published_by = get_text(&r);
-    entry->is_activation = get_number(&r, 0, 1) == 1;
+    struct ss_wire_reader r = ss_wire_reader_of(body);
+    entry->published_at_ms = ss_wire_long(&r);
+    entry->published_by = ss_wire_text(&r);
+    entry->is_activation = ss_wire_has(&r);
     if (entry->is_activation) {
-        entry->epoch = (int32_t)get_number(&r, 0, INT32_MAX);
-        entry->person = get_text(&r);
-        if (get_number(&r, 0, 1) == 1)
-            entry->business = get_text(&r);
+        entry->epoch = (int32_t)ss_wire_number(&r, 0, INT32_MAX);
+        entry->person = ss_wire_text(&r);
+        if (ss_wire_has(&r))
+            entry->business = ss_wire_text(&r);
     } else {
-        entry->version = get_text(&r);
-        entry->canonical = get_text(&r);
-        entry->structural = get_text(&r);
-        entry->source = get_text(&r);
+        entry->version = ss_wire_text(&r);
+        entry->canonical = ss_wire_text(&r);
+        entry->structural = ss_wire_text(&r);
+        entry->source = ss_wire_text(&r);
     }
     if (r.bad || r.at != r.end)
         return ss_fail(err, SS_DROP, "%zu bytes are no entry of the topic of models", value.size);

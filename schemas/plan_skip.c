@@ -11,26 +11,51 @@ enum {
     SS_EMPTY_ITEMS_MAX = 1 << 20, /* items in a block that takes no bytes for them */
 };
 
-static bool skip_bytes(const uint8_t **cursor, const uint8_t *end, int64_t size)
+/* Each gives the place behind what it has walked over; NULL: the bytes are none such. */
+
+static inline const uint8_t *skip_bytes(const uint8_t *p, const uint8_t *end, int64_t size)
 {
-    if (size < 0 || size > end - *cursor)
-        return false;
-    *cursor += size;
-    return true;
+    return size < 0 || size > end - p ? NULL : p + size;
 }
 
-static bool skip_text(const uint8_t **cursor, const uint8_t *end)
+static inline const uint8_t *read_number(const uint8_t *p, const uint8_t *end, int64_t *number)
+{
+    return ss_varint_read(&p, end, number) ? p : NULL;
+}
+
+static inline const uint8_t *skip_text(const uint8_t *p, const uint8_t *end)
 {
     int64_t size;
-    return ss_varint_read(cursor, end, &size) && skip_bytes(cursor, end, size);
+    p = read_number(p, end, &size);
+    return p ? skip_bytes(p, end, size) : NULL;
 }
 
-static bool skip(const struct ss_plan *plan, const struct ss_skip *type, const uint8_t **cursor,
-                 const uint8_t *end, int depth);
+static const uint8_t *skip_parts(const struct ss_plan *plan, const struct ss_skip *type,
+                                 const uint8_t *p, const uint8_t *end, int depth);
+
+/* Values without parts right here; others go through skip_parts. */
+static inline const uint8_t *skip(const struct ss_plan *plan, const struct ss_skip *type,
+                                  const uint8_t *p, const uint8_t *end, int depth)
+{
+    int64_t n;
+    switch (type->kind) {
+    case SS_TYPE_INT:
+    case SS_TYPE_LONG:
+        return read_number(p, end, &n);
+    case SS_TYPE_BYTES:
+    case SS_TYPE_STRING:
+        return skip_text(p, end);
+    case SS_TYPE_ENUM: /* has no parts: count is that of its symbols */
+        p = read_number(p, end, &n);
+        return p && n >= 0 && n < type->count ? p : NULL;
+    default:
+        return skip_parts(plan, type, p, end, depth);
+    }
+}
 
 /* Blocks of an array or a map; each item of a map has a key before it. */
-static bool skip_blocks(const struct ss_plan *plan, const struct ss_skip *type,
-                        const uint8_t **cursor, const uint8_t *end, int depth)
+static const uint8_t *skip_blocks(const struct ss_plan *plan, const struct ss_skip *type,
+                                  const uint8_t *p, const uint8_t *end, int depth)
 {
     const struct ss_skip *item = &plan->skips[plan->children[type->first]];
     bool map = type->kind == SS_TYPE_MAP;
@@ -38,72 +63,65 @@ static bool skip_blocks(const struct ss_plan *plan, const struct ss_skip *type,
 
     for (;;) {
         int64_t count, size;
-        if (!ss_varint_read(cursor, end, &count))
-            return false;
-        if (count == 0)
-            return true;
+        if (!(p = read_number(p, end, &count)) || count == 0)
+            return p;
         if (count < 0) { /* the writer tells the block's size, for readers in a hurry */
-            if (count == INT64_MIN || !ss_varint_read(cursor, end, &size))
-                return false;
+            if (count == INT64_MIN || !(p = read_number(p, end, &size)))
+                return NULL;
             count = -count;
             if (count > (item_min ? size / item_min : SS_EMPTY_ITEMS_MAX) ||
-                !skip_bytes(cursor, end, size))
-                return false;
+                !(p = skip_bytes(p, end, size)))
+                return NULL;
             continue;
         }
-        if (count > (item_min ? (end - *cursor) / item_min : SS_EMPTY_ITEMS_MAX))
-            return false;
+        if (count > (item_min ? (end - p) / item_min : SS_EMPTY_ITEMS_MAX))
+            return NULL;
         if (item_min == 0)
             continue;
         for (int64_t i = 0; i < count; i++)
-            if ((map && !skip_text(cursor, end)) || !skip(plan, item, cursor, end, depth + 1))
-                return false;
+            if ((map && !(p = skip_text(p, end))) || !(p = skip(plan, item, p, end, depth + 1)))
+                return NULL;
     }
 }
 
-static bool skip(const struct ss_plan *plan, const struct ss_skip *type, const uint8_t **cursor,
-                 const uint8_t *end, int depth)
+static const uint8_t *skip_parts(const struct ss_plan *plan, const struct ss_skip *type,
+                                 const uint8_t *p, const uint8_t *end, int depth)
 {
     int64_t n;
 
-    if (type->size_min > end - *cursor || depth > SS_SKIP_DEPTH_MAX)
-        return false;
+    if (type->size_min > end - p || depth > SS_SKIP_DEPTH_MAX)
+        return NULL;
     switch (type->kind) {
     case SS_TYPE_NULL:
-        return true;
+        return p;
     case SS_TYPE_BOOLEAN:
-        return skip_bytes(cursor, end, 1);
-    case SS_TYPE_INT:
-    case SS_TYPE_LONG:
-        return ss_varint_read(cursor, end, &n);
     case SS_TYPE_FLOAT:
-        return skip_bytes(cursor, end, 4);
     case SS_TYPE_DOUBLE:
-        return skip_bytes(cursor, end, 8);
-    case SS_TYPE_BYTES:
-    case SS_TYPE_STRING:
-        return skip_text(cursor, end);
     case SS_TYPE_FIXED:
-        return skip_bytes(cursor, end, type->size);
-    case SS_TYPE_ENUM: /* has no parts: count is that of its symbols */
-        return ss_varint_read(cursor, end, &n) && n >= 0 && n < type->count;
+        return skip_bytes(p, end, type->size_min);
     case SS_TYPE_UNION:
-        return ss_varint_read(cursor, end, &n) && n >= 0 && n < type->count &&
-               skip(plan, &plan->skips[plan->children[type->first + n]], cursor, end, depth + 1);
+        p = read_number(p, end, &n);
+        return p && n >= 0 && n < type->count
+                   ? skip(plan, &plan->skips[plan->children[type->first + n]], p, end, depth + 1)
+                   : NULL;
     case SS_TYPE_ARRAY:
     case SS_TYPE_MAP:
-        return skip_blocks(plan, type, cursor, end, depth);
+        return skip_blocks(plan, type, p, end, depth);
     case SS_TYPE_RECORD:
-        for (uint32_t i = 0; i < type->count; i++)
-            if (!skip(plan, &plan->skips[plan->children[type->first + i]], cursor, end, depth + 1))
-                return false;
-        return true;
+        for (uint32_t i = 0; p && i < type->count; i++)
+            p = skip(plan, &plan->skips[plan->children[type->first + i]], p, end, depth + 1);
+        return p;
+    default: /* skip() has taken it */
+        return NULL;
     }
-    return false;
 }
 
 bool ss_plan_skip(const struct ss_plan *plan, uint32_t index, const uint8_t **cursor,
                   const uint8_t *end)
 {
-    return skip(plan, &plan->skips[index], cursor, end, 0);
+    const uint8_t *behind = skip(plan, &plan->skips[index], *cursor, end, 0);
+    if (!behind)
+        return false;
+    *cursor = behind;
+    return true;
 }

@@ -89,7 +89,7 @@ enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *s
 {
     const struct ss_model *model = models->person; /* what is structural is the same in both */
     ss_effects_clear(effects);
-    *refusal = ss_event_check(model, event, context);
+    *refusal = context->checked ? SS_REFUSAL_NONE : ss_event_check(model, event, context);
     if (*refusal != SS_REFUSAL_NONE)
         return SS_REFUSED;
     if (event->input == SS_NEIGHBOURS)

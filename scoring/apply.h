@@ -39,6 +39,7 @@ struct ss_context {
     int64_t positions[SS_INPUT_COUNT]; /* next offsets, this event included */
     int64_t clock_ms;                  /* the partition's, after this event (promise 10) */
     int32_t day;                /* of this event's input, this event included: ss_input_day */
+    bool checked;               /* ss_event_check has let this very event pass */
     struct ss_friends *friends; /* where ss_event_reads_friends: his record, in and out */
     /* For folds that show no record to anybody: reasons are left out; or no score is computed at
      * all, and of `published` only standing, as_of and horizon are kept up. */
@@ -64,11 +65,10 @@ void ss_forget(const struct ss_models *models, struct ss_user_state *state,
  * that, empty where there is none; otherwise nobody looks at it. */
 bool ss_event_reads_friends(const struct ss_models *models, const struct ss_event *event);
 
-/* Checks and applies. On SS_COUNTED *state has changed and *effects says what to publish
- * (has_record false, nobody told where nothing is); on any other outcome *state
- * is as it was and *effects is empty (but for the answer to a message of SS_NEIGHBOURS that is
- * SS_NOT_CONSENTED); on SS_REFUSED *refusal says why. *effects borrows from event
- * and model. */
+/* Checks, unless that has been done, and applies. On SS_COUNTED *state has changed and *effects
+ * says what to publish (has_record false, nobody told where nothing is); on any other outcome
+ * *state is as it was and *effects is empty (but for the answer to a message of SS_NEIGHBOURS that
+ * is SS_NOT_CONSENTED); on SS_REFUSED *refusal says why. *effects borrows from event and model. */
 enum ss_outcome ss_apply(const struct ss_models *models, struct ss_user_state *state,
                          const struct ss_event *event, const struct ss_context *context,
                          struct ss_effects *effects, enum ss_refusal *refusal);

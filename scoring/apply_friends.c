@@ -7,11 +7,11 @@
 
 bool ss_event_reads_friends(const struct ss_models *models, const struct ss_event *event)
 {
-    if (!ss_friends_matter(models->person))
-        return false;
-    return event->input == SS_SOCIAL || event->input == SS_NEIGHBOURS ||
-           (event->input == SS_CONSENTS && event->consent.action == SS_CONSENT_WITHDRAWN &&
-            event->consent.purpose != SS_PURPOSE_SHARE);
+    const bool may =
+        event->input == SS_SOCIAL || event->input == SS_NEIGHBOURS ||
+        (event->input == SS_CONSENTS && event->consent.action == SS_CONSENT_WITHDRAWN &&
+         event->consent.purpose != SS_PURPOSE_SHARE);
+    return may && ss_friends_matter(models->person);
 }
 
 static void take(const struct ss_friends_step *step, struct ss_effects *effects)
@@ -49,7 +49,7 @@ void ss_friends_close(struct ss_user_state *state, struct ss_effects *effects)
 
 void ss_friends_reopen(const struct ss_models *models, struct ss_user_state *state)
 {
-    if (state->consents.social && ss_friends_matter(models->person))
+    if (state->consents.social && !state->friends.open && ss_friends_matter(models->person))
         ss_friends_open(&state->friends, state->published.score);
 }
 

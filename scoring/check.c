@@ -1,11 +1,26 @@
 /* check.c - what can be refused in an event without looking at a state. */
 #include "scoring/fold.h"
 
+/* All eight bytes are of ASCII, and none is a control character. */
+static bool eight_printable(const uint8_t *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word, deletes;
+    memcpy(&word, at, sizeof word);
+    deletes = word ^ 0x7f * ones; /* a zero byte in place of each DEL */
+    /* Borrows can only come from a byte that is itself told. */
+    return ((word | (word - 0x20 * ones) | (deletes - ones)) & tops) == 0;
+}
+
 /* Well-formed UTF-8 (no overlong forms, no surrogates) without control characters (C0, DEL, C1). */
 static bool printable_utf8(struct ss_text text)
 {
     const uint8_t *at = (const uint8_t *)text.data, *end = at + text.size;
     while (at < end) {
+        if (end - at >= 8 && eight_printable(at)) {
+            at += 8;
+            continue;
+        }
         uint32_t lead = *at++, code;
         int more;
         if (lead < 0x80) {

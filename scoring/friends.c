@@ -33,10 +33,10 @@ static struct range factor_range(const struct ss_model *model)
 {
     struct range sum = {0, 0};
     int64_t divisor = 0;
-    for (int v = 0; v < SS_VAR_COUNT; v++) {
+    for (int v = ss_factor_first(SS_FACTOR_RELATIONSHIPS);
+         v < ss_factor_first(SS_FACTOR_RELATIONSHIPS + 1); v++) {
         const struct ss_component *component = &model->components[v];
-        if (ss_variable_factor((enum ss_variable)v) != SS_FACTOR_RELATIONSHIPS ||
-            component->weight == 0)
+        if (component->weight == 0)
             continue;
         struct range range = component_range(component);
         sum.least += component->weight * range.least;

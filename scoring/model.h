@@ -171,13 +171,22 @@ static inline const struct ss_model *ss_models_find(const struct ss_models *mode
     return !models ? NULL : business ? models->business : models->person;
 }
 
+/* Whether what was published in that epoch is of the model now in charge; also of one that has been
+ * replaced and has come back, of which nothing is new to a user who was not told in between. */
+static inline bool ss_models_told(const struct ss_models *models, bool business, int32_t epoch)
+{
+    int32_t since = ss_models_since(models, business);
+    return epoch == since || (epoch < since && ss_models_find(models, business, epoch) ==
+                                                   (business ? models->business : models->person));
+}
+
 /* What was published of this user is of another model than the one in charge. */
 static inline bool ss_rescore_due(const struct ss_models *models, const struct ss_user_state *state)
 {
     const struct ss_published *published = &state->published;
     bool business = ss_is_business(models, state);
-    return state->consents.scoring && (published->business != business ||
-                                       published->epoch != ss_models_since(models, business));
+    return state->consents.scoring &&
+           (published->business != business || !ss_models_told(models, business, published->epoch));
 }
 
 enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };
@@ -190,6 +199,16 @@ static inline enum ss_factor ss_variable_factor(enum ss_variable variable)
            : variable <= SS_VAR_BOOKINGS  ? SS_FACTOR_FULFILMENT
            : variable <= SS_VAR_TENURE    ? SS_FACTOR_CHARACTERISTICS
                                           : SS_FACTOR_RELATIONSHIPS;
+}
+
+/* The first variable of a factor; of SS_FACTOR_COUNT, SS_VAR_COUNT. */
+static inline int ss_factor_first(int factor)
+{
+    static const uint8_t first[SS_FACTOR_COUNT + 1] = {
+        SS_VAR_LATENESS, SS_VAR_ACTIVITY, SS_VAR_SPENDING,
+        SS_VAR_IDENTITY, SS_VAR_FRIENDS,  SS_VAR_COUNT,
+    };
+    return first[factor];
 }
 
 /* Names as in model.yaml and in records: "history", "lateness", …; static text. */

@@ -78,7 +78,7 @@ static void move_benefits(const struct ss_model *model, uint32_t wanted,
                           struct ss_published *published, struct ss_effects *effects)
 {
     uint32_t changed = wanted ^ published->benefits;
-    for (int b = 0; b < model->benefit_count; b++)
+    for (int b = 0; changed && b < model->benefit_count; b++)
         if (changed & UINT32_C(1) << b)
             tell_benefit(&model->benefits[b],
                          wanted & UINT32_C(1) << b ? SS_ENTITLEMENT_GRANTED
@@ -210,11 +210,10 @@ void ss_publish(const struct ss_models *models, struct ss_user_state *state,
 
     enum ss_standing standing = score.listed ? SS_STANDING_LISTED : SS_STANDING_SCORED;
     bool business = ss_is_business(models, state);
-    int32_t since = ss_models_since(models, business);
     struct ss_published before = *published;
+    const bool other = !ss_models_told(models, business, before.epoch);
     bool changed = standing != before.standing || score.score != before.score ||
-                   score.tier != before.tier || business != before.business ||
-                   since != before.epoch;
+                   score.tier != before.tier || business != before.business || other;
     bool shared = is_share_grant(occasion->event);
     if (!changed && !shared)
         return;
@@ -239,11 +238,11 @@ void ss_publish(const struct ss_models *models, struct ss_user_state *state,
     published->standing = (uint8_t)standing;
     published->score = (int16_t)score.score;
     published->tier = (uint8_t)score.tier;
-    if ((business != before.business || since != before.epoch) && record->has_previous)
+    if ((business != before.business || other) && record->has_previous)
         change_model(ss_models_find(models, before.business, before.epoch), model, published,
                      effects);
     published->business = business;
-    published->epoch = since;
+    published->epoch = ss_models_since(models, business);
     move_benefits(model, benefits_at(model, &score, published->benefits), published, effects);
 }
 

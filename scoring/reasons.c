@@ -88,12 +88,12 @@ static uint32_t find_lacking(const struct ss_model *model, const struct ss_varia
     uint32_t found = 0;
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         weights += model->weights[f];
-    for (int f = 0, v = 0; f < SS_FACTOR_COUNT; f++) {
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+        const int begin = ss_factor_first(f), end = ss_factor_first(f + 1);
         int64_t of_factor = 0;
-        int end = v;
-        while (end < SS_VAR_COUNT && (int)ss_variable_factor((enum ss_variable)end) == f)
-            of_factor += model->components[end++].weight;
-        for (; v < end; v++) {
+        for (int v = begin; v < end; v++)
+            of_factor += model->components[v].weight;
+        for (int v = begin; v < end; v++) {
             const struct ss_component *component = &model->components[v];
             if (component->weight == 0)
                 continue;

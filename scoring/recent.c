@@ -88,7 +88,7 @@ void ss_forget(const struct ss_models *models, struct ss_user_state *state,
 {
     for (int input = 0; input <= SS_BLACKLIST; input++) { /* those that have a window */
         struct ss_recent *recent = ss_recent_of(state, (enum ss_input)input);
-        int old = forgotten(models->person, recent, days[input]);
+        int old = recent->count > 0 ? forgotten(models->person, recent, days[input]) : 0;
         if (old > 0)
             forget(recent, old);
     }

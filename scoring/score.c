@@ -31,9 +31,9 @@ void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, 
     int32_t points_centi = 0;
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         weights += model->weights[f];
-    for (int f = 0, v = 0; f < SS_FACTOR_COUNT; f++) {
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
         int64_t weighted = 0, divisor = 0;
-        for (; v < SS_VAR_COUNT && (int)ss_variable_factor((enum ss_variable)v) == f; v++) {
+        for (int v = ss_factor_first(f); v < ss_factor_first(f + 1); v++) {
             int32_t weight = model->components[v].weight;
             if (weight == 0)
                 continue;

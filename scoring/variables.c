@@ -2,27 +2,6 @@
 
 #include "scoring/fold.h"
 
-static int64_t floor_div(int64_t a, int64_t b) /* b > 0 */
-{
-    int64_t q = a / b;
-    return a % b < 0 ? q - 1 : q;
-}
-
-int32_t ss_curve_at(const struct ss_curve *curve, int64_t x)
-{
-    int last = curve->count - 1;
-    if (x <= curve->x[0])
-        return curve->y[0];
-    if (x >= curve->x[last])
-        return curve->y[last];
-    int i = 1;
-    while (x >= curve->x[i])
-        i++;
-    /* within 64 bits: the loader keeps |x| to 10^12 and y to 10^6 */
-    int64_t rise = (int64_t)(curve->y[i] - curve->y[i - 1]) * (x - curve->x[i - 1]);
-    return curve->y[i - 1] + (int32_t)floor_div(rise, curve->x[i] - curve->x[i - 1]);
-}
-
 static void set(struct ss_variables *out, enum ss_variable variable, int64_t value)
 {
     out->value[variable] = value;

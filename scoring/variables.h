@@ -16,7 +16,23 @@ struct ss_variables {
 void ss_variables_compute(const struct ss_model *model, const struct ss_user_state *state,
                           int64_t as_of_ms, int64_t clock_ms, struct ss_variables *out);
 
-/* y at x: linear between the points, rounded down, level beyond the ends. */
-int32_t ss_curve_at(const struct ss_curve *curve, int64_t x);
+/* y at x: linear between the points, rounded down, level beyond the ends. Inline: a score takes a
+ * dozen of them. */
+static inline int32_t ss_curve_at(const struct ss_curve *curve, int64_t x)
+{
+    int last = curve->count - 1;
+    if (x <= curve->x[0])
+        return curve->y[0];
+    if (x >= curve->x[last])
+        return curve->y[last];
+    int i = 1;
+    while (x >= curve->x[i])
+        i++;
+    /* within 64 bits: the loader keeps |x| to 10^12 and y to 10^6 */
+    int64_t rise = (int64_t)(curve->y[i] - curve->y[i - 1]) * (x - curve->x[i - 1]);
+    int64_t run = curve->x[i] - curve->x[i - 1];
+    int64_t quotient = rise / run - (rise % run < 0); /* rounded down */
+    return curve->y[i - 1] + (int32_t)quotient;
+}
 
 #endif

@@ -1,7 +1,8 @@
-/* changelog.c - format 2 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
+/* changelog.c - format 3 of a mark: format (byte), incarnation (16 bytes), then varints of zig-zag:
  * partition count, clock; the model version (length in a byte, bytes); the number of inputs and of
  * outcomes (a byte each); for each input: consumed, then each outcome, then the position,
- * then the day, as varints of zig-zag; then epoch, swept, sweep_next, sweep_groups, rescored,
+ * then the day, then by how much `passed` is beyond the position (format 2 does not have that), as
+ * varints of zig-zag; then epoch, swept, sweep_next, sweep_groups, rescored,
  * likewise; whether the histogram is to be published (a byte), the histogram (pack_histogram.h). */
 #include "state/changelog.h"
 
@@ -9,9 +10,9 @@
 
 #include <assert.h>
 
-enum { FORMAT = 2 };
+enum { FORMAT_WITHOUT_PASSED = 2, FORMAT = 3 };
 static_assert(1 + SS_INCARNATION_SIZE + 2 * SS_VARINT_MAX + 1 + SS_NAME_MAX + 2 +
-                      (SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 3) + 5) * SS_VARINT_MAX + 1 +
+                      (SS_INPUT_COUNT * (SS_OUTCOME_COUNT + 4) + 5) * SS_VARINT_MAX + 1 +
                       SS_HISTOGRAM_PACKED_MAX <=
                   SS_MARK_PACKED_MAX,
               "a packed mark must fit");
@@ -44,6 +45,8 @@ size_t ss_mark_pack(const struct ss_mark *mark, uint8_t *out)
             at = put(at, mark->counts[i].outcomes[o]);
         at = put(at, mark->positions[i]);
         at = put(at, mark->days[i]);
+        at = put(at,
+                 mark->passed[i] > mark->positions[i] ? mark->passed[i] - mark->positions[i] : 0);
     }
     at = put(at, mark->epoch);
     at = put(at, mark->swept);
@@ -74,11 +77,11 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
     memset(mark, 0, sizeof *mark);
     struct ss_reader in = ss_reader_of(packed);
     uint8_t format = ss_get_u8(&in);
-    if (!in.bad && format != FORMAT)
+    if (!in.bad && format != FORMAT && format != FORMAT_WITHOUT_PASSED)
         return ss_fail(err, SS_STOP,
-                       "the changelog's mark is of format %u, this version reads format %u: "
-                       "run the version that wrote it or a newer one",
-                       format, (unsigned)FORMAT);
+                       "the changelog's mark is of format %u, this version reads formats %u and "
+                       "%u: run the version that wrote it or a newer one",
+                       format, (unsigned)FORMAT_WITHOUT_PASSED, (unsigned)FORMAT);
     const uint8_t *incarnation = ss_get_bytes(&in, SS_INCARNATION_SIZE);
     int64_t partition_count = get(&in);
     mark->clock_ms = get(&in);
@@ -97,6 +100,10 @@ enum ss_status ss_mark_unpack(struct ss_bytes packed, struct ss_mark *mark, stru
         mark->days[i] = (int32_t)day;
         if (day != mark->days[i])
             ss_reader_fail(&in);
+        mark->passed[i] = mark->positions[i];
+        if (format == FORMAT)
+            mark->passed[i] +=
+                get_within(&in, INT64_MAX - (mark->passed[i] > 0 ? mark->passed[i] : 0));
     }
     mark->epoch = (int32_t)get_within(&in, INT32_MAX);
     mark->swept = (int32_t)get_within(&in, INT32_MAX);

@@ -28,10 +28,14 @@ struct ss_mark {
     int64_t clock_ms;                         /* the partition's watermark; 0 until there is one */
     char model_version[SS_NAME_MAX];
     struct ss_counts counts[SS_INPUT_COUNT]; /* since the beginning */
-    int64_t positions[SS_INPUT_COUNT];       /* next offset of each input */
-    int32_t days[SS_INPUT_COUNT];            /* that each has come to: ss_input_day */
-    struct ss_histogram histogram;           /* of what is published of the partition's users */
-    bool ranks_due;                          /* `sesame-ranks` does not have that histogram yet */
+    int64_t positions[SS_INPUT_COUNT]; /* of each input: behind the last record that was read */
+    /* Not less than that: behind what is no record too, markers of transactions and records of
+     * aborted ones. It is what the group commits, and where reading goes on: retention may take all
+     * before it, and nothing is lost. */
+    int64_t passed[SS_INPUT_COUNT];
+    int32_t days[SS_INPUT_COUNT];  /* that each has come to: ss_input_day */
+    struct ss_histogram histogram; /* of what is published of the partition's users */
+    bool ranks_due;                /* `sesame-ranks` does not have that histogram yet */
     /* A change of model: which pair is in charge (struct ss_models), and how far those have been
      * told of it to whom nothing else happens. The store's groups of users from sweep_next on are
      * to be gone through; while there are sweep_groups of them, else from the first again. */

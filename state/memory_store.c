@@ -221,6 +221,19 @@ static enum ss_status fail_other(int32_t partition, struct ss_error *err)
                    partition);
 }
 
+/* A partition's states, if they are those of the checkpoint that is expected. */
+static enum ss_status table_at(struct ss_store *store, int32_t partition,
+                               const struct ss_checkpoint *expect, struct table **out,
+                               struct ss_error *err)
+{
+    struct table *table = *out = table_of(store, partition);
+    if (!table)
+        return fail_memory(err);
+    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
+        return fail_other(partition, err);
+    return SS_OK;
+}
+
 static enum ss_status memory_checkpoint(struct ss_store *store, int32_t partition,
                                         struct ss_checkpoint *out, bool *found,
                                         struct ss_error *err)
@@ -238,11 +251,10 @@ static enum ss_status memory_load(struct ss_store *store, int32_t partition,
                                   const struct ss_bytes *user_ids, size_t count,
                                   ss_store_sink *sink, void *arg, struct ss_error *err)
 {
-    struct table *table = table_of(store, partition);
-    if (!table)
-        return fail_memory(err);
-    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
-        return fail_other(partition, err);
+    struct table *table;
+    enum ss_status status = table_at(store, partition, expect, &table, err);
+    if (status != SS_OK)
+        return status;
     for (size_t i = 0; i < count; i++) {
         const struct entry *entry =
             table->slots ? find_slot(table, hash_of(user_ids[i]), user_ids[i])->entry : NULL;
@@ -318,12 +330,11 @@ static enum ss_status memory_wakes(struct ss_store *store, int32_t partition,
                                    uint32_t nth, struct ss_wake_group *out,
                                    ss_store_scan_sink *sink, void *arg, struct ss_error *err)
 {
-    struct table *table = table_of(store, partition);
+    struct table *table;
+    enum ss_status status = table_at(store, partition, expect, &table, err);
     *out = (struct ss_wake_group){.wake_ms = SS_WAKE_NEVER};
-    if (!table)
-        return fail_memory(err);
-    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
-        return fail_other(partition, err);
+    if (status != SS_OK)
+        return status;
     if (nth > 0 || !table->slots || table->wakes[1] == SS_WAKE_NEVER)
         return SS_OK;
     size_t node = 1;
@@ -339,11 +350,10 @@ static enum ss_status memory_rearm(struct ss_store *store, int32_t partition,
                                    const struct ss_checkpoint *expect, uint32_t group,
                                    int64_t wake_ms, struct ss_error *err)
 {
-    struct table *table = table_of(store, partition);
-    if (!table)
-        return fail_memory(err);
-    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
-        return fail_other(partition, err);
+    struct table *table;
+    enum ss_status status = table_at(store, partition, expect, &table, err);
+    if (status != SS_OK)
+        return status;
     if (table->slots && group < group_count(table))
         set_wake(table, group, wake_ms);
     return SS_OK;
@@ -354,11 +364,10 @@ static enum ss_status memory_walk(struct ss_store *store, int32_t partition,
                                   uint32_t *groups, ss_store_scan_sink *sink, void *arg,
                                   struct ss_error *err)
 {
-    struct table *table = table_of(store, partition);
-    if (!table)
-        return fail_memory(err);
-    if (!table->found || !ss_checkpoint_equal(&table->checkpoint, expect))
-        return fail_other(partition, err);
+    struct table *table;
+    enum ss_status status = table_at(store, partition, expect, &table, err);
+    if (status != SS_OK)
+        return status;
     *groups = table->slots ? (uint32_t)group_count(table) : 0;
     *next = from < *groups ? from : *groups;
     for (int i = 0; i < WALK_GROUPS && *next < *groups; i++)

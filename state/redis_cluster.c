@@ -1,11 +1,11 @@
 #include "state/redis_cluster.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { NOBODY = UINT16_MAX, HOPS_MAX = 5, SAY_AGAIN_MS = 10000 };
 
@@ -30,13 +30,6 @@ struct ss_redis_cluster {
     int moving_slot; /* -1, or one whose move holds us up; since when, and when we last said so */
     int64_t moving_since_ms, said_ms;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 int ss_redis_slot(const char *key, size_t size)
 {
@@ -189,8 +182,8 @@ static enum ss_status ask_map(struct ss_redis_cluster *cluster, struct node *nod
 static enum ss_status read_map(struct ss_redis_cluster *cluster, struct ss_error *err)
 {
     enum ss_status status = ss_fail(err, SS_RETRY, "no node of the Redis Cluster is known");
-    int64_t deadline_ms = now_ms() + 2 * (int64_t)cluster->timeout_ms;
-    for (size_t n = 0; n < SS_REDIS_NODES_MAX && now_ms() < deadline_ms; n++) {
+    int64_t deadline_ms = ss_clock_steady_ms() + 2 * (int64_t)cluster->timeout_ms;
+    for (size_t n = 0; n < SS_REDIS_NODES_MAX && ss_clock_steady_ms() < deadline_ms; n++) {
         struct node *node = &cluster->nodes[cluster->ask_first];
         if (node->host[0]) {
             status = ask_map(cluster, node, err);
@@ -229,8 +222,8 @@ static enum ss_status add_seeds(struct ss_redis_cluster *cluster, const char *ur
  * waited for for long. */
 static enum ss_status check_all(struct ss_redis_cluster *cluster, struct ss_error *err)
 {
-    int64_t deadline_ms = now_ms() + 2 * (int64_t)cluster->timeout_ms;
-    for (size_t i = 0; i < SS_REDIS_NODES_MAX && now_ms() < deadline_ms; i++) {
+    int64_t deadline_ms = ss_clock_steady_ms() + 2 * (int64_t)cluster->timeout_ms;
+    for (size_t i = 0; i < SS_REDIS_NODES_MAX && ss_clock_steady_ms() < deadline_ms; i++) {
         struct ss_error one;
         if (cluster->nodes[i].host[0] && connect_node(cluster, &cluster->nodes[i], &one) == SS_STOP)
             return ss_fail(err, SS_STOP, "%s", one.detail);
@@ -299,7 +292,7 @@ enum ss_status ss_redis_cluster_route(struct ss_redis_cluster *cluster, int slot
 
 static void note_moving(struct ss_redis_cluster *cluster, int slot)
 {
-    int64_t now = now_ms();
+    int64_t now = ss_clock_steady_ms();
     if (cluster->moving_slot < 0) {
         cluster->moving_slot = slot;
         cluster->moving_since_ms = cluster->said_ms = now;
@@ -342,7 +335,7 @@ bool ss_redis_cluster_moved(struct ss_redis_cluster *cluster, int slot, enum ss_
             cluster->stale = true;
     } else if (status != SS_RETRY && cluster->moving_slot == slot) {
         ss_info("redis", "slot %d has arrived, after %lld ms of waiting", slot,
-                (long long)(now_ms() - cluster->moving_since_ms));
+                (long long)(ss_clock_steady_ms() - cluster->moving_since_ms));
         cluster->moving_slot = -1;
     }
     cluster->hops = 0;

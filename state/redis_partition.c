@@ -89,6 +89,19 @@ enum ss_status ss_redis_fail_other(int32_t partition, struct ss_error *err)
                    partition);
 }
 
+enum ss_status ss_redis_exec_watched(struct ss_redis_store *redis, int32_t partition, bool *partial,
+                                     struct ss_error *err)
+{
+    redisReply *reply = NULL;
+    enum ss_status status = ss_redis_exec(redis->connection, &reply, partial, err);
+    if (status != SS_OK)
+        return status;
+    if (reply->type == REDIS_REPLY_NIL)
+        status = ss_redis_fail_other(partition, err);
+    freeReplyObject(reply);
+    return status;
+}
+
 enum ss_status ss_redis_compare(struct ss_redis_store *redis, int32_t partition,
                                 const struct ss_redis_key *key, struct ss_bytes expected,
                                 struct ss_bytes next, bool *done, struct ss_error *err)

@@ -95,6 +95,11 @@ SS_MUST_USE enum ss_status ss_redis_fail_lost(struct ss_redis_store *redis, int3
 void ss_redis_deliver_bucket(const struct ss_redis_store *redis, const redisReply *answer,
                              ss_store_scan_sink *sink, void *arg, bool *lost);
 
+/* Runs a transaction of writes behind a watched checkpoint, as ss_redis_exec does. SS_GIVE_UP: it
+ * has changed, and nothing was written. */
+SS_MUST_USE enum ss_status ss_redis_exec_watched(struct ss_redis_store *redis, int32_t partition,
+                                                 bool *partial, struct ss_error *err);
+
 enum ss_status ss_redis_fail_other(int32_t partition, struct ss_error *err); /* SS_GIVE_UP */
 enum ss_status ss_redis_fail_memory(struct ss_error *err);                   /* SS_STOP */
 

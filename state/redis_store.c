@@ -118,7 +118,6 @@ static enum ss_status save_states(struct ss_redis_store *redis, int32_t partitio
         status = ss_redis_compare(redis, partition, &checkpoint_key, expected, next, &done, err);
     if (status != SS_OK || done)
         return status;
-    redisReply *reply = NULL;
     ss_redis_multi(redis->connection);
     status = write_states(redis, &key, puts, err);
     if (status == SS_OK)
@@ -127,14 +126,9 @@ static enum ss_status save_states(struct ss_redis_store *redis, int32_t partitio
         return status;
     ss_redis_keyed(redis, "SET", &checkpoint_key, 1);
     ss_redis_arg(redis->connection, next.data, next.size);
-    status = ss_redis_exec(redis->connection, &reply, &partial, err);
+    status = ss_redis_exec_watched(redis, partition, &partial, err);
     if (partial)
         distrust(redis, &checkpoint_key);
-    if (status != SS_OK)
-        return status;
-    if (reply->type == REDIS_REPLY_NIL)
-        status = ss_redis_fail_other(partition, err);
-    freeReplyObject(reply);
     return status;
 }
 

@@ -201,7 +201,6 @@ static enum ss_status set_wake(struct ss_redis_store *redis, int32_t partition,
                                struct ss_error *err)
 {
     struct ss_redis_key checkpoint_key, key;
-    redisReply *reply = NULL;
     bool done;
     enum ss_status status = ss_redis_route(redis, partition, err);
     if (status != SS_OK)
@@ -222,13 +221,7 @@ static enum ss_status set_wake(struct ss_redis_store *redis, int32_t partition,
     if (!never)
         put_number(redis->connection, wake_ms);
     put_number(redis->connection, bucket);
-    status = ss_redis_exec(redis->connection, &reply, NULL, err);
-    if (status != SS_OK)
-        return status;
-    if (reply->type == REDIS_REPLY_NIL)
-        status = ss_redis_fail_other(partition, err);
-    freeReplyObject(reply);
-    return status;
+    return ss_redis_exec_watched(redis, partition, NULL, err);
 }
 
 enum ss_status ss_redis_rearm(struct ss_store *store, int32_t partition,

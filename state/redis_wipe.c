@@ -50,13 +50,7 @@ static enum ss_status mark_wipe(struct ss_redis_store *redis, int32_t partition,
     ss_redis_multi(redis->connection);
     ss_redis_keyed(redis, "SET", key, 1);
     ss_redis_arg(redis->connection, mark->value, sizeof mark->value);
-    status = ss_redis_exec(redis->connection, &reply, NULL, err);
-    if (status != SS_OK)
-        return status;
-    if (reply->type == REDIS_REPLY_NIL)
-        status = ss_redis_fail_other(partition, err);
-    freeReplyObject(reply);
-    return status;
+    return ss_redis_exec_watched(redis, partition, NULL, err);
 }
 
 /* A bucket's own field, under the name that no user has (redis_partition.h). */

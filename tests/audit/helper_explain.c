@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { PARTITION = 3, FIRST_OFFSET = 100, STEP = 10 };
 
@@ -30,12 +31,15 @@ void life_end(struct life *life)
 
 static void keep(struct life *life, const struct ss_effects *effects)
 {
+    struct ss_score_record record = effects->record;
     struct ss_error err = {.detail = ""};
     struct ss_buffer bytes;
     if (!effects->has_record)
         return;
+    record.has_rank = life->ranked;
+    record.percentile = life->percentile;
     ss_buffer_init(&bytes, 1 << 16);
-    cr_assert_eq(ss_encode_score(1, &effects->record, &bytes, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(ss_encode_score(1, &record, &bytes, &err), SS_OK, "%s", err.detail);
     struct ss_bytes body = {bytes.data + SS_WIRE_HEADER_SIZE, bytes.size - SS_WIRE_HEADER_SIZE};
     cr_assert_eq(ss_history_add_record(&life->history, life->scores++, body, &err), SS_OK, "%s",
                  err.detail);
@@ -44,7 +48,8 @@ static void keep(struct life *life, const struct ss_effects *effects)
 
 static void happen(struct life *life, int64_t occurred_at_ms, struct ss_event *event, bool logged)
 {
-    struct ss_context context = {.partition = PARTITION, .record_time_ms = occurred_at_ms};
+    struct ss_context context = {
+        .partition = PARTITION, .record_time_ms = occurred_at_ms, .friends = &life->friends};
     struct ss_error err = {.detail = ""};
     struct ss_effects effects;
     enum ss_refusal refusal;
@@ -86,11 +91,27 @@ void live_unlogged(struct life *life, int64_t occurred_at_ms, struct ss_event ev
     happen(life, occurred_at_ms, &event, false);
 }
 
+void befriend(struct life *life, int64_t occurred_at_ms, const char *friend_id, uint8_t band)
+{
+    live(life, occurred_at_ms,
+         (struct ss_event){.input = SS_SOCIAL,
+                           .social = {.action = SS_FRIEND_ADDED, .friend_id = text(friend_id)}});
+    live_unlogged(
+        life, occurred_at_ms + 1000,
+        (struct ss_event){
+            .input = SS_NEIGHBOURS,
+            .neighbour = {.action = SS_NEIGHBOUR_TELLS, .from = text(friend_id), .band = band}});
+}
+
+struct ss_event granted_for(enum ss_consent_purpose purpose)
+{
+    return (struct ss_event){.input = SS_CONSENTS,
+                             .consent = {.action = SS_CONSENT_GRANTED, .purpose = purpose}};
+}
+
 struct ss_event granted(void)
 {
-    return (struct ss_event){
-        .input = SS_CONSENTS,
-        .consent = {.action = SS_CONSENT_GRANTED, .purpose = SS_PURPOSE_SCORING}};
+    return granted_for(SS_PURPOSE_SCORING);
 }
 
 struct ss_event withdrawn(void)
@@ -160,4 +181,37 @@ struct ss_explain_request ask(const struct life *life)
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         request.read_to[i] = -1;
     return request;
+}
+
+static const struct ss_explain_issuer nobody;
+
+char *explained_text(const struct ss_explanation *e)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    ss_explain_text(out, e, &nobody);
+    fclose(out);
+    return text;
+}
+
+char *explained_json(const struct ss_explanation *e)
+{
+    struct ss_error err = {.detail = ""};
+    struct ss_buffer out;
+    ss_buffer_init(&out, 1 << 24);
+    cr_assert_eq(ss_explain_json(e, &nobody, &out, &err), SS_OK, "%s", err.detail);
+    char *text = strndup((const char *)out.data, out.size);
+    ss_buffer_reset(&out);
+    return text;
+}
+
+char *explained_html(const struct ss_explanation *e)
+{
+    struct ss_error err = {.detail = ""};
+    struct ss_page page;
+    cr_assert_eq(ss_explain_html(e, &nobody, &page, &err), SS_OK, "%s", err.detail);
+    char *text = strndup((const char *)page.html.data, page.html.size);
+    ss_page_reset(&page);
+    return text;
 }

@@ -12,9 +12,12 @@ struct life {
     struct ss_models models; /* the default model */
     struct ss_history history;
     struct ss_user_state state;
+    struct ss_friends friends;
     int64_t positions[SS_INPUT_COUNT];
     int64_t last_offset; /* of the newest event in its topic */
     int64_t scores;      /* records so far */
+    bool ranked;         /* records to come say their percentile */
+    int32_t percentile;
 };
 
 /* Partition 3; offsets of each input go up by 10, from 100 on. */
@@ -25,8 +28,11 @@ void life_end(struct life *life);
 void live(struct life *life, int64_t occurred_at_ms, struct ss_event event);
 /* The same of an event that the logs no longer have. */
 void live_unlogged(struct life *life, int64_t occurred_at_ms, struct ss_event event);
+/* A friend whom the user adds confirms it, and stands in this band. */
+void befriend(struct life *life, int64_t occurred_at_ms, const char *friend_id, uint8_t band);
 
 struct ss_event granted(void);
+struct ss_event granted_for(enum ss_consent_purpose purpose);
 struct ss_event withdrawn(void);
 struct ss_event paid(int64_t amount_minor, enum ss_payment_category category);
 struct ss_event bill(enum ss_bill_status status, const char *id, int64_t amount_minor,
@@ -40,5 +46,10 @@ void live_hundred_days(struct life *life);
 
 /* Asks for the newest score. */
 struct ss_explain_request ask(const struct life *life);
+
+/* As it is shown to whom no issuer is named; the caller frees. */
+char *explained_text(const struct ss_explanation *e);
+char *explained_json(const struct ss_explanation *e);
+char *explained_html(const struct ss_explanation *e);
 
 #endif

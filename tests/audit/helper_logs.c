@@ -50,6 +50,15 @@ const char *logs_path(const char *format, ...)
     return path;
 }
 
+struct ss_source *logs_source(int32_t partitions)
+{
+    const struct ss_source_config config = {.directory = directory, .partition_count = partitions};
+    struct ss_source *source;
+    struct ss_error err = {.detail = ""};
+    cr_assert_eq(ss_source_open(&config, &source, &err), SS_OK, "%s", err.detail);
+    return source;
+}
+
 static struct ss_container_writer *create(const char *path, const char *schema, const char *codec)
 {
     struct ss_container_writer *writer;
@@ -64,6 +73,35 @@ static void finish(struct ss_container_writer *writer)
     cr_assert_eq(ss_container_finish(writer, &err), SS_OK, "%s", err.detail);
 }
 
+static void append_body(struct ss_container_writer *writer, struct ss_bytes body,
+                        const int64_t *extras, size_t extra_count)
+{
+    struct ss_buffer bytes;
+    struct ss_error err = {.detail = ""};
+    ss_buffer_init(&bytes, 1 << 16);
+    cr_assert(ss_buffer_append(&bytes, body.data, body.size));
+    for (size_t i = 0; i < extra_count; i++) { /* ["null", "long"] */
+        uint8_t number[SS_VARINT_MAX + 1];
+        uint8_t *end = ss_varint_write(number, 1);
+        end = ss_varint_write(end, extras[i]);
+        cr_assert(ss_buffer_append(&bytes, number, (size_t)(end - number)));
+    }
+    cr_assert_eq(ss_container_append(writer, (struct ss_bytes){bytes.data, bytes.size}, &err),
+                 SS_OK, "%s", err.detail);
+    ss_buffer_reset(&bytes);
+}
+
+/* A value in the wire format, which it takes. */
+static void append_value(struct ss_container_writer *writer, struct ss_buffer *value,
+                         const int64_t *extras, size_t extra_count)
+{
+    append_body(
+        writer,
+        (struct ss_bytes){value->data + SS_WIRE_HEADER_SIZE, value->size - SS_WIRE_HEADER_SIZE},
+        extras, extra_count);
+    ss_buffer_reset(value);
+}
+
 static void append(struct ss_container_writer *writer, const struct ss_event *event,
                    const int64_t *extras, size_t extra_count)
 {
@@ -71,22 +109,14 @@ static void append(struct ss_container_writer *writer, const struct ss_event *ev
     struct ss_error err = {.detail = ""};
     ss_buffer_init(&bytes, 1 << 16);
     cr_assert_eq(ss_encode_event(1, event, &bytes, &err), SS_OK, "%s", err.detail);
-    for (size_t i = 0; i < extra_count; i++) { /* ["null", "long"] */
-        uint8_t number[SS_VARINT_MAX + 1];
-        uint8_t *end = ss_varint_write(number, 1);
-        end = ss_varint_write(end, extras[i]);
-        cr_assert(ss_buffer_append(&bytes, number, (size_t)(end - number)));
-    }
-    struct ss_bytes body = {bytes.data + SS_WIRE_HEADER_SIZE, bytes.size - SS_WIRE_HEADER_SIZE};
-    cr_assert_eq(ss_container_append(writer, body, &err), SS_OK, "%s", err.detail);
-    ss_buffer_reset(&bytes);
+    append_value(writer, &bytes, extras, extra_count);
 }
 
-/* Our schema with the three fields that InsertField adds. */
-static char *inserted(enum ss_input input)
+/* A schema with the three fields that InsertField adds. */
+static char *inserted(const char *ours)
 {
     static const char *const names[] = {"kafka_partition", "kafka_offset", "kafka_timestamp"};
-    json_t *schema = json_loads(ss_schema_of_input(input), 0, NULL);
+    json_t *schema = json_loads(ours, 0, NULL);
     cr_assert_not_null(schema);
     for (int i = 0; i < 3; i++)
         json_array_append_new(
@@ -100,7 +130,7 @@ static char *inserted(enum ss_input input)
 void logs_archive(const char *path, enum ss_input input, int32_t partition,
                   const struct logged *events, size_t count)
 {
-    char *schema = inserted(input);
+    char *schema = inserted(ss_schema_of_input(input));
     struct ss_container_writer *writer = create(path, schema, "deflate");
     for (size_t i = 0; i < count; i++) {
         const int64_t extras[] = {partition, events[i].offset, events[i].timestamp_ms};
@@ -110,9 +140,41 @@ void logs_archive(const char *path, enum ss_input input, int32_t partition,
     free(schema);
 }
 
+void logs_archive_values(const char *path, const char *schema, struct logged_value *values,
+                         size_t count)
+{
+    char *with_places = inserted(schema);
+    struct ss_container_writer *writer = create(path, with_places, "deflate");
+    for (size_t i = 0; i < count; i++) {
+        const int64_t extras[] = {0, values[i].offset, values[i].timestamp_ms};
+        append_value(writer, &values[i].value, extras, 3);
+    }
+    finish(writer);
+    free(with_places);
+}
+
+void logs_archive_published(const char *path, enum ss_output output, int32_t partition,
+                            const struct ss_published_record *records, size_t count)
+{
+    char *schema = inserted(ss_schema_of_output(output));
+    struct ss_container_writer *writer = create(path, schema, "deflate");
+    for (size_t i = 0; i < count; i++) {
+        const int64_t extras[] = {partition, records[i].offset, records[i].timestamp_ms};
+        append_body(writer, records[i].body, extras, 3);
+    }
+    finish(writer);
+    free(schema);
+}
+
 void logs_plain(const char *path, enum ss_input input, const struct ss_event *events, size_t count)
 {
-    struct ss_container_writer *writer = create(path, ss_schema_of_input(input), "null");
+    logs_plain_by(path, ss_schema_of_input(input), events, count);
+}
+
+void logs_plain_by(const char *path, const char *schema, const struct ss_event *events,
+                   size_t count)
+{
+    struct ss_container_writer *writer = create(path, schema, "null");
     for (size_t i = 0; i < count; i++)
         append(writer, &events[i], NULL, 0);
     finish(writer);
@@ -138,6 +200,27 @@ struct ss_event logs_event(enum ss_input input, const char *user, const char *id
     if (input == SS_PAYMENTS)
         event.payment = (struct ss_payment){.amount_minor = 100, .currency = logs_text("CNY")};
     return event;
+}
+
+void logs_plain_newer(const char *path, size_t count)
+{
+    const char *ours = ss_schema_of_input(SS_PAYMENTS), *symbol = "\"CHARGED_BACK\"";
+    const char *at = strstr(ours, symbol);
+    struct ss_event *events = calloc(count, sizeof *events);
+    char schema[8192], id[32];
+    cr_assert_not_null(at);
+    const int head = (int)(at - ours) + (int)strlen(symbol);
+    const int length =
+        snprintf(schema, sizeof schema, "%.*s,\"PENDING\"%s", head, ours, ours + head);
+    cr_assert_lt(length, (int)sizeof schema);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "p%zu", i);
+        events[i] = logs_event(SS_PAYMENTS, "ann", id, LOGS_BEGIN + (int64_t)i * 1000);
+    }
+    cr_assert_gt(count, 2);
+    events[2].payment.status = (enum ss_payment_status)(SS_PAYMENT_CHARGED_BACK + 1);
+    logs_plain_by(path, schema, events, count);
+    free(events);
 }
 
 static uint32_t random_below(uint64_t *seed, uint32_t bound)

@@ -1,7 +1,6 @@
 #include "helper_story.h"
 
 #include "config/model_file.h"
-#include "state/pack.h"
 
 #include <criterion/criterion.h>
 #include <stdarg.h>
@@ -11,7 +10,16 @@
 #define BEGIN_MS INT64_C(1700000000000)
 #define HOUR_MS  INT64_C(3600000)
 #define DAY_MS   (24 * HOUR_MS)
-enum { SCORES_MAX = 40000 };
+enum { SCORES_MAX = 40000, HALF_TOLD = 25 /* events */ };
+
+const struct story_options story_plain = {.seed = 1,
+                                          .users = 40,
+                                          .events = 1500,
+                                          .disorder = 10,
+                                          .wake_every = 20,
+                                          .gaps = 3,
+                                          .withdrawals = 20,
+                                          .silent = 30};
 
 uint64_t story_random(struct story *story, uint64_t below)
 {
@@ -38,7 +46,7 @@ struct ss_text story_text(struct story *story, const char *format, ...)
     return (struct ss_text){copy, (uint32_t)strlen(copy)};
 }
 
-static struct ss_text name_of(struct story *story, int user)
+struct ss_text story_name(struct story *story, int user)
 {
     return (struct ss_text){story->names[user], (uint32_t)strlen(story->names[user])};
 }
@@ -67,7 +75,7 @@ static void consent(struct story *story, struct ss_event *event, bool first)
 static struct ss_text friend_of(struct story *story, int user)
 {
     int users = story->options.users;
-    return name_of(story, (user + (percent(story, 50) ? 1 : users - 1)) % users);
+    return story_name(story, (user + (percent(story, 50) ? 1 : users - 1)) % users);
 }
 
 static void fill(struct story *story, struct ss_event *event, int user)
@@ -100,7 +108,7 @@ static void fill(struct story *story, struct ss_event *event, int user)
     case SS_SOCIAL:
         event->social.action = percent(story, 80) ? SS_FRIEND_ADDED : SS_FRIEND_REMOVED;
         event->social.friend_id =
-            name_of(story, (int)story_random(story, (uint64_t)story->options.users));
+            story_name(story, (int)story_random(story, (uint64_t)story->options.users));
         if (story->options.friends)
             event->social.friend_id = friend_of(story, user);
         break;
@@ -151,16 +159,16 @@ static void append(struct story *story, enum ss_input input, const struct ss_eve
 static void befriend(struct story *story, struct ss_event *event, int i)
 {
     int users = story->options.users;
-    event->user_id = name_of(story, i % users);
+    event->user_id = story_name(story, i % users);
     event->input = i < users ? SS_CONSENTS : SS_SOCIAL;
     if (i < users) {
         event->consent.purpose = SS_PURPOSE_SOCIAL;
         event->consent.action = SS_CONSENT_GRANTED;
     } else {
         event->social.action = SS_FRIEND_ADDED;
-        event->social.friend_id = name_of(story, (i % users + 1) % users);
+        event->social.friend_id = story_name(story, (i % users + 1) % users);
         if (percent(story, 50))
-            event->social.friend_id = name_of(story, (i % users + users - 1) % users);
+            event->social.friend_id = story_name(story, (i % users + users - 1) % users);
     }
 }
 
@@ -174,7 +182,7 @@ static void make_events(struct story *story)
         now_ms += (int64_t)story_random(
             story, (uint64_t)(2 * 400 * DAY_MS / (options->users + options->events)));
         struct ss_event event = {.input = first ? SS_CONSENTS : pick_input(story),
-                                 .user_id = name_of(story, user),
+                                 .user_id = story_name(story, user),
                                  .event_id = story_text(story, "e-%d", i),
                                  .occurred_at_ms = now_ms};
         if (percent(story, 5))
@@ -197,26 +205,23 @@ static void rank(struct story *story, struct ss_score_record *record)
 {
     if (!story->options.ranks)
         return;
-    if (story->table_count > 0)
-        ss_rank_record(&story->tables[story->table_count - 1], story->table_count - 1, record);
+    const size_t count = story->rank_count;
+    if (count > 0)
+        ss_rank_record(&story->tables[count - 1], story->ranks[count - 1].offset + 1, record);
     cr_assert(ss_histogram_move(&story->histogram, record));
     if (story->score_count % 50 != 1)
         return;
     int64_t users[SS_SCORE_COUNT];
     for (int i = 0; i < SS_SCORE_COUNT; i++)
         users[i] = story->histogram.users[i];
-    story->tables =
-        realloc(story->tables, (size_t)(story->table_count + 1) * sizeof *story->tables);
-    cr_assert(story->tables);
-    ss_rank_table_init(&story->tables[story->table_count++], users);
-}
-
-static int32_t on_rank(void *arg, int64_t offset, int32_t score)
-{
-    const struct story *story = arg;
-    if (story->no_ranks || offset < 0 || offset >= story->table_count)
-        return SS_PROOF_RANK_UNKNOWN;
-    return ss_rank_percentile(&story->tables[offset], score);
+    story->tables = realloc(story->tables, (count + 1) * sizeof *story->tables);
+    story->ranks = realloc(story->ranks, (count + 1) * sizeof *story->ranks);
+    cr_assert(story->tables && story->ranks);
+    ss_rank_table_init(&story->tables[count], users);
+    story->ranks[count] =
+        (struct ss_rank_entry){.offset = 3 * (int64_t)count, .histogram = story->histogram};
+    memcpy(story->ranks[count].positions, record->positions, sizeof record->positions);
+    story->rank_count++;
 }
 
 static void send(struct story *story, const struct ss_neighbour_message *message, int64_t at_ms)
@@ -245,7 +250,7 @@ static void tell_friends(struct story *story, int user, const struct ss_effects 
     if (effects->has_message)
         send(story, &effects->message, effects->message_at_ms);
     while (effects->friends_left &&
-           ss_friends_leave(&story->lists[user], &closing, name_of(story, user), &gone))
+           ss_friends_leave(&story->lists[user], &closing, story_name(story, user), &gone))
         send(story, &gone, effects->message_at_ms);
 }
 
@@ -253,7 +258,7 @@ static void tell_band(struct story *story, int user)
 {
     struct ss_user_state *state = &story->states[user];
     struct ss_neighbour_message message;
-    while (ss_friends_tell(&story->lists[user], &state->friends, name_of(story, user), &message))
+    while (ss_friends_tell(&story->lists[user], &state->friends, story_name(story, user), &message))
         send(story, &message, state->published.as_of_ms);
 }
 
@@ -274,7 +279,8 @@ static void steps(struct story *story, int user)
     struct ss_context context = {.clock_ms = story->clock_ms};
     struct ss_effects effects;
     memcpy(context.positions, story->positions, sizeof context.positions);
-    while (ss_wake(&story->models, &story->states[user], name_of(story, user), &context, &effects))
+    while (
+        ss_wake(&story->models, &story->states[user], story_name(story, user), &context, &effects))
         publish(story, &effects);
     tell_band(story, user);
 }
@@ -350,8 +356,14 @@ static void keep_half(struct story *story)
 {
     size_t size = (size_t)story->options.users * sizeof *story->states;
     story->half_states = malloc(size);
-    cr_assert(story->half_states);
+    story->half_lists = calloc((size_t)story->options.users, sizeof *story->half_lists);
+    cr_assert(story->half_states && story->half_lists);
     memcpy(story->half_states, story->states, size);
+    for (int user = 0; user < story->options.users; user++) {
+        const struct ss_friends *list = &story->lists[user];
+        story->half_lists[user].count = list->count;
+        memcpy(story->half_lists[user].links, list->links, list->count * sizeof list->links[0]);
+    }
     memcpy(story->half_positions, story->positions, sizeof story->positions);
     memcpy(story->half_read, story->read, sizeof story->read);
     memcpy(story->half_days, story->days, sizeof story->days);
@@ -359,19 +371,27 @@ static void keep_half(struct story *story)
     story->half_scores = story->score_count;
 }
 
+static void change_model(struct story *story, const struct ss_model *model,
+                         struct ss_models *before)
+{
+    *before = story->models;
+    story->models = (struct ss_models){.person = model,
+                                       .epoch = before->epoch + 1,
+                                       .person_since = before->epoch + 1,
+                                       .before = before};
+}
+
 static void run_engine(struct story *story)
 {
+    const int half = (story->options.users + story->options.events) / 2;
     enum ss_input input;
     for (int turn = 0; (input = next_input(story)) != SS_INPUT_COUNT; turn++) {
-        if (turn == (story->options.users + story->options.events) / 2)
+        if (turn == half + (story->options.half_told ? HALF_TOLD : 0))
             keep_half(story);
-        if (turn == (story->options.users + story->options.events) / 2 && story->second) {
-            story->first_models = story->models;
-            story->models = (struct ss_models){.person = story->second,
-                                               .epoch = 1,
-                                               .person_since = 1,
-                                               .before = &story->first_models};
-        }
+        if (turn == half && story->second)
+            change_model(story, story->second, &story->first_models);
+        if (turn == half + story->options.returns && story->options.returns)
+            change_model(story, story->first_models.person, &story->second_models);
         read_event(story, input);
         if (turn % story->options.wake_every == story->options.wake_every - 1)
             for (int user = 0; user < story->options.users; user++)
@@ -410,23 +430,9 @@ struct story *story_open(const struct story_options *options)
     return story;
 }
 
-static void forget_published(struct story *story)
-{
-    for (int output = 0; output < SS_OUTPUT_COUNT; output++) {
-        free(story->published[output]);
-        story->published[output] = NULL;
-        story->published_count[output] = story->published_at[output] = 0;
-        ss_buffer_reset(&story->lent[output]);
-    }
-    while (story->body_count)
-        free(story->bodies[--story->body_count]);
-    free(story->bodies);
-    story->bodies = NULL;
-}
-
 void story_close(struct story *story)
 {
-    forget_published(story);
+    story_forget_published(story);
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         free(story->events[i]);
     for (size_t i = 0; i < story->text_count; i++)
@@ -436,200 +442,11 @@ void story_close(struct story *story)
     free(story->grants);
     free(story->states);
     free(story->half_states);
+    free(story->half_lists);
     free(story->lists);
     free(story->tables);
+    free(story->ranks);
     free(story->model);
     free(story->second);
     free(story);
-}
-
-void story_swap(struct story *story, size_t a, size_t b)
-{
-    struct story_score score = story->scores[a];
-    story->scores[a] = story->scores[b];
-    story->scores[b] = score;
-}
-
-/* --- as a feed --- */
-
-static void add(struct story *story, enum ss_output output, int64_t offset, struct ss_text key,
-                const struct ss_buffer *encoded)
-{
-    size_t count = story->published_count[output]++;
-    size_t size = encoded->size - SS_WIRE_HEADER_SIZE;
-    story->published[output] =
-        realloc(story->published[output], (count + 1) * sizeof *story->published[output]);
-    story->bodies = realloc(story->bodies, (story->body_count + 1) * sizeof *story->bodies);
-    uint8_t *body = malloc(size + 1);
-    cr_assert(story->published[output] && story->bodies && body);
-    memcpy(body, encoded->data + SS_WIRE_HEADER_SIZE, size);
-    story->bodies[story->body_count++] = body;
-    story->published[output][count] = (struct ss_published_record){.offset = offset,
-                                                                   .timestamp_ms = BEGIN_MS,
-                                                                   .key = {key.data, key.size},
-                                                                   .body = {body, size}};
-}
-
-static void encode_all(struct story *story)
-{
-    struct ss_buffer encoded;
-    struct ss_error err;
-    forget_published(story);
-    ss_buffer_init(&encoded, 1 << 20);
-    for (size_t i = story->drop_scores; i < story->score_count; i++) {
-        const struct story_score *score = &story->scores[i];
-        encoded.size = 0;
-        cr_assert_eq(ss_encode_score(1, &score->record, &encoded, &err), SS_OK);
-        if (!score->gone)
-            add(story, SS_SCORES, (int64_t)(2 * i), score->record.user_id, &encoded);
-    }
-    for (size_t i = story->drop_grants; i < story->grant_count; i++) {
-        const struct story_grant *grant = &story->grants[i];
-        encoded.size = 0;
-        cr_assert_eq(ss_encode_entitlement(1, &grant->entitlement, &encoded, &err), SS_OK);
-        if (!grant->gone)
-            add(story, SS_ENTITLEMENTS, (int64_t)(2 * i), grant->entitlement.user_id, &encoded);
-    }
-    ss_buffer_reset(&encoded);
-}
-
-static enum ss_status on_events(void *arg, enum ss_input input, struct ss_source_batch *batch,
-                                struct ss_error *err)
-{
-    struct story *story = arg;
-    cr_assert_neq(input, SS_NEIGHBOURS, "what friends said is not asked for");
-    size_t at = story->input_at[input], left = story->counts[input] - at;
-    (void)err;
-    batch->count = left < story->batch ? left : story->batch;
-    batch->events = &story->events[input][at];
-    story->input_at[input] += batch->count;
-    at += batch->count;
-    batch->next_offset = at ? story->events[input][at - 1].offset + 1 : 0;
-    return SS_OK;
-}
-
-static enum ss_status on_published(void *arg, enum ss_output output,
-                                   struct ss_published_batch *batch, struct ss_error *err)
-{
-    struct story *story = arg;
-    struct ss_buffer *lent = &story->lent[output];
-    size_t at = story->published_at[output], left = story->published_count[output] - at;
-    struct ss_published_record *records = &story->published[output][at];
-    uint8_t **bodies =
-        story->bodies + (output == SS_SCORES ? 0 : story->published_count[SS_SCORES]);
-    size_t size = 0;
-    (void)err;
-    batch->count = left < story->batch ? left : story->batch;
-    batch->records = records;
-    story->published_at[output] += batch->count;
-    if (lent->data)
-        memset(lent->data, 0xa5, lent->capacity);
-    for (size_t i = 0; i < batch->count; i++)
-        size += records[i].body.size;
-    lent->size = 0;
-    lent->size_max = SIZE_MAX / 2;
-    cr_assert(ss_buffer_reserve(lent, size + 1));
-    for (size_t i = 0; i < batch->count; i++) {
-        const uint8_t *to = lent->data + lent->size;
-        cr_assert(ss_buffer_append(lent, bodies[at + i], records[i].body.size));
-        records[i].body.data = to;
-    }
-    return SS_OK;
-}
-
-static enum ss_status on_open(void *arg, const struct ss_source_users *users,
-                              struct ss_walk_feed *feed, struct ss_error *err)
-{
-    struct story *story = arg;
-    (void)users;
-    (void)err;
-    memset(story->published_at, 0, sizeof story->published_at);
-    memcpy(story->input_at, story->drop_events, sizeof story->input_at);
-    *feed = (struct ss_walk_feed){story, on_events, on_published};
-    return SS_OK;
-}
-
-enum ss_status story_seed(void *arg,
-                          enum ss_status (*put)(void *to, struct ss_text user_id,
-                                                struct ss_bytes packed, struct ss_error *err),
-                          void *to, struct ss_error *err)
-{
-    struct story *story = arg;
-    enum ss_status status = SS_OK;
-    for (int user = 0; user < story->options.users && status == SS_OK; user++) {
-        uint8_t packed[SS_PACKED_MAX];
-        size_t size = ss_state_pack(&story->half_states[user], packed);
-        if (size)
-            status = put(to, name_of(story, user), (struct ss_bytes){packed, size}, err);
-    }
-    return status;
-}
-
-static void on_difference(void *arg, const struct ss_proof_difference *difference)
-{
-    struct story *story = arg;
-    if (getenv("STORY_VERBOSE") && difference->published && difference->recomputed)
-        for (size_t i = 0; i < ss_proof_score_field_count; i++)
-            if (!ss_proof_score_fields[i].same(difference->published, difference->recomputed)) {
-                char a[100], b[100];
-                ss_proof_score_fields[i].show(difference->published, a, 100);
-                ss_proof_score_fields[i].show(difference->recomputed, b, 100);
-                fprintf(stderr, "  %s: %s, %s\n", ss_proof_score_fields[i].name, a, b);
-            }
-    for (int i = 0; i < 2 && getenv("STORY_VERBOSE"); i++) {
-        const struct ss_score_view *v = i ? difference->recomputed : difference->published;
-        if (v)
-            fprintf(stderr,
-                    "  %s: seq %lld %s %d<-%d as_of %lld clock %lld friends %d/%d model %.*s\n",
-                    i ? "recomputed" : "published", (long long)v->sequence,
-                    ss_proof_kind_name(v->kind), v->score, v->previous_score,
-                    (long long)v->as_of_ms, (long long)v->clock_ms, v->friends_confirmed,
-                    v->friends_bands, (int)v->model_version.size, v->model_version.data);
-    }
-    if (getenv("STORY_VERBOSE"))
-        fprintf(stderr, "%s at %lld of %.*s: %s\n", ss_proof_verdict_text(difference->verdict),
-                (long long)difference->offset, (int)difference->user_id.size,
-                difference->user_id.data, difference->why ? difference->why : "");
-    if (story->told < 64) {
-        char *fields = story->fields[story->told];
-        story->verdicts[story->told] = difference->verdict;
-        fields[0] = '\0';
-        for (size_t i = 0;
-             difference->published && difference->recomputed && i < ss_proof_score_field_count; i++)
-            if (!ss_proof_score_fields[i].same(difference->published, difference->recomputed))
-                snprintf(fields + strlen(fields), 256 - strlen(fields), "%s ",
-                         ss_proof_score_fields[i].name);
-    }
-    story->told++;
-}
-
-static const struct ss_model *find_model(void *arg, struct ss_text version, bool *business)
-{
-    const struct story *story = arg;
-    const struct ss_model *models[] = {story->model, story->second};
-    *business = false;
-    for (int i = 0; i < 2; i++)
-        if (models[i] && strlen(models[i]->version) == version.size &&
-            memcmp(models[i]->version, version.data, version.size) == 0)
-            return models[i];
-    return NULL;
-}
-
-struct ss_proof_result story_prove(struct story *story, const struct ss_proof_options *more)
-{
-    const struct ss_model_shelf shelf = {story, find_model};
-    struct ss_proof_options options = more ? *more : (struct ss_proof_options){0};
-    struct ss_proof_result result;
-    struct ss_error err = {.detail = ""};
-    options.shelf = &shelf;
-    options.models.person = story->model;
-    options.future_tolerance_ms = DAY_MS;
-    options.open = on_open;
-    options.difference = on_difference;
-    options.rank = story->options.ranks ? on_rank : NULL;
-    options.arg = story;
-    story->told = 0;
-    encode_all(story);
-    cr_assert_eq(ss_proof_run(&options, &result, &err), SS_OK, "%s", err.detail);
-    return result;
 }

@@ -19,8 +19,10 @@ struct story_options {
     int gaps;        /* of 100 events, behind how many an offset is missing */
     int withdrawals; /* of 100 consents */
     bool two_models; /* half-way another one is put in charge */
+    int returns;     /* so many turns later the first one is; 0: never */
     bool friends;    /* people are friends, and tell each other their bands */
     bool ranks;      /* records have percentiles: a new histogram with each 50th */
+    bool half_told;  /* the half is when some have been told of the second model, and others not */
     int silent;      /* of 100 events: those that change no score, such as refunds of nothing */
 };
 
@@ -54,19 +56,23 @@ struct story {
     struct ss_friends *lists; /* by user */
     int64_t told_by_friends;  /* messages */
     struct ss_histogram histogram;
-    struct ss_rank_table *tables; /* by offset of the histograms */
-    int64_t table_count;
+    struct ss_rank_entry *ranks; /* the histograms; records cite the offset behind one */
+    struct ss_rank_table *tables;
+    size_t rank_count, ranks_at;
     bool no_ranks; /* the histograms are not at hand */
-    struct ss_models first_models;
+    struct ss_models first_models, second_models;
     int64_t positions[SS_INPUT_COUNT], reached_ms[SS_INPUT_COUNT], clock_ms;
     struct ss_user_state *states;
-    /* as all stood when half of the events had been read */
+    /* as all stood when half of the events had been read, or when the first were told of the second
+     * model */
     struct ss_user_state *half_states;
+    struct ss_friends *half_lists;
     int64_t half_positions[SS_INPUT_COUNT], half_clock_ms;
     size_t half_read[SS_INPUT_COUNT], half_scores;
     /* what is held against the logs */
     size_t drop_events[SS_INPUT_COUNT]; /* at the beginning: retention took them */
-    size_t drop_scores, drop_grants;
+    size_t drop_scores, drop_grants, drop_ranks;
+    bool without_neighbours; /* what friends told must not be asked for */
     /* as a feed */
     struct ss_published_record *published[SS_OUTPUT_COUNT];
     size_t published_count[SS_OUTPUT_COUNT], published_at[SS_OUTPUT_COUNT],
@@ -76,16 +82,23 @@ struct story {
     size_t body_count;
     size_t batch;
     /* what came of it */
-    int told;
+    int told, histograms_told; /* the latter are not among the former */
     struct ss_proof_difference last;
     enum ss_proof_verdict verdicts[64];
     char fields[64][256]; /* of each difference: the names of the fields that differ, by blanks */
 };
 
+extern const struct story_options story_plain; /* nothing out of the ordinary, and no friends */
 struct story *story_open(const struct story_options *options);
 void story_close(struct story *story);
+struct ss_text story_name(struct story *story, int user);
+void story_forget_published(struct story *story);
 /* Holds what is there now against the logs. */
 struct ss_proof_result story_prove(struct story *story, const struct ss_proof_options *more);
+/* All of it is proven. */
+void story_expect_proven(const struct story *story, const struct ss_proof_result *result);
+/* Retention took what friends had told before that offset, or (-1) all of it. */
+struct ss_proof_options story_cut_messages(struct story *story, int64_t offset);
 /* Gives the states of the half to `put`: ss_proof_options.seed, with the story as its argument. */
 enum ss_status story_seed(void *arg,
                           enum ss_status (*put)(void *to, struct ss_text user_id,

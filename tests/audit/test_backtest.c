@@ -2,23 +2,19 @@
  * what the labels are held against. */
 #include "audit/backtest_report.h"
 #include "config/model_file.h"
-#include "schemas/container.h"
-#include "schemas/encode.h"
+#include "scoring/apply.h"
 #include "scoring/decay.h"
+#include "tests/audit/helper_logs.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define DAY   INT64_C(86400000)
-#define BEGIN INT64_C(1577836800000) /* 2020-01-01 */
+#define DAY   LOGS_DAY
+#define BEGIN LOGS_BEGIN
 
 enum { EVENTS_MAX = 64 };
 
-static char directory[] = "/tmp/test-backtest-XXXXXX";
-static const char *const topics[SS_INPUT_COUNT] = {"payments", "bills",    "bookings", "social",
-                                                   "profiles", "consents", "blacklist"};
 static struct ss_event events[SS_INPUT_COUNT][EVENTS_MAX];
 static size_t counts[SS_INPUT_COUNT];
 static char ids[EVENTS_MAX * SS_INPUT_COUNT][16];
@@ -26,15 +22,10 @@ static int id_count;
 static struct ss_model champion, challenger;
 static struct ss_backtest_result result;
 
-static struct ss_text text(const char *s)
-{
-    return (struct ss_text){s, (uint32_t)strlen(s)};
-}
-
 static void set_up(void)
 {
     struct ss_error err;
-    cr_assert_not_null(mkdtemp(directory));
+    logs_directory();
     cr_assert_eq(ss_model_default(&champion, &err), SS_OK);
     challenger = champion;
     snprintf(challenger.name, sizeof challenger.name, "other");
@@ -43,16 +34,8 @@ static void set_up(void)
 
 static void clean_up(void)
 {
-    char path[128];
     ss_backtest_reset(&result);
-    static const char *const names[] = {
-        "payments.avro", "bills.avro",     "bookings.avro", "social.avro", "profiles.avro",
-        "consents.avro", "blacklist.avro", "out.json",      "out.html",    "out.csv"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-        unlink(path);
-    }
-    rmdir(directory);
+    logs_remove();
 }
 
 TestSuite(backtest, .init = set_up, .fini = clean_up);
@@ -64,8 +47,10 @@ static struct ss_event *add(enum ss_input input, const char *user, int64_t at_ms
     struct ss_event *event = &events[input][counts[input]++];
     char *id = ids[id_count++];
     snprintf(id, sizeof ids[0], "e%d", id_count);
-    *event = (struct ss_event){
-        .input = input, .user_id = text(user), .event_id = text(id), .occurred_at_ms = at_ms};
+    *event = (struct ss_event){.input = input,
+                               .user_id = logs_text(user),
+                               .event_id = logs_text(id),
+                               .occurred_at_ms = at_ms};
     return event;
 }
 
@@ -79,38 +64,22 @@ static void bill(const char *user, enum ss_bill_status status, const char *id, i
                  int64_t due_ms)
 {
     add(SS_BILLS, user, at_ms)->bill = (struct ss_bill){.status = status,
-                                                        .bill_id = text(id),
+                                                        .bill_id = logs_text(id),
                                                         .amount_minor = 10000,
-                                                        .currency = text("CNY"),
+                                                        .currency = logs_text("CNY"),
                                                         .due_at_ms = due_ms};
 }
 
 static void payment(const char *user, int64_t at_ms, int64_t amount)
 {
     add(SS_PAYMENTS, user, at_ms)->payment =
-        (struct ss_payment){.amount_minor = amount, .currency = text("CNY")};
+        (struct ss_payment){.amount_minor = amount, .currency = logs_text("CNY")};
 }
 
 static void write_input(enum ss_input input)
 {
-    struct ss_container_writer *writer;
-    struct ss_buffer bytes;
-    struct ss_error err = {.detail = ""};
-    char path[128];
-    if (counts[input] == 0)
-        return;
-    snprintf(path, sizeof path, "%s/%s.avro", directory, topics[input]);
-    cr_assert_eq(ss_container_create(path, ss_schema_of_input(input), "null", &writer, &err), SS_OK,
-                 "%s", err.detail);
-    ss_buffer_init(&bytes, 1 << 16);
-    for (size_t i = 0; i < counts[input]; i++) {
-        bytes.size = 0;
-        cr_assert_eq(ss_encode_event(1, &events[input][i], &bytes, &err), SS_OK);
-        struct ss_bytes body = {bytes.data + SS_WIRE_HEADER_SIZE, bytes.size - SS_WIRE_HEADER_SIZE};
-        cr_assert_eq(ss_container_append(writer, body, &err), SS_OK);
-    }
-    ss_buffer_reset(&bytes);
-    cr_assert_eq(ss_container_finish(writer, &err), SS_OK);
+    if (counts[input] > 0)
+        logs_plain(logs_path("%s.avro", ss_input_name(input)), input, events[input], counts[input]);
 }
 
 /* ---- runs ---- */
@@ -127,10 +96,10 @@ static struct ss_backtest_options options_of(bool both)
 static enum ss_status run(struct ss_backtest_options options, struct ss_error *err)
 {
     static atomic_bool stop;
-    struct ss_source_config config = {.directory = directory, .topics = topics};
     err->detail[0] = '\0';
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         write_input((enum ss_input)input);
+    const struct ss_source_config config = {.directory = logs_path("%s", "")};
     enum ss_status status = ss_source_open(&config, &options.source, err);
     cr_assert_eq(status, SS_OK, "%s", err->detail);
     options.stop = &stop;
@@ -269,7 +238,7 @@ Test(backtest, a_listed_person_holds_nothing_under_either)
 {
     write_four();
     add(SS_BLACKLIST, "ann", BEGIN + 2 * DAY)->listing =
-        (struct ss_listing){.action = SS_LISTED, .case_id = text("c")};
+        (struct ss_listing){.action = SS_LISTED, .case_id = logs_text("c")};
     challenger.benefit_count = champion.benefit_count = 1;
     challenger.benefits[0].threshold = champion.benefits[0].threshold = 350;
     backtest(options_of(true));
@@ -347,7 +316,7 @@ Test(backtest, without_consent_nobody_is_scored_but_for_a_study)
 
 static const struct ss_backtest_row *label_row(const char *user, int64_t time_ms)
 {
-    struct ss_backtest_label label = {text(user), time_ms, true};
+    struct ss_backtest_label label = {logs_text(user), time_ms, true};
     struct ss_backtest_options options = options_of(false);
     options.labels = &label;
     options.label_count = 1;
@@ -401,9 +370,9 @@ Test(backtest, labels_without_a_score_are_counted_and_left_out)
     consent("ben", SS_CONSENT_WITHDRAWN, BEGIN + 60 * DAY);
     consent("eve", SS_CONSENT_GRANTED, BEGIN + 60 * DAY);
     const struct ss_backtest_label labels[] = {
-        {text("ann"), BEGIN + 50 * DAY, false}, {text("ben"), BEGIN + 50 * DAY, true},
-        {text("ben"), BEGIN + 80 * DAY, true},  {text("eve"), BEGIN + 50 * DAY, true},
-        {text("zoe"), BEGIN + 50 * DAY, true},  {text("ann"), BEGIN + 90 * DAY, false},
+        {logs_text("ann"), BEGIN + 50 * DAY, false}, {logs_text("ben"), BEGIN + 50 * DAY, true},
+        {logs_text("ben"), BEGIN + 80 * DAY, true},  {logs_text("eve"), BEGIN + 50 * DAY, true},
+        {logs_text("zoe"), BEGIN + 50 * DAY, true},  {logs_text("ann"), BEGIN + 90 * DAY, false},
     };
     struct ss_backtest_options options = options_of(true);
     options.labels = labels;
@@ -430,7 +399,7 @@ Test(backtest, labels_measure_score_and_factors)
         snprintf(names[i], sizeof names[i], "u%02d", i);
         consent(names[i], SS_CONSENT_GRANTED, BEGIN);
         bill(names[i], i % 4 ? SS_BILL_PAID : SS_BILL_DEFAULTED, "b", BEGIN + DAY, BEGIN + 2 * DAY);
-        labels[i] = (struct ss_backtest_label){text(names[i]), BEGIN + 10 * DAY, i % 8 < 2};
+        labels[i] = (struct ss_backtest_label){logs_text(names[i]), BEGIN + 10 * DAY, i % 8 < 2};
     }
     struct ss_backtest_options options = options_of(true);
     options.labels = labels;
@@ -461,17 +430,10 @@ Test(backtest, labels_measure_score_and_factors)
 
 /* ---- reports ---- */
 
-static char *path_of(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    return path;
-}
-
 static char *contents(const char *name)
 {
     static char bytes[1 << 20];
-    FILE *file = fopen(path_of(name), "r");
+    FILE *file = fopen(logs_path("%s", name), "r");
     cr_assert_not_null(file);
     size_t size = fread(bytes, 1, sizeof bytes - 1, file);
     fclose(file);
@@ -485,15 +447,15 @@ Test(backtest, reports_say_the_same_and_escape_what_people_are_called)
     struct ss_error err = {.detail = ""};
     write_four();
     consent(odd, SS_CONSENT_GRANTED, BEGIN);
-    const struct ss_backtest_label labels[] = {{text("ann"), BEGIN + 50 * DAY, false},
-                                               {text("cid"), BEGIN + 50 * DAY, false}};
+    const struct ss_backtest_label labels[] = {{logs_text("ann"), BEGIN + 50 * DAY, false},
+                                               {logs_text("cid"), BEGIN + 50 * DAY, false}};
     struct ss_backtest_options options = options_of(true);
     options.labels = labels;
     options.label_count = 2;
     challenger.components[SS_VAR_FRIENDS].neutral = 0;
     backtest(options);
-    cr_assert_eq(ss_backtest_json(&result, path_of("out.json"), &err), SS_OK, "%s", err.detail);
-    json_t *json = json_load_file(path_of("out.json"), 0, NULL);
+    cr_assert_eq(ss_backtest_json(&result, logs_path("out.json"), &err), SS_OK, "%s", err.detail);
+    json_t *json = json_load_file(logs_path("out.json"), 0, NULL);
     cr_assert_not_null(json);
     json_t *movers = json_object_get(json_object_get(json, "comparison"), "movers");
     cr_assert_eq(json_array_size(movers), 5);
@@ -509,18 +471,18 @@ Test(backtest, reports_say_the_same_and_escape_what_people_are_called)
     cr_assert_str_eq(json_string_value(json_object_get(score, "verdict")), "one_class");
     json_decref(json);
 
-    cr_assert_eq(ss_backtest_page(&result, path_of("out.html"), &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(ss_backtest_page(&result, logs_path("out.html"), &err), SS_OK, "%s", err.detail);
     char *html = contents("out.html");
     cr_assert_null(strstr(html, "<b>"));
     cr_assert_not_null(strstr(html, "&lt;b&gt;"));
     cr_assert_null(strstr(html, "nan"));
     cr_assert_null(strstr(html, "http:"));
 
-    cr_assert_eq(ss_backtest_csv(&result, false, path_of("out.csv"), &err), SS_OK);
+    cr_assert_eq(ss_backtest_csv(&result, false, logs_path("out.csv"), &err), SS_OK);
     cr_assert_not_null(strstr(contents("out.csv"), "\n\"<b>\"\"x\"\",&\","));
-    cr_assert_eq(ss_backtest_csv(&result, true, path_of("out.csv"), &err), SS_OK);
+    cr_assert_eq(ss_backtest_csv(&result, true, logs_path("out.csv"), &err), SS_OK);
     cr_assert_not_null(strstr(contents("out.csv"), "\nann,2020-02-20T00:00:00Z,0,"));
-    FILE *file = fopen(path_of("out.csv"), "w");
+    FILE *file = fopen(logs_path("out.csv"), "w");
     ss_backtest_text(&result, file);
     fclose(file);
     cr_assert_not_null(strstr(contents("out.csv"), "all have the same outcome"));

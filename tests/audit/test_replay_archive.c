@@ -122,6 +122,28 @@ Test(replay_archive, does_not_depend_on_the_number_of_threads)
     free(others);
 }
 
+Test(replay_archive, does_not_depend_on_the_sizes_of_the_files)
+{
+    size_t size, other_size;
+    int64_t count, other_count;
+    struct ss_replay_options options = {.records_file = logs_path("large.avro")};
+    mkdir(logs_path("small"), 0700);
+    logs_archive_history(logs_path("small"), history, history_count, PARTITIONS, 17);
+    char *of_large = replay("archive", options);
+    uint8_t *records = records_of(logs_path("large.avro"), &size, &count);
+    options.records_file = logs_path("small.avro");
+    char *of_small = replay("small", options);
+    uint8_t *others = records_of(logs_path("small.avro"), &other_size, &other_count);
+    cr_expect_str_eq(of_large, of_small);
+    cr_expect_gt(count, 1000);
+    cr_assert_eq(size, other_size);
+    cr_expect_eq(memcmp(records, others, size), 0);
+    free(of_large);
+    free(of_small);
+    free(records);
+    free(others);
+}
+
 static enum ss_status on_record(void *arg, struct ss_bytes user_id, struct ss_bytes body,
                                 struct ss_error *ignored)
 {

@@ -1,100 +1,40 @@
 /* Friends in a replay of plain files: what they tell each other is heard at once, also by who is
  * taken up from a snapshot; and where nobody can hear it, links count for nothing. */
 #include "audit/replay.h"
-#include "schemas/codec.h"
-#include "schemas/container.h"
-#include "schemas/encode.h"
 #include "schemas/output_view.h"
+#include "tests/audit/helper_logs.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#define DAY   INT64_C(86400000)
-#define BEGIN INT64_C(1577836800000) /* 2020-01-01 */
-
-static char directory[] = "/tmp/test-replay-friends-XXXXXX";
-static const char *const topics[SS_INPUT_COUNT] = {
-    "payments", "bills",    "bookings",  "social",
-    "profiles", "consents", "blacklist", "sesame-neighbours"};
-
-static const char *path_of(const char *name)
-{
-    static char paths[4][128];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-    return path;
-}
-
-static void remove_files(void)
-{
-    static const char *const names[] = {"social.avro",    "consents.avro",     "payments.avro",
-                                        "middle.avro",    "social+0+0.avro",   "social+1+0.avro",
-                                        "scores.csv",     "consents+0+0.avro", "consents+1+0.avro",
-                                        "blacklist.avro", "blacklist+0+0.avro"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        unlink(path_of(names[i]));
-    rmdir(directory);
-}
-
-static void write_events(const char *name, const struct ss_event *events, size_t count)
-{
-    struct ss_container_writer *writer;
-    struct ss_buffer bytes;
-    struct ss_error err = {.detail = ""};
-    cr_assert_eq(ss_container_create(path_of(name), ss_schema_of_input(events[0].input), "null",
-                                     &writer, &err),
-                 SS_OK, "%s", err.detail);
-    ss_buffer_init(&bytes, 1 << 16);
-    for (size_t i = 0; i < count; i++) {
-        bytes.size = 0;
-        cr_assert_eq(ss_encode_event(1, &events[i], &bytes, &err), SS_OK, "%s", err.detail);
-        struct ss_bytes body = {bytes.data + SS_WIRE_HEADER_SIZE, bytes.size - SS_WIRE_HEADER_SIZE};
-        cr_assert_eq(ss_container_append(writer, body, &err), SS_OK, "%s", err.detail);
-    }
-    ss_buffer_reset(&bytes);
-    cr_assert_eq(ss_container_finish(writer, &err), SS_OK, "%s", err.detail);
-}
-
-static struct ss_text text(const char *s)
-{
-    return (struct ss_text){s, (uint32_t)strlen(s)};
-}
+#define BEGIN LOGS_BEGIN
+#define DAY   LOGS_DAY
 
 static struct ss_event friendship(const char *user, const char *other, const char *id, int day,
                                   enum ss_social_action action)
 {
-    return (struct ss_event){.input = SS_SOCIAL,
-                             .user_id = text(user),
-                             .event_id = text(id),
-                             .occurred_at_ms = BEGIN + day * DAY,
-                             .social = {.action = action, .friend_id = text(other)}};
+    struct ss_event event = logs_event(SS_SOCIAL, user, id, BEGIN + day * DAY);
+    event.social = (struct ss_social){.action = action, .friend_id = logs_text(other)};
+    return event;
 }
 
 static struct ss_event consent(const char *user, const char *id, int day,
                                enum ss_consent_action action, enum ss_consent_purpose purpose)
 {
-    return (struct ss_event){.input = SS_CONSENTS,
-                             .user_id = text(user),
-                             .event_id = text(id),
-                             .occurred_at_ms = BEGIN + day * DAY,
-                             .consent = {.action = action, .purpose = purpose}};
+    struct ss_event event = logs_event(SS_CONSENTS, user, id, BEGIN + day * DAY);
+    event.consent = (struct ss_consent){.action = action, .purpose = purpose};
+    return event;
 }
 
 /* Ann and ben become friends on days 2 and 3, ann and cat on days 4 and 6, dan never confirms;
  * ben, whom a court has listed on day 1, withdraws SOCIAL on day 8. */
-static void write_files(const char *social, const char *consents, const char *blacklist)
+static void write_files(const char *suffix)
 {
-    const struct ss_event listed = {.input = SS_BLACKLIST,
-                                    .user_id = text("ben"),
-                                    .event_id = text("l1"),
-                                    .occurred_at_ms = BEGIN + DAY,
-                                    .listing = {.action = SS_LISTED,
-                                                .case_id = text("case"),
-                                                .authority = text("court"),
-                                                .currency = text("CNY")}};
+    struct ss_event listed = logs_event(SS_BLACKLIST, "ben", "l1", BEGIN + DAY);
+    listed.listing = (struct ss_listing){.action = SS_LISTED,
+                                         .case_id = logs_text("case"),
+                                         .authority = logs_text("court"),
+                                         .currency = logs_text("CNY")};
     const struct ss_event grants[] = {
         consent("ann", "c1", 0, SS_CONSENT_GRANTED, SS_PURPOSE_SCORING),
         consent("ann", "c2", 0, SS_CONSENT_GRANTED, SS_PURPOSE_SOCIAL),
@@ -108,9 +48,11 @@ static void write_files(const char *social, const char *consents, const char *bl
                                        friendship("ann", "cat", "s3", 4, SS_FRIEND_ADDED),
                                        friendship("ann", "dan", "s4", 5, SS_FRIEND_ADDED),
                                        friendship("cat", "ann", "s5", 6, SS_FRIEND_ADDED)};
-    write_events(consents, grants, sizeof grants / sizeof grants[0]);
-    write_events(blacklist, &listed, 1);
-    write_events(social, friends, sizeof friends / sizeof friends[0]);
+    logs_plain(logs_path("consents%s", suffix), SS_CONSENTS, grants,
+               sizeof grants / sizeof grants[0]);
+    logs_plain(logs_path("blacklist%s", suffix), SS_BLACKLIST, &listed, 1);
+    logs_plain(logs_path("social%s", suffix), SS_SOCIAL, friends,
+               sizeof friends / sizeof friends[0]);
 }
 
 struct course {
@@ -140,36 +82,40 @@ static enum ss_status on_record(void *arg, struct ss_bytes user_id, struct ss_by
 static struct ss_worker_stats stats;
 static enum ss_replay_friendship friendship_told;
 
-static void replay(int64_t until_ms, const char *snapshot, const char *save, struct course *course)
+/* How many users there are. */
+static int64_t run(struct ss_replay_options options, struct course *course)
 {
     atomic_bool stop = false;
-    struct ss_replay_options options = {.directory = directory,
-                                        .topics = topics,
-                                        .until_ms = until_ms,
-                                        .future_tolerance_ms = DAY,
-                                        .snapshot_file = snapshot,
-                                        .save_file = save,
-                                        .record = on_record,
-                                        .record_arg = course,
-                                        .friendship = &friendship_told,
-                                        .stop = &stop};
     struct ss_error err = {.detail = ""};
     int64_t users;
+    options.directory = logs_path("%s", "");
+    options.future_tolerance_ms = DAY;
+    options.record = on_record;
+    options.record_arg = course;
+    options.friendship = &friendship_told;
+    options.stop = &stop;
     cr_assert_eq(ss_replay_run(&options, &stats, &users, &err), SS_OK, "%s", err.detail);
-    cr_assert_eq(users, 3);
+    return users;
+}
+
+static void replay(int64_t until_ms, const char *snapshot, const char *save, struct course *course)
+{
+    const struct ss_replay_options options = {
+        .until_ms = until_ms, .snapshot_file = snapshot, .save_file = save};
+    cr_assert_eq(run(options, course), 3);
 }
 
 static void begin(void)
 {
-    cr_assert_not_null(mkdtemp(directory));
+    logs_directory();
 }
 
-TestSuite(replay_friends, .init = begin, .fini = remove_files);
+TestSuite(replay_friends, .init = begin, .fini = logs_remove);
 
 Test(replay_friends, what_friends_tell_is_heard_at_once)
 {
     struct course course = {0};
-    write_files("social.avro", "consents.avro", "blacklist.avro");
+    write_files(".avro");
     replay(BEGIN + 3 * DAY - 1, NULL, NULL, &course);
     cr_assert_eq(friendship_told, SS_FRIENDSHIP_LOOPED);
     cr_assert_eq(course.of_neighbours, 0, "ben has not confirmed it:\n%s", course.text);
@@ -190,7 +136,7 @@ Test(replay_friends, what_friends_tell_is_heard_at_once)
 Test(replay_friends, who_withdraws_takes_back_what_he_had_added)
 {
     struct course course = {0};
-    write_files("social.avro", "consents.avro", "blacklist.avro");
+    write_files(".avro");
     replay(INT64_MAX, NULL, NULL, &course);
     const struct ss_counts *heard = &stats.counts[SS_NEIGHBOURS];
     struct course before = {0};
@@ -205,11 +151,10 @@ Test(replay_friends, who_withdraws_takes_back_what_he_had_added)
 Test(replay_friends, a_replay_taken_up_from_a_snapshot_goes_on_with_the_same_bytes)
 {
     struct course whole = {0}, halves = {0};
-    write_files("social.avro", "consents.avro", "blacklist.avro");
+    write_files(".avro");
     replay(INT64_MAX, NULL, NULL, &whole);
-    char middle[128];
-    snprintf(middle, sizeof middle, "%s", path_of("middle.avro"));
     for (int day = 1; day < 9; day++) {
+        const char *middle = logs_path("middle.avro");
         halves = (struct course){0};
         replay(BEGIN + day * DAY, NULL, middle, &halves);
         replay(INT64_MAX, middle, NULL, &halves);
@@ -220,12 +165,30 @@ Test(replay_friends, a_replay_taken_up_from_a_snapshot_goes_on_with_the_same_byt
 Test(replay_friends, partitions_without_what_was_told_say_so)
 {
     struct course course = {0};
-    write_files("social+0+0.avro", "consents+0+0.avro", "blacklist+0+0.avro");
+    write_files("+0+0.avro");
     const struct ss_event other = consent("eve", "c9", 0, SS_CONSENT_GRANTED, SS_PURPOSE_SOCIAL);
-    write_events("consents+1+0.avro", &other, 1);
+    logs_plain(logs_path("consents+1+0.avro"), SS_CONSENTS, &other, 1);
     replay(INT64_MAX, NULL, NULL, &course);
     cr_assert_eq(friendship_told, SS_FRIENDSHIP_UNHEARD);
     cr_assert_eq(course.of_neighbours, 0);
     cr_assert_eq(course.anns_friends, 0);
     cr_assert_eq(stats.counts[SS_NEIGHBOURS].consumed, 0);
+}
+
+Test(replay_friends, whose_consent_is_assumed_are_friends_too)
+{
+    struct ss_replay_options options = {.until_ms = INT64_MAX};
+    const struct ss_counts *social = &stats.counts[SS_SOCIAL];
+    const struct ss_counts *heard = &stats.counts[SS_NEIGHBOURS];
+    const struct ss_event friends[] = {friendship("ann", "ben", "s1", 1, SS_FRIEND_ADDED),
+                                       friendship("ben", "ann", "s2", 2, SS_FRIEND_ADDED)};
+    struct course course = {0};
+    logs_plain(logs_path("social.avro"), SS_SOCIAL, friends, 2);
+    cr_assert_eq(run(options, &course), 0);
+    cr_expect_eq(social->outcomes[SS_NOT_CONSENTED], 2);
+    cr_expect_eq(heard->consumed, 0);
+    options.assume_consent = true;
+    cr_assert_eq(run(options, &course), 2);
+    cr_expect_eq(social->outcomes[SS_COUNTED], 2);
+    cr_expect_geq(heard->outcomes[SS_COUNTED], 4);
 }

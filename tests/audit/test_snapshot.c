@@ -1,5 +1,5 @@
 /* Snapshots: what is written comes back, and a byte that was changed is noticed wherever it is. */
-#include "audit/snapshot.h"
+#include "audit/snapshot_models.h"
 #include "tests/audit/helper_logs.h"
 
 #include <criterion/criterion.h>
@@ -28,13 +28,26 @@ static size_t state_of(int user, uint8_t *packed)
     return ss_state_pack(&state, packed);
 }
 
+static const struct ss_snapshot_epoch epochs[] = {
+    {.epoch = 0, .person = "model-1"},
+    {.epoch = 1, .business_since = 1, .person = "model-1", .business = "shops-1"},
+    {.epoch = 3,
+     .person_since = 3,
+     .business_since = 1,
+     .person = "model-2",
+     .business = "shops-1"},
+};
+
 static const char *write_snapshot(int users)
 {
     const struct ss_snapshot_head head = {.live = true,
                                           .cluster_id = "cluster",
                                           .partition_count = 3,
                                           .made_at_ms = LOGS_BEGIN,
-                                          .model_version = "model-1",
+                                          .model_version = "model-2",
+                                          .business_model_version = "shops-1",
+                                          .epochs = epochs,
+                                          .epoch_count = 3,
                                           .note = "a note"};
     const char *path = logs_path("snapshot.avro");
     struct ss_snapshot_writer *writer;
@@ -42,6 +55,7 @@ static const char *write_snapshot(int users)
     for (int32_t p = 0; p < 3; p += 2) {
         struct ss_snapshot_part part = {
             .partition = p, .mark_offset = 70 + p, .clock_ms = LOGS_BEGIN, .users = users * p};
+        part.epoch = p ? 3 : 1;
         part.positions[SS_BILLS] = 9;
         part.counts[SS_BILLS].consumed = 9;
         part.counts[SS_BILLS].outcomes[SS_COUNTED] = 9;
@@ -84,7 +98,12 @@ Test(snapshot, comes_back_as_it_was_written)
     const struct ss_snapshot_head *head = ss_snapshot_head(snapshot);
     cr_expect(head->live);
     cr_expect_str_eq(head->cluster_id, "cluster");
-    cr_expect_str_eq(head->model_version, "model-1");
+    cr_expect_str_eq(head->model_version, "model-2");
+    cr_expect_str_eq(head->business_model_version, "shops-1");
+    cr_assert_eq(head->epoch_count, 3);
+    cr_expect_eq(memcmp(head->epochs, epochs, sizeof epochs), 0);
+    cr_expect_eq(ss_snapshot_part(snapshot, 0)->epoch, 1);
+    cr_expect_eq(ss_snapshot_part(snapshot, 2)->epoch, 3);
     cr_expect_str_eq(head->note, "a note");
     cr_expect_eq(head->partition_count, 3);
     cr_expect_null(ss_snapshot_part(snapshot, 1));
@@ -183,4 +202,68 @@ Test(snapshot, sealed_states_open_with_their_key_only)
     cr_expect_eq(states, 1);
     ss_snapshot_close(snapshot);
     ss_sealer_close(sealer);
+}
+
+/* --- by which models its users were told --- */
+
+static struct ss_model known[3]; /* zeroed but for their versions */
+
+static const struct ss_model *find(void *arg, struct ss_text version, bool *business)
+{
+    const int *count = arg;
+    static const char *const versions[] = {"shops-1", "model-2", "model-1"};
+    *business = false;
+    for (int i = 0; i < *count; i++) {
+        snprintf(known[i].version, sizeof known[i].version, "%s", versions[i]);
+        if (strlen(versions[i]) == version.size && !memcmp(versions[i], version.data, version.size))
+            return &known[i];
+    }
+    return NULL;
+}
+
+Test(snapshot, the_models_of_its_epochs_are_found)
+{
+    int count = 3;
+    const struct ss_model_shelf shelf = {&count, find};
+    const struct ss_snapshot_head head = {.epochs = epochs, .epoch_count = 3};
+    struct ss_snapshot_models *models;
+    const struct ss_models *at;
+    struct ss_snapshot_epoch *list;
+    size_t listed;
+    cr_assert_eq(ss_snapshot_models_open(&head, &shelf, &models, &err), SS_OK);
+    cr_assert_eq(ss_snapshot_models_at(models, 3, &at, &err), SS_OK, "%s", err.detail);
+    cr_expect_str_eq(at->person->version, "model-2");
+    cr_expect_str_eq(at->business->version, "shops-1");
+    cr_expect_eq(at->person_since, 3);
+    cr_expect_eq(at->business_since, 1);
+    cr_expect_str_eq(ss_models_find(at, false, 0)->version, "model-1");
+    cr_expect_eq(ss_snapshot_models_at(models, 2, &at, &err), SS_STOP);
+    cr_assert_eq(ss_snapshot_models_at(models, 3, &at, &err), SS_OK);
+    cr_assert_eq(ss_snapshot_epochs_list(at, &list, &listed, &err), SS_OK);
+    cr_expect_eq(listed, 3);
+    cr_expect_eq(memcmp(list, epochs, sizeof epochs), 0);
+    free(list);
+    ss_snapshot_models_close(models);
+}
+
+Test(snapshot, a_model_that_is_nowhere_is_asked_for)
+{
+    int count = 2; /* not model-1 */
+    const struct ss_model_shelf shelf = {&count, find};
+    const struct ss_snapshot_head head = {.epochs = epochs, .epoch_count = 3};
+    struct ss_user_state state = {.consents.scoring = true};
+    struct ss_snapshot_models *models;
+    const struct ss_models *at;
+    cr_assert_eq(ss_snapshot_models_open(&head, &shelf, &models, &err), SS_OK);
+    cr_expect_eq(ss_snapshot_models_at(models, 1, &at, &err), SS_STOP);
+    cr_expect(strstr(err.detail, "model-1") && strstr(err.detail, "--model"), "%s", err.detail);
+    cr_assert_eq(ss_snapshot_models_at(models, 3, &at, &err), SS_OK);
+    /* who was told of it and holds nothing by it can go on, whoever holds something cannot */
+    cr_expect_eq(ss_snapshot_models_check(&head, at, &state, &err), SS_OK);
+    state.published.benefits = 1;
+    cr_expect_eq(ss_snapshot_models_check(&head, at, &state, &err), SS_STOP);
+    cr_expect(strstr(err.detail, "model-1") && strstr(err.detail, "--model"), "%s", err.detail);
+    state.published.epoch = 3;
+    cr_expect_eq(ss_snapshot_models_check(&head, at, &state, &err), SS_OK);
+    ss_snapshot_models_close(models);
 }

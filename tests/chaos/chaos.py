@@ -1,13 +1,10 @@
 """tools/chaos: real parts, real faults, and a verdict from outside. See tools/chaos for its options."""
 
 import argparse
-import datetime
 import os
 import pathlib
-import platform
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 # pylint: disable=wrong-import-position
 import confluent_kafka  # noqa: E402
 from confluent_kafka.admin import AdminClient  # noqa: E402
+from audit import Audit  # noqa: E402
 from bus import INPUTS, Bus  # noqa: E402
 from engine import BINARY, Engine  # noqa: E402
 from faults import Faults  # noqa: E402
@@ -30,8 +28,9 @@ from judge import (  # noqa: E402
     checkpoint_offset, clocks, judge, redis_partition, subscriber_of,
 )
 from load import Load  # noqa: E402
+from models import Models  # noqa: E402
 from parts import RedisPair, Toxiproxy, lasting_port  # noqa: E402
-from recount import write_chaos_model  # noqa: E402
+from record import published_of, sums_of, write_record  # noqa: E402
 from stack import TREE, Stack  # noqa: E402
 from timely import DUE_MS_MAX, Timely  # noqa: E402
 from waiting import wait_until  # noqa: E402
@@ -39,6 +38,7 @@ from waiting import wait_until  # noqa: E402
 INSTANCES = ("one", "two", "three")
 WORKERS = 2
 PARTITIONS = 8
+FLEET = f"{len(INSTANCES)} processes of {WORKERS} workers, {PARTITIONS} partitions"
 PREFIX = "chaos"
 GROUP = "chaos"
 DRAIN_SECONDS = 900
@@ -127,6 +127,7 @@ class Run:
     def __init__(self, options, directory):
         self.options, self.directory = options, directory
         self.differences = []
+        self.keep = True  # what the run leaves behind, for a look at differences
         self.closers = []
         self.verdicts = []
         self.drain_seconds = 0.0
@@ -136,7 +137,7 @@ class Run:
     def set_up(self):
         kafka_port, redis_port, registry_port = (lasting_port() for _ in range(3))
         self.stack = Stack(self.directory / "stack")
-        self.closers.append(self.stack.wipe)
+        self.closers.append(self._end_stack)
         self.stack.up("kafka", "registry", via=kafka_port)
         self.toxiproxy = Toxiproxy(os.environ["SESAME_TOXIPROXY"], self.directory)
         self.closers.append(self.toxiproxy.close)
@@ -152,13 +153,13 @@ class Run:
         engines = config_for(f"127.0.0.1:{kafka_port}", f"http://127.0.0.1:{registry_port}/{path}",
                              f"redis://127.0.0.1:{redis_port}")
         engines["topics"] |= {name: name for name in INPUTS}
-        write_chaos_model(self.directory / "model.yaml")
-        engines["model"] = {"file": str(self.directory / "model.yaml")}
+        self.models = Models(self.directory, self.options.friends, self.options.models)
+        engines["model"] = direct["model"] = {"file": str(self.models.files[0])}
         self.bus = Bus(self.stack)
         # Quiet when the broker goes away.
         self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})
         self.bus.create_topics([KEPT_WHOLE], PARTITIONS, cleanup__policy="delete", retention__ms=-1)
-        tool = Engine(direct, self.directory)
+        tool = self.models.tool = Engine(direct, self.directory)
         tool.run("topics", "create")
         tool.run("schemas", "register")
         logs = self.directory / "engines"
@@ -173,7 +174,10 @@ class Run:
         self.timely = Timely(self.bus, self.engine, self.options.seed,
                              max(self.options.rate / EVENTS_PER_LIFE_SECOND, 1))
         self.closers.append(self.timely.finish)
-        self.faults = Faults(self.options.seed, self.stack, self.toxiproxy, self.redis, self.fleet)
+        self.audit = Audit(tool, self.models.files, self.directory)
+        self.closers.append(self.audit.finish)
+        self.faults = Faults(self.options.seed, self.stack, self.toxiproxy, self.redis, self.fleet,
+                             self.models)
         self.lag = Lag(self.stack.bootstrap)
         self.closers.append(self.lag.close)
 
@@ -184,9 +188,13 @@ class Run:
         self.timely.start()
         self.faults.start()
         self.closers.append(self.faults.finish)
-        said = began
+        said, middle = began, began + self.options.minutes * 30
         while (now := time.monotonic()) < deadline and not self.faults.errors:
             time.sleep(0.2)
+            if now >= middle:
+                middle = deadline
+                if not self.options.models:  # of whom was told of which, a snapshot knows nothing
+                    self.audit.take_snapshot()
             if now - said >= PROGRESS_SECONDS:
                 said = now
                 say(f"{int(now - began):5} s: {self.lag.text}; {self.faults.total()} faults; now "
@@ -194,6 +202,7 @@ class Run:
         self.faults.finish()
         self.load.finish()
         self.timely.finish()
+        self.audit.finish()
         assert not self.faults.errors, "the tool itself failed:\n" + "\n".join(self.faults.errors)
 
     def drain(self):
@@ -203,10 +212,14 @@ class Run:
         say(f"the faults are over; draining {total} events")
         # Not the one that has seen the broker come and go.
         self.bus.admin = AdminClient({"bootstrap.servers": self.stack.bootstrap, "log_level": 0})
+        if self.options.models:
+            self.models.change()  # once more, with a backlog
         try:
             wait_until(lambda: self.lag.reached(total), DRAIN_SECONDS,
                        lambda: f"{self.lag.text}, {total} to be consumed")
             self.drain_seconds = time.monotonic() - began
+            if self.options.models:
+                wait_until(self.models.follow, DRAIN_SECONDS, "everybody told of the last model")
             self.due_by = int(time.time() * 1000)
             wait_until(self._quiet, DUE_MS_MAX / 1000 + 60, "scores that time leaves alone")
             wait_until(self._redis_current, 60, "Redis at the changelog's last marks")
@@ -242,74 +255,28 @@ class Run:
                 return False
         return True
 
+    def judge(self):
+        """How many differences there are, all told."""
+        say("judging")
+        subscribers = [subscriber_of(self.bus, each, KEPT_WHOLE) for each in SUBSCRIBERS]
+        self.verdicts = judge(self.bus, self.redis.primary, PREFIX, PARTITIONS, subscribers,
+                              self.due_by, self.models.rules(),
+                              min(os.cpu_count() or 1, PARTITIONS), say)
+        self.audit.verify(sum(v.records for v in self.verdicts), say)
+        for text in self.differences + self.audit.differences:
+            say(text)
+        return (len(self.differences) + sum(len(v.differences) for v in self.verdicts) +
+                self.audit.count())
+
+    def _end_stack(self):
+        (self.stack.down if self.keep else self.stack.wipe)()
+
     def close(self):
         while self.closers:
             try:
                 self.closers.pop()()
             except Exception as failure:  # pylint: disable=broad-except
                 say(f"while cleaning up: {failure}")
-
-
-def commit():
-    def git(*words):
-        done = subprocess.run(["git", "-C", str(TREE), *words], capture_output=True, text=True,
-                              check=False)
-        return done.stdout.strip()
-
-    head = git("rev-parse", "--short=12", "HEAD") or "unknown"
-    return head + (" with uncommitted changes" if git("status", "--porcelain", "-uno") else "")
-
-
-def write_record(run, total, differences, path):
-    """Adds this run to a file of records."""
-    options, sums = run.options, sums_of(run.verdicts)
-    path = pathlib.Path(path)
-    text = path.read_text() if path.exists() else (
-        "# Chaos on the real parts\n\nRecords of `tools/chaos --record`, newest last. What is run and "
-        "judged: `tests/chaos`.\n")
-    kinds = "\n".join(
-        f"| {lane} | {kind.replace('_', ' ')} | {run.faults.counts[kind]} |"
-        for lane, names in Faults.LANES.items() for kind in names)
-    text += f"""
-## {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC
-
-`tools/chaos --minutes {options.minutes:g} --seed {options.seed} --rate {options.rate}` at commit {commit()},
-on {os.cpu_count()} cores ({platform.machine()}), {len(INSTANCES)} processes of {WORKERS} workers,
-{PARTITIONS} partitions. All caught up {run.drain_seconds:.1f} s after the last fault.
-
-**{total} events, {run.faults.total()} faults, {differences} differences**
-
-Events: {sums['counted']} counted, {sums['duplicate']} duplicate, {sums['not_consented']} not consented,
-{sums['dead_lettered']} dead-lettered. Recounted and found equal: these counts,
-{published_of(run.verdicts)}; in Redis as in the changelog,
-{sum(v.users for v in run.verdicts)} states.
-
-| lane | fault | times |
-|---|---|---|
-{kinds}
-"""
-    path.write_text(text)
-
-
-def sums_of(verdicts):
-    sums = dict.fromkeys(("counted", "duplicate", "not_consented", "dead_lettered"), 0)
-    for verdict in verdicts:
-        for counts in verdict.counts.values():
-            for outcome, count in counts.items():
-                sums[outcome] += count
-    return sums
-
-
-def published_of(verdicts):
-    def total(name):
-        return sum(getattr(each, name) for each in verdicts)
-
-    def by_time(kind):
-        return sum(each.by_time.get(kind, 0) for each in verdicts)
-
-    return (f"{total('records')} score records ({by_time('OVERDUE')} OVERDUE, {by_time('AGED')} AGED), "
-            f"{total('entitlements')} grants and revocations,\n{total('dead_letters')} dead letters, "
-            f"{total('shared')} records for subscribers ({total('tombstones')} tombstones)")
 
 
 def stopped(_number, _frame):
@@ -321,6 +288,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=int, default=6000)
+    parser.add_argument("--friends", action="store_true")
+    parser.add_argument("--models", action="store_true")
     parser.add_argument("--dir")
     parser.add_argument("--record")
     options = parser.parse_args()
@@ -332,32 +301,26 @@ def main():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="sesame-chaos-", dir=base))
     run = Run(options, directory)
     total = differences = 0
-    keep = True
     try:
         run.set_up()
         run.disturb()
         total = run.drain()
-        say("judging")
-        subscribers = [subscriber_of(run.bus, each, KEPT_WHOLE) for each in SUBSCRIBERS]
-        run.verdicts = judge(run.bus, run.redis.primary, PREFIX, PARTITIONS, subscribers, run.due_by,
-                             min(os.cpu_count() or 1, PARTITIONS), say)
-        for text in run.differences:
-            say(text)
-        differences = len(run.differences) + sum(len(v.differences) for v in run.verdicts)
-        keep = differences > 0
+        differences = run.judge()
+        run.keep = differences > 0
         for kind, count in run.faults.counts.items():
             say(f"  {count:4} {kind.replace('_', ' ')}")
         say("  " + ", ".join(f"{n} {what}" for what, n in sums_of(run.verdicts).items()))
         say(f"  {published_of(run.verdicts)}")
         if options.record:
-            write_record(run, total, differences, options.record)
+            write_record(run, total, differences, options.record, FLEET)
     except KeyboardInterrupt:
-        keep = False
+        run.keep = False
         raise
     finally:
         run.close()
-        if keep:
-            say(f"the engines' logs are kept in {directory}/engines")
+        if run.keep:
+            say(f"kept: the engines' logs, {directory}/engines, and all topics: "
+                f"tools/stack up --dir {directory}/stack")
         else:
             shutil.rmtree(directory)
     say(f"{total} events, {run.faults.total()} faults, {differences} differences")

@@ -1,8 +1,8 @@
-"""The faults, in three lanes that run at the same time, each with its seeded order and pauses.
+"""The faults, in lanes that run at the same time, each with its seeded order and pauses.
 
-The lane of the engines, the lane of Kafka and the registry, the lane of Redis: faults of one lane come
-one after the other, those of different lanes overlap as they will. A lane goes through all its kinds
-before it begins again, so that each is hit equally often.
+The lane of the engines, the lane of Kafka and the registry, the lane of Redis, and where the live model
+is to change that of models: faults of one lane come one after the other, those of different lanes overlap
+as they will. A lane goes through all its kinds before it begins again, so that each is hit equally often.
 """
 
 import random
@@ -13,6 +13,7 @@ import traceback
 
 SESSION_SECONDS = 10  # of the engines' group
 PAUSE_SECONDS = (1.0, 5.0)  # between two faults of a lane
+PAUSE_MODELS_SECONDS = (8.0, 25.0)  # in which everybody may be told of the new one
 
 
 class Faults:
@@ -26,16 +27,19 @@ class Faults:
         "redis": ("redis_killed", "redis_flushed", "redis_old_dump", "redis_promoted",
                   "redis_cut", "redis_cut_in_mid_message", "redis_delayed", "redis_silent"),
     }
+    CHANGES = {"models": ("model_changed", "model_changed_and_back")}
 
-    def __init__(self, seed, stack, toxiproxy, redis, fleet):
+    def __init__(self, seed, stack, toxiproxy, redis, fleet, models):
         self.stack, self.toxiproxy, self.redis, self.fleet = stack, toxiproxy, redis, fleet
-        self.counts = {kind: 0 for kinds in self.LANES.values() for kind in kinds}
+        self.models = models
+        self.lanes = self.LANES | (self.CHANGES if len(models.files) > 1 else {})
+        self.counts = {kind: 0 for kinds in self.lanes.values() for kind in kinds}
         self.errors = []  # of the tool itself
         self.now = {}  # lane -> what is going on
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._lane, args=(name, random.Random(f"{seed} {name}")))
-            for name in self.LANES
+            for name in self.lanes
         ]
 
     def start(self):
@@ -52,10 +56,10 @@ class Faults:
         return sum(self.counts.values())
 
     def _lane(self, name, rng):
-        deck = []
-        while not self._stop.wait(rng.uniform(*PAUSE_SECONDS)):
+        deck, pause = [], PAUSE_MODELS_SECONDS if name == "models" else PAUSE_SECONDS
+        while not self._stop.wait(rng.uniform(*pause)):
             if not deck:
-                deck = list(self.LANES[name])
+                deck = list(self.lanes[name])
                 rng.shuffle(deck)
             kind = deck.pop()
             self.now[name] = kind
@@ -225,3 +229,16 @@ class Faults:
 
     def redis_silent(self, rng):
         self._silent("redis", rng, 1, 6)
+
+    # -- models
+
+    def model_changed(self, _rng):
+        """Until everybody is told, if that is soon."""
+        if self.models.change(self._stop):
+            self.models.follow()
+
+    def model_changed_and_back(self, rng):
+        """With many who were not told of the first change when the second comes."""
+        if self.models.change(self._stop):
+            self._last(rng, 0, 3)
+            self.models.change(self._stop)

@@ -5,17 +5,21 @@ import multiprocessing
 import time
 import traceback
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import confluent_kafka
 
-from accounts import MARK_KEY, OUTCOMES, mark_clock, mark_histogram, parse_mark, parse_numbers
+from accounts import (
+    MARK_KEY, OUTCOMES, mark_clock, mark_histogram, mark_sweep, parse_mark, parse_numbers,
+)
 from bus import INPUTS
+from invariants import BY_ITSELF, Invariants
 from recount import Recount, chaos_model, decode, plain_schema, published_record
 from subscribers import Subscriber, Subscribers
 
 SHOWN_MAX = 5  # differences told in full, for each partition
 TAIL_MAX = 4000  # offsets at the end of a changelog in which there is a mark
+FRIENDS_KEY = "\x02"  # in front of a user's id: the key of its friends record
 CLOCK_TOLERANCE_MS = 1000  # between what the engine and the producer in it take for now
 
 
@@ -30,6 +34,7 @@ class Case(NamedTuple):
     states: dict  # what Redis holds of the partition: user -> bytes
     checkpoint: bytes
     due_by: int  # what fell due before that must be published
+    rules: Any = None  # Rules: judged by invariants; None: recounted
 
 
 class Verdict(NamedTuple):
@@ -42,7 +47,7 @@ class Verdict(NamedTuple):
     users: int
     shared: int  # in the subscribers' topics
     tombstones: int  # of them
-    by_time: dict  # OVERDUE, AGED -> score records
+    by_kind: dict  # OVERDUE, AGED, and with rules NEIGHBOUR, RESCORE -> score records
     searched: int  # settled by search
     seconds: float
 
@@ -101,7 +106,7 @@ def check_chain(recount, before, value, timestamp):
     follows = (1, None) if opens else (before["sequence"] + 1, before["score"])
     good = (value["sequence"], value["previous_score"]) == follows
     good &= opens == (value["kind"] == "OPT_IN")
-    good &= (value["cause"] is None) == (value["kind"] in ("OVERDUE", "AGED"))
+    good &= (value["cause"] is None) == (value["kind"] in BY_ITSELF)
     good &= value["clock"] <= value["as_of"] and value["clock"] <= timestamp + CLOCK_TOLERANCE_MS
     if not opens:
         good &= value["as_of"] >= before["as_of"] and value["clock"] >= before["clock"]
@@ -113,19 +118,20 @@ def check_chain(recount, before, value, timestamp):
 
 def judge_scores(case, recount, marks):
     schema, last, records = plain_schema("scores"), {}, 0
-    by_time = dict.fromkeys(("OVERDUE", "AGED"), 0)
+    by_kind = dict.fromkeys(("OVERDUE", "AGED", *(("NEIGHBOUR", "RESCORE") if case.rules else ())), 0)
     for message in committed(case, "scores"):
         value, timestamp = decode(schema, message.value()), message.timestamp()[1]
         records += 1
         user = value["user_id"]
         assert message.key().decode() == user
-        if value["cause"] is None:
-            by_time[value["kind"]] = by_time.get(value["kind"], 0) + 1
-        else:
+        if value["kind"] in by_kind:
+            by_kind[value["kind"]] += 1
+        if value["cause"] is not None:
             assert value["cause"]["partition"] == case.partition
         check_chain(recount, last.get(user), value, timestamp)
         last[user] = {key: value[key] for key in ("kind", "sequence", "score", "as_of", "clock")}
         recount.take(value["positions"], timestamp + CLOCK_TOLERANCE_MS, published_record(value))
+        recount.keep(user, message.value())
     counted = Counter(each["score"] for each in last.values() if each["score"] is not None)
     if marks.histogram != counted:
         recount.differences.append(
@@ -135,7 +141,7 @@ def judge_scores(case, recount, marks):
             f"partition {case.partition}: its clock stands at {marks.clock}, behind {case.due_by}")
     recount.finish({name: case.ends[name] for name in INPUTS}, marks.clock,
                    min(case.due_by, marks.clock))
-    return records, by_time
+    return records, by_kind
 
 
 def judge_entitlements(case, recount):
@@ -148,12 +154,7 @@ def judge_entitlements(case, recount):
         (held.add if value["action"] == "GRANTED" else held.discard)(key)
         found.append((value["user_id"], value["action"], value["benefit_id"], value["score"],
                       value["sequence"], value["as_of"], cause.get("topic"), cause.get("offset")))
-    if found != recount.entitlements:
-        missing, extra = set(recount.entitlements) - set(found), set(found) - set(recount.entitlements)
-        recount.differences += [f"not granted or revoked: {each}" for each in missing]
-        recount.differences += [f"granted or revoked for nothing: {each}" for each in extra]
-        if not missing and not extra:
-            recount.differences.append("entitlements are not in the order of the scores")
+    recount.compare_entitlements(found)
     return len(found)
 
 
@@ -169,7 +170,8 @@ def judge_dead_letters(case, recount):
         _, key, value = recount.inputs[where[0]][where[1]]
         if (message.key(), message.value()) != (key, value):
             recount.differences.append(f"the dead letter of {where} is not the record")
-    expected = {where: (reason, case.partition) for where, reason in recount.dead.items()}
+    expected = {where: (reason, case.partition)
+                for where, reason in recount.expected_dead(found).items()}
     for where in found.keys() | expected.keys():
         if found.get(where) != expected.get(where):
             recount.differences.append(
@@ -183,7 +185,7 @@ class Marks:
 
     def __init__(self, case):
         self.states, self.last, self.offset, self.clock = {}, None, None, 0
-        self.histogram = {}
+        self.histogram, self.sweep = {}, {}
         self.differences = []
         for message in committed(case, "sesame-state"):
             if message.key().decode() == MARK_KEY:
@@ -197,7 +199,7 @@ class Marks:
         before, clock = self.last, self.clock
         self.last, self.offset = parse_mark(message.value()), message.offset()
         self.clock = mark_clock(message.value())
-        self.histogram = mark_histogram(message.value())
+        self.histogram, self.sweep = mark_histogram(message.value()), mark_sweep(message.value())
         fallen = before and any(
             self.last[name][key] < count for name in INPUTS for key, count in before[name].items())
         if fallen or not clock <= self.clock <= message.timestamp()[1] + CLOCK_TOLERANCE_MS:
@@ -216,7 +218,7 @@ def judge_state(case, recount, marks):
         if mark is None or mark[name] != expected or expected["consumed"] != case.ends[name]:
             recount.differences.append(
                 f"{name} is accounted as {mark and mark[name]}, recounted {expected}")
-    for user in states.keys() ^ recount.holders():
+    for user in {name.removeprefix(FRIENDS_KEY) for name in states} ^ recount.holders():
         recount.differences.append(
             f"a state of {user} is {'' if user in states else 'not '}kept, against its consent")
     for user in states.keys() | case.states.keys():
@@ -253,16 +255,17 @@ def _judge_partition(case):
     for name, topic in subscribers.topics.items():
         subscribers.read(name, committed(case, topic.subscriber.topic))
     marks = Marks(case)
-    recount = Recount(case.partition, case.partitions, read_inputs(case), case.schema_ids,
-                      chaos_model(), subscribers)
-    records, by_time = judge_scores(case, recount, marks)
-    recount.differences += subscribers.left()
+    basis = case.partition, case.partitions, read_inputs(case), case.schema_ids
+    recount = (Invariants(*basis, case.rules, subscribers, marks) if case.rules
+               else Recount(*basis, chaos_model(), subscribers))
+    records, by_kind = judge_scores(case, recount, marks)
+    recount.check_subscribers()
     entitlements = judge_entitlements(case, recount)
     dead_letters = judge_dead_letters(case, recount)
     users = judge_state(case, recount, marks)
     return Verdict(case.partition, recount.differences, recount.counts, records, entitlements,
                    dead_letters, users, sum(t.count for t in subscribers.topics.values()),
-                   sum(t.tombstones for t in subscribers.topics.values()), by_time,
+                   sum(t.tombstones for t in subscribers.topics.values()), by_kind,
                    recount.settler.searched, time.monotonic() - began)
 
 
@@ -294,8 +297,8 @@ def subscriber_of(bus, entry, whole):
                       latest.schema.schema_str, latest.schema_id)
 
 
-def judge(bus, server, prefix, partitions, subscribers, due_by, processes, say):
-    """All partitions; the verdicts."""
+def judge(bus, server, prefix, partitions, subscribers, due_by, rules, processes, say):
+    """All partitions; the verdicts. `rules`: None for a recount."""
     topics = (*INPUTS, "scores", "entitlements", "dead-letters", "sesame-state",
               *(each.topic for each in subscribers))
     ends = {name: bus.ends(name) for name in topics}
@@ -305,12 +308,12 @@ def judge(bus, server, prefix, partitions, subscribers, due_by, processes, say):
         states, checkpoint = redis_partition(server, prefix, p)
         own = {name: found[p] for name, found in ends.items()}
         cases.append(Case(bus.bootstrap, p, partitions, own, ids, subscribers, states, checkpoint,
-                          due_by))
+                          due_by, rules))
     verdicts = []
     with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=1) as pool:
         for verdict in pool.imap_unordered(judge_partition, cases, chunksize=1):
             say(f"partition {verdict.partition}: {verdict.records} score records "
-                f"({', '.join(f'{n} {kind}' for kind, n in verdict.by_time.items())}), "
+                f"({', '.join(f'{n} {kind}' for kind, n in verdict.by_kind.items())}), "
                 f"{verdict.searched} searches, {len(verdict.differences)} differences, judged in "
                 f"{verdict.seconds:.0f} s")
             for text in verdict.differences[:SHOWN_MAX]:

@@ -265,6 +265,27 @@ class Recount:
         elif wrong[:-1] == []:
             self._differ(f"{what}: published, but not by way of what lies before: {published}")
 
+    # -- what came with the records
+
+    def keep(self, user_id, value):
+        """The record that was taken, as it was read: nobody asks for it here."""
+
+    def expected_dead(self, _found):
+        """(topic, offset) -> reason; `found`: the dead letters, alike."""
+        return self.dead
+
+    def compare_entitlements(self, found):
+        if found == self.entitlements:
+            return
+        missing, extra = set(self.entitlements) - set(found), set(found) - set(self.entitlements)
+        self.differences += [f"not granted or revoked: {each}" for each in missing]
+        self.differences += [f"granted or revoked for nothing: {each}" for each in extra]
+        if not missing and not extra:
+            self.differences.append("entitlements are not in the order of the scores")
+
+    def check_subscribers(self):
+        self.differences += self.subscribers.left()
+
     def holders(self):
         """Of whom a state is kept."""
         return {user_id for user_id, user in self.scorer.users.items()
@@ -286,17 +307,18 @@ MODEL_FILE = pathlib.Path(TREE) / "config" / "model.yaml"
 
 
 def chaos_model():
-    """The default model without friends: in which order what they tell was read among the events of
-    social is in no position, so it cannot be recounted. The simulator's oracle judges them."""
+    """The default model without friends, which can be recounted."""
     model = second_scorer.Model(MODEL_FILE)
     model.friends_max = 0
     model.version = model.computed_version()
     return model
 
 
-def write_chaos_model(path):
-    """The same for the engine."""
+def write_model(path, **changes):
+    """The default model for the engine, with texts replaced, each once."""
     text = MODEL_FILE.read_text(encoding="utf-8")
-    with_friends = "friends_max: 500"
-    assert text.count(with_friends) == 1
-    path.write_text(text.replace(with_friends, "friends_max: 0"), encoding="utf-8")
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -21,6 +21,15 @@ struct flaky_store;
 struct flaky_store *flaky_store_new(struct ss_store *inner);
 struct ss_store *flaky_store_handle(struct flaky_store *flaky);
 
+/* A way in which a call fails, once or for a while. */
+struct flaky_failure {
+    enum flaky_op op;
+    enum ss_status status;
+    bool late;
+    int times;
+    const char *name;
+};
+
 /* From the nth call of an op on (1: the next one), `times` calls fail with `status` and do nothing;
  * with `late` they do their work and fail after it. */
 void flaky_store_fail(struct flaky_store *flaky, enum flaky_op op, int nth, int times,

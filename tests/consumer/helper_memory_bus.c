@@ -17,6 +17,7 @@ struct part {
     struct flow flows[SS_INPUT_COUNT];
     int64_t committed[SS_INPUT_COUNT], pending[SS_INPUT_COUNT]; /* -1: none */
     struct memory_log inputs[SS_INPUT_COUNT], targets[SS_TARGET_MAX];
+    int64_t starts[SS_INPUT_COUNT];    /* of the inputs' logs: what retention has left */
     int64_t mark_offset, mark_time_ms; /* of the last transaction; -1: none */
 };
 
@@ -233,6 +234,17 @@ void memory_bus_redeliver(struct memory_bus *memory, enum ss_input input, int32_
     memory->parts[partition].flows[input].next = 0;
 }
 
+const struct memory_failure memory_transaction_failures[MEMORY_TRANSACTION_FAILURES] = {
+    {MEMORY_BEGIN, SS_RETRY, false, "begin"},
+    {MEMORY_PRODUCE, SS_RETRY, false, "produce"},
+    {MEMORY_PRODUCE, SS_RETRY, true, "produce, late"},
+    {MEMORY_OFFSET, SS_RETRY, false, "offset"},
+    {MEMORY_COMMIT, SS_RETRY, false, "commit"},
+    {MEMORY_COMMIT, SS_GIVE_UP, false, "commit after the group has moved on"},
+    {MEMORY_COMMIT, SS_RETRY, true, "commit that was done but not answered"},
+    {MEMORY_MARK, SS_GIVE_UP, false, "mark"},
+};
+
 void memory_bus_fail(struct memory_bus *memory, enum memory_op op, int nth, enum ss_status status,
                      bool late)
 {
@@ -411,8 +423,13 @@ static enum ss_status memory_start(struct ss_bus *bus, int32_t partition,
     cr_assert(part->owned, "started partition %d, which is not owned", partition);
     *out = (struct ss_partition_start){.changelog_end = part->targets[SS_TO_CHANGELOG].end};
     for (int input = 0; input < SS_INPUT_COUNT; input++) {
-        out->committed |= part->committed[input] >= 0;
-        out->positions[input] = part->committed[input] >= 0 ? part->committed[input] : 0;
+        int64_t committed = part->committed[input], start = part->starts[input];
+        if (committed >= 0 && committed < start)
+            return ss_fail(err, SS_STOP, "%s [%d]: committed offset %lld is gone",
+                           ss_input_name((enum ss_input)input), partition, (long long)committed);
+        out->committed |= committed >= 0;
+        out->starts[input] = start;
+        out->positions[input] = committed >= 0 ? committed : start;
         out->ends[input] = part->inputs[input].end;
     }
     return SS_OK;
@@ -437,6 +454,12 @@ static enum ss_status memory_restore(struct ss_bus *bus, int32_t partition, int6
     return FAIL_LATE(MEMORY_RESTORE);
 }
 
+void memory_bus_cut(struct memory_bus *memory, enum ss_input input, int32_t partition)
+{
+    struct part *part = &memory->parts[partition];
+    part->starts[input] = part->inputs[input].end;
+}
+
 static enum ss_status memory_open(struct ss_bus *bus, int32_t partition,
                                   const int64_t positions[SS_INPUT_COUNT], struct ss_error *err)
 {
@@ -444,6 +467,9 @@ static enum ss_status memory_open(struct ss_bus *bus, int32_t partition,
     struct part *part = &memory->parts[partition];
     FAIL_EARLY(MEMORY_OPEN);
     cr_assert(part->owned);
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        cr_assert_geq(positions[input], part->starts[input], "%s is no longer there",
+                      ss_input_name((enum ss_input)input));
     for (int input = 0; input < SS_INPUT_COUNT; input++)
         part->flows[input].next = part->flows[input].passed = positions[input];
     part->open = true;
@@ -459,11 +485,10 @@ static enum ss_status memory_hold(struct ss_bus *bus, enum ss_input input, int32
     return SS_OK;
 }
 
-static bool memory_reached(struct ss_bus *bus, enum ss_input input, int32_t partition,
-                           int64_t offset)
+static int64_t memory_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
     const struct flow *flow = &memory_of(bus)->parts[partition].flows[input];
-    return flow->next >= offset || flow->passed >= offset;
+    return flow->passed > flow->next ? flow->passed : flow->next;
 }
 
 static bool memory_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
@@ -631,7 +656,7 @@ static const struct ss_bus_ops memory_ops = {
     .restore = memory_restore,
     .open_partition = memory_open,
     .hold = memory_hold,
-    .reached = memory_reached,
+    .position = memory_position,
     .at_end = memory_at_end,
     .rewind = memory_rewind,
     .begin = memory_begin,

@@ -58,6 +58,8 @@ int64_t memory_bus_append(struct memory_bus *memory, enum ss_input input, int32_
                           const struct ss_header *headers, size_t header_count);
 /* Appends what is never delivered: an aborted record and its marker. */
 void memory_bus_append_gap(struct memory_bus *memory, enum ss_input input, int32_t partition);
+/* Retention takes all that is in an input. */
+void memory_bus_cut(struct memory_bus *memory, enum ss_input input, int32_t partition);
 /* Appends a committed record (and no marker) to a target, as somebody else might. */
 void memory_bus_append_target(struct memory_bus *memory, enum ss_target target, int32_t partition,
                               struct ss_bytes key, struct ss_bytes value);
@@ -70,6 +72,17 @@ void memory_bus_assign(struct memory_bus *memory, int32_t partition);
 
 /* Delivers an input again from its beginning, as a rewound consumer may. */
 void memory_bus_redeliver(struct memory_bus *memory, enum ss_input input, int32_t partition);
+
+/* A way in which a call fails. */
+struct memory_failure {
+    enum memory_op op;
+    enum ss_status status;
+    bool late;
+    const char *name;
+};
+enum { MEMORY_TRANSACTION_FAILURES = 8 };
+/* All those of a transaction's calls. */
+extern const struct memory_failure memory_transaction_failures[MEMORY_TRANSACTION_FAILURES];
 
 /* The nth call of an op from now on (1: the next one) fails with `status` and does nothing; with
  * `late` it does its work and fails after it. Replaces an earlier plan for the same op. */

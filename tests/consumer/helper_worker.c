@@ -113,6 +113,12 @@ enum ss_status rig_step(struct rig *rig, bool *idle, struct ss_error *err)
     return ss_worker_step(rig->worker, idle, err);
 }
 
+enum ss_status rig_leave(struct rig *rig)
+{
+    struct ss_error err = {.detail = ""};
+    return ss_worker_leave(rig->worker, &err);
+}
+
 int rig_run(struct rig *rig)
 {
     struct ss_error err;
@@ -325,6 +331,14 @@ static void find_state(void *arg, struct ss_bytes user_id, struct ss_bytes packe
     find->found |= ss_bytes_equal(user_id, (struct ss_bytes){find->user_id, strlen(find->user_id)});
 }
 
+struct ss_counts rig_counts(struct rig *rig, enum ss_input input)
+{
+    struct ss_mark mark;
+    int64_t offset;
+    cr_assert(rig_mark(rig, 0, &mark, &offset));
+    return mark.counts[input];
+}
+
 bool rig_stored(struct rig *rig, const char *user_id)
 {
     struct find find = {user_id, false};
@@ -394,7 +408,7 @@ static int64_t check_counts(struct rig *rig, int32_t partition, const struct ss_
                      ss_input_name((enum ss_input)input), partition, (long long)counts->consumed,
                      (long long)count_records(log));
         cr_assert_eq(*memory_bus_committed(rig->memory, (enum ss_input)input, partition),
-                     mark->positions[input]);
+                     mark->passed[input]);
         dead += counts->outcomes[SS_REFUSED];
     }
     return dead;

@@ -33,6 +33,8 @@ void rig_close(struct rig *rig);
 /* The worker's process ends and a new one begins; statistics start anew. */
 void rig_restart(struct rig *rig);
 
+/* What a worker does last before it stops. */
+enum ss_status rig_leave(struct rig *rig);
 enum ss_status rig_step(struct rig *rig, bool *idle, struct ss_error *err);
 /* Steps until nothing is left to do. SS_RETRY and SS_GIVE_UP are tried again, their count is
  * returned; SS_STOP fails the test. */
@@ -66,6 +68,8 @@ int rig_last_score(struct rig *rig, const char *user_id);
 
 /* The newest committed mark of a partition; false: none. */
 bool rig_mark(struct rig *rig, int32_t partition, struct ss_mark *mark, int64_t *offset);
+/* Its counts of an input, in partition 0. */
+struct ss_counts rig_counts(struct rig *rig, enum ss_input input);
 /* Whether the store holds a state of the user. */
 bool rig_stored(struct rig *rig, const char *user_id);
 

@@ -483,8 +483,8 @@ Test(kafka_bus, holds_an_input_until_it_is_released)
     helper_await(bus, SS_BUS_RECORDS, &poll);
     cr_assert_eq(poll.record_count, 1);
     cr_assert_eq(poll.records[0].input, SS_CONSENTS);
-    cr_assert(bus->ops->reached(bus, SS_CONSENTS, 0, 1));
-    cr_assert(!bus->ops->reached(bus, SS_PAYMENTS, 0, 1));
+    cr_assert_eq(bus->ops->position(bus, SS_CONSENTS, 0), 1);
+    cr_assert_eq(bus->ops->position(bus, SS_PAYMENTS, 0), 0);
     for (int i = 0; i < 5; i++) {
         cr_assert_eq(bus->ops->poll(bus, 100, 50, &poll, &err), SS_OK);
         cr_assert_eq(poll.event, SS_BUS_NOTHING);
@@ -493,7 +493,7 @@ Test(kafka_bus, holds_an_input_until_it_is_released)
     helper_await(bus, SS_BUS_RECORDS, &poll);
     cr_assert_eq(poll.record_count, 10);
     cr_assert_eq(poll.records[0].offset, 0);
-    cr_assert(bus->ops->reached(bus, SS_PAYMENTS, 0, 10));
+    cr_assert_eq(bus->ops->position(bus, SS_PAYMENTS, 0), 10);
     bus->ops->close(bus);
 }
 
@@ -576,37 +576,54 @@ Test(kafka_bus, waits_out_a_cluster_that_is_away)
     bus->ops->close(bus);
 }
 
-Test(kafka_clusters, shares_partitions_whole_between_two_members)
+/* A second member comes: what each of the two is assigned then. */
+static void share_out(int partitions, size_t *at_a, size_t *at_b)
 {
     struct ss_error err;
     struct ss_poll poll;
     struct ss_kafka_config other;
-    open_mock(4, 4, SS_INPUT_COUNT + SS_TARGET_COUNT);
+    open_mock(partitions, partitions, SS_INPUT_COUNT + SS_TARGET_COUNT);
     struct ss_bus *a = helper_open(&config), *b;
     helper_await(a, SS_BUS_ASSIGNED, &poll);
-    cr_assert_eq(poll.partition_count, 4);
+    cr_assert_eq(poll.partition_count, partitions);
     other = config;
     other.worker = 1;
     b = helper_open(&other);
-    bool revoked = false;
-    size_t at_a = 0, at_b = 0;
+    bool revoked = false, told_a = false, told_b = false;
     const int64_t deadline = helper_now_ms() + 60000;
-    while ((at_a == 0 || at_b == 0) && helper_now_ms() < deadline) {
+    while (!(told_a && told_b)) {
+        cr_assert_lt(helper_now_ms(), deadline, "told: %d, %d", told_a, told_b);
         cr_assert_eq(a->ops->poll(a, 10, 50, &poll, &err), SS_OK, "%s", err.detail);
         revoked |= poll.event == SS_BUS_REVOKED;
         if (poll.event == SS_BUS_ASSIGNED) {
             cr_assert(revoked, "assigned before revoked");
-            at_a = poll.partition_count;
+            told_a = true;
+            *at_a = poll.partition_count;
         }
         cr_assert_eq(b->ops->poll(b, 10, 50, &poll, &err), SS_OK, "%s", err.detail);
-        if (poll.event == SS_BUS_ASSIGNED)
-            at_b = poll.partition_count;
+        if (poll.event == SS_BUS_ASSIGNED) {
+            told_b = true;
+            *at_b = poll.partition_count;
+        }
     }
-    cr_assert_eq(at_a, 2);
-    cr_assert_eq(at_b, 2);
     b->ops->close(b);
     a->ops->close(a);
     tear_down();
+}
+
+Test(kafka_clusters, shares_partitions_whole_between_two_members)
+{
+    size_t at_a = 0, at_b = 0;
+    share_out(4, &at_a, &at_b);
+    cr_assert_eq(at_a, 2);
+    cr_assert_eq(at_b, 2);
+}
+
+Test(kafka_clusters, tells_who_gets_no_partition)
+{
+    size_t at_a = 9, at_b = 9;
+    share_out(1, &at_a, &at_b);
+    cr_assert_eq(at_a + at_b, 1);
 }
 
 /* --- what open refuses --- */

@@ -22,14 +22,6 @@ static struct ss_bytes text(const char *s)
     return (struct ss_bytes){s, strlen(s)};
 }
 
-static struct ss_counts counts_of(enum ss_input input)
-{
-    struct ss_mark mark;
-    int64_t offset;
-    cr_assert(rig_mark(&rig, 0, &mark, &offset));
-    return mark.counts[input];
-}
-
 static json_t *score_at(json_t *scores, size_t i)
 {
     json_t *score = json_array_get(scores, i);
@@ -53,7 +45,7 @@ Test(worker, reads_consents_to_their_end_before_anything_else)
     rig_send(&rig, rig_consent(&rig, rig_user(&rig, 0, 0), SS_CONSENT_GRANTED));
     rig_send(&rig, rig_consent(&rig, rig_user(&rig, 0, 1), SS_CONSENT_GRANTED));
     rig_run(&rig);
-    cr_assert_eq(counts_of(SS_PAYMENTS).outcomes[SS_COUNTED], 20);
+    cr_assert_eq(rig_counts(&rig, SS_PAYMENTS).outcomes[SS_COUNTED], 20);
     rig_check(&rig);
 }
 
@@ -82,7 +74,7 @@ Test(worker, consents_that_end_in_what_is_never_delivered_are_read_to_their_end)
     memory_bus_append_gap(rig.memory, SS_CONSENTS, 0);
     rig_send(&rig, rig_payment(&rig, rig_user(&rig, 0, 0), 1000));
     rig_run(&rig);
-    cr_assert_eq(counts_of(SS_PAYMENTS).outcomes[SS_COUNTED], 1);
+    cr_assert_eq(rig_counts(&rig, SS_PAYMENTS).outcomes[SS_COUNTED], 1);
     rig_check(&rig);
 }
 
@@ -90,13 +82,13 @@ Test(worker, a_consent_given_while_running_counts_from_then_on)
 {
     rig_send(&rig, rig_payment(&rig, rig_user(&rig, 0, 0), 1000));
     rig_run(&rig);
-    cr_assert_eq(counts_of(SS_PAYMENTS).outcomes[SS_NOT_CONSENTED], 1);
+    cr_assert_eq(rig_counts(&rig, SS_PAYMENTS).outcomes[SS_NOT_CONSENTED], 1);
     cr_assert(!rig_stored(&rig, rig_user(&rig, 0, 0)));
     rig_send(&rig, rig_consent(&rig, rig_user(&rig, 0, 0), SS_CONSENT_GRANTED));
     rig_run(&rig);
     rig_send(&rig, rig_payment(&rig, rig_user(&rig, 0, 0), 1000));
     rig_run(&rig);
-    cr_assert_eq(counts_of(SS_PAYMENTS).outcomes[SS_COUNTED], 1);
+    cr_assert_eq(rig_counts(&rig, SS_PAYMENTS).outcomes[SS_COUNTED], 1);
     rig_check(&rig);
 }
 
@@ -132,8 +124,8 @@ Test(worker, a_duplicate_changes_nothing)
     rig_send(&rig, payment);
     rig_send(&rig, payment);
     rig_run(&rig);
-    cr_assert_eq(counts_of(SS_PAYMENTS).outcomes[SS_COUNTED], 1);
-    cr_assert_eq(counts_of(SS_PAYMENTS).outcomes[SS_DUPLICATE], 1);
+    cr_assert_eq(rig_counts(&rig, SS_PAYMENTS).outcomes[SS_COUNTED], 1);
+    cr_assert_eq(rig_counts(&rig, SS_PAYMENTS).outcomes[SS_DUPLICATE], 1);
     rig_check(&rig);
 }
 
@@ -146,7 +138,7 @@ Test(worker, what_is_delivered_again_although_it_is_committed_is_passed_over)
     memory_bus_redeliver(rig.memory, SS_PAYMENTS, 0);
     rig_send(&rig, rig_payment(&rig, rig_user(&rig, 0, 0), 1000));
     rig_run(&rig);
-    cr_assert_eq(counts_of(SS_PAYMENTS).outcomes[SS_COUNTED], 6);
+    cr_assert_eq(rig_counts(&rig, SS_PAYMENTS).outcomes[SS_COUNTED], 6);
     rig_check(&rig);
 }
 

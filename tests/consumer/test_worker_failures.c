@@ -14,44 +14,34 @@ Test(failures, the_same_input_gives_the_same_output)
 
 /* --- every call of the bus fails once --- */
 
-struct bus_case {
-    enum memory_op op;
-    enum ss_status status;
-    bool late;
-    const char *name;
-};
-
-static const struct bus_case bus_cases[] = {
+static const struct memory_failure assignment_failures[] = {
     {MEMORY_POLL, SS_RETRY, false, "poll"},
     {MEMORY_START, SS_RETRY, false, "start"},
     {MEMORY_RESTORE, SS_RETRY, false, "restore"},
     {MEMORY_RESTORE, SS_GIVE_UP, true, "restore past its deadline"},
     {MEMORY_OPEN, SS_RETRY, false, "open"},
     {MEMORY_HOLD, SS_RETRY, false, "hold"},
-    {MEMORY_BEGIN, SS_RETRY, false, "begin"},
-    {MEMORY_PRODUCE, SS_RETRY, false, "produce"},
-    {MEMORY_PRODUCE, SS_RETRY, true, "produce, late"},
-    {MEMORY_OFFSET, SS_RETRY, false, "offset"},
-    {MEMORY_COMMIT, SS_RETRY, false, "commit"},
-    {MEMORY_COMMIT, SS_GIVE_UP, false, "commit after the group has moved on"},
-    {MEMORY_COMMIT, SS_RETRY, true, "commit that was done but not answered"},
-    {MEMORY_MARK, SS_GIVE_UP, false, "mark"},
 };
+
+static void fail_each_call(const struct memory_failure *failure)
+{
+    int failed = 1;
+    for (int nth = 1; failed; nth += 1 + nth / 12) { /* the later, the more alike */
+        open_rig();
+        memory_bus_fail(rig.memory, failure->op, nth, failure->status, failure->late);
+        run_all(NULL);
+        failed = memory_bus_calls(rig.memory, failure->op) >= nth;
+        check_against_reference(failure->name, nth);
+        close_rig();
+    }
+}
 
 Test(failures_bus, any_call_may_fail, .timeout = 120)
 {
-    for (size_t c = 0; c < sizeof bus_cases / sizeof bus_cases[0]; c++) {
-        const struct bus_case *bus_case = &bus_cases[c];
-        int failed = 1;
-        for (int nth = 1; failed; nth += 1 + nth / 12) { /* the later, the more alike */
-            open_rig();
-            memory_bus_fail(rig.memory, bus_case->op, nth, bus_case->status, bus_case->late);
-            run_all(NULL);
-            failed = memory_bus_calls(rig.memory, bus_case->op) >= nth;
-            check_against_reference(bus_case->name, nth);
-            close_rig();
-        }
-    }
+    for (size_t c = 0; c < sizeof assignment_failures / sizeof assignment_failures[0]; c++)
+        fail_each_call(&assignment_failures[c]);
+    for (size_t c = 0; c < MEMORY_TRANSACTION_FAILURES; c++)
+        fail_each_call(&memory_transaction_failures[c]);
 }
 
 Test(failures, a_failed_commit_publishes_nothing_and_all_is_done_again)
@@ -76,15 +66,7 @@ Test(failures, a_failed_commit_publishes_nothing_and_all_is_done_again)
 
 /* --- every call of the store fails once, or for a while --- */
 
-struct store_case {
-    enum flaky_op op;
-    enum ss_status status;
-    bool late;
-    int times;
-    const char *name;
-};
-
-static const struct store_case store_cases[] = {
+static const struct flaky_failure store_cases[] = {
     {FLAKY_CHECKPOINT, SS_RETRY, false, 1, "checkpoint"},
     {FLAKY_LOAD, SS_RETRY, false, 1, "load"},
     {FLAKY_LOAD, SS_RETRY, false, 4, "load, for a while"},
@@ -101,7 +83,7 @@ static const struct store_case store_cases[] = {
 Test(failures_store, any_call_may_fail, .timeout = 120)
 {
     for (size_t c = 0; c < sizeof store_cases / sizeof store_cases[0]; c++) {
-        const struct store_case *store_case = &store_cases[c];
+        const struct flaky_failure *store_case = &store_cases[c];
         int failed = 1;
         for (int nth = 1; failed; nth++) {
             open_rig_with_a_small_cache();

@@ -58,17 +58,9 @@ static void check_course(const char *what, int nth)
     rig_check(&rig);
 }
 
-struct store_case {
-    enum flaky_op op;
-    enum ss_status status;
-    bool late;
-    int times;
-    const char *name;
-};
-
 Test(time_failures, neither_lose_nor_double_a_step_whatever_fails_in_the_store, .timeout = 120)
 {
-    static const struct store_case cases[] = {
+    static const struct flaky_failure cases[] = {
         {FLAKY_WAKES, SS_RETRY, false, 1, "wakes"},
         {FLAKY_WAKES, SS_RETRY, false, 4, "wakes, for a while"},
         {FLAKY_WAKES, SS_GIVE_UP, false, 1, "wakes at another checkpoint"},
@@ -83,7 +75,7 @@ Test(time_failures, neither_lose_nor_double_a_step_whatever_fails_in_the_store, 
     };
     calm();
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
-        const struct store_case *one = &cases[c];
+        const struct flaky_failure *one = &cases[c];
         int failed = 1;
         for (int nth = 1; failed; nth++) {
             open_one();
@@ -99,28 +91,11 @@ Test(time_failures, neither_lose_nor_double_a_step_whatever_fails_in_the_store, 
     }
 }
 
-struct bus_case {
-    enum memory_op op;
-    enum ss_status status;
-    bool late;
-    const char *name;
-};
-
 Test(time_failures, neither_lose_nor_double_a_step_whatever_fails_in_the_bus, .timeout = 120)
 {
-    static const struct bus_case cases[] = {
-        {MEMORY_BEGIN, SS_RETRY, false, "begin"},
-        {MEMORY_PRODUCE, SS_RETRY, false, "produce"},
-        {MEMORY_PRODUCE, SS_RETRY, true, "produce, late"},
-        {MEMORY_OFFSET, SS_RETRY, false, "offset"},
-        {MEMORY_COMMIT, SS_RETRY, false, "commit"},
-        {MEMORY_COMMIT, SS_GIVE_UP, false, "commit after the group has moved on"},
-        {MEMORY_COMMIT, SS_RETRY, true, "commit that was done but not answered"},
-        {MEMORY_MARK, SS_GIVE_UP, false, "mark"},
-    };
     calm();
-    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
-        const struct bus_case *one = &cases[c];
+    for (size_t c = 0; c < MEMORY_TRANSACTION_FAILURES; c++) {
+        const struct memory_failure *one = &memory_transaction_failures[c];
         int failed = 1;
         for (int nth = 1; failed; nth += 1 + nth / 12) {
             open_one();

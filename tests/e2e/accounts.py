@@ -69,7 +69,7 @@ def mark_histogram(data):
 
 
 def _parse_mark(data):
-    assert data[0] == 2
+    assert data[0] == 3
     _, at = parse_numbers(data, 17, 2)
     at += 1 + data[at]
     names = (*INPUTS, "neighbours")
@@ -77,7 +77,7 @@ def _parse_mark(data):
     at += 2
     inputs = {}
     for name in names:
-        numbers, at = parse_numbers(data, at, 3 + len(OUTCOMES))  # the last is a day
+        numbers, at = parse_numbers(data, at, 4 + len(OUTCOMES))  # a day, and what was passed beyond
         inputs[name] = dict(zip(("consumed", *OUTCOMES, "position"), numbers))
     sweep, at = parse_numbers(data, at, len(SWEEP))
     assert data[at] in (0, 1)  # whether the histogram is to be published

@@ -7,6 +7,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+# tools/install real brings it.
 BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Its own errands are none of the page's.
 QUIET = [
@@ -23,24 +24,37 @@ SECONDS_MAX = 90
 CONSOLE = re.compile(r':CONSOLE[:(\d)]*\] "(.*)", source:')
 
 
+REFERRING = ("src", "srcset", "href", "xlink:href", "data", "poster", "action")
+REFERRING_CSS = re.compile(r"""(?:url\(|@import)\s*["']?([^"')\s;]+)""")
+
+
 class Elements(HTMLParser):
-    """Elements by name, with their attributes, and the text in them all."""
+    """Elements by name, with their attributes, what these refer to beyond the page, and the text in all."""
 
     def __init__(self):
         super().__init__()
-        self.found, self.text = {}, ""
+        self.found, self.text, self.references = {}, "", []
 
     def handle_starttag(self, tag, attributes):
         self.found.setdefault(tag, []).append(dict(attributes))
+        for name, value in attributes:
+            self._refer([value] if name in REFERRING else REFERRING_CSS.findall(value or ""))
 
     def handle_data(self, data):
         self.text += data
+        if self.cdata_elem == "style":
+            self._refer(REFERRING_CSS.findall(data))
+
+    def _refer(self, targets):
+        self.references += [t for t in targets if t and not t.startswith(("#", "data:", "mailto:"))]
 
 
 class Visit:
-    """One page, opened: .console (messages), .requests (URLs), .elements, .text."""
+    """One page, opened: .console (messages), .requests (URLs), .references (whatever it names beyond itself;
+    the browser does not log requests for files), .elements, .text."""
 
     def __init__(self, page, directory):
+        assert BINARY, "no chromium is installed; tools/install real does that"
         self.log = Path(directory) / "net-log.json"
         done = subprocess.run(
             [BINARY, *QUIET, f"--user-data-dir={directory}/profile", f"--log-net-log={self.log}",
@@ -50,7 +64,7 @@ class Visit:
         self.console = CONSOLE.findall(done.stderr)
         parsed = Elements()
         parsed.feed(done.stdout)
-        self.elements, self.text = parsed.found, parsed.text
+        self.elements, self.text, self.references = parsed.found, parsed.text, parsed.references
         self.requests = self._requests()
 
     def _requests(self):

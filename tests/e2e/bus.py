@@ -1,7 +1,5 @@
 """Kafka and the registry as other people's clients see them: confluent-kafka, with none of our code."""
 
-import json
-import pathlib
 from typing import Any, NamedTuple
 
 import confluent_kafka

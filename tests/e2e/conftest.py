@@ -12,6 +12,7 @@ import pytest
 
 import engine as engine_module
 from bus import INPUTS, Bus
+from feed import Feed
 from redis_view import redis_delete
 from stack import Stack
 
@@ -75,6 +76,15 @@ def engine(stack, bus, prefix, tmp_path):
     if own:
         bus.delete_topics(own)
     redis_delete(stack, prefix + "*")
+
+
+@pytest.fixture
+def feed(bus, engine):
+    """An engine that is ready to run, with few enough buckets to be looked through, and its feed."""
+    engine.config["redis"]["buckets"] = 64
+    engine.run("topics", "create")
+    engine.run("schemas", "register")
+    return Feed(bus, engine)
 
 
 def pytest_sessionfinish(session, exitstatus):

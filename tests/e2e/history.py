@@ -42,9 +42,9 @@ class History:
         self.last[topic, user] = event
         return topic, event
 
-    def _consent(self, user, action):
+    def _consent(self, user, action, purpose="SCORING"):
         topic, event = self._event(
-            "consents", user, action=action, purpose="SCORING", subscriber=""
+            "consents", user, action=action, purpose=purpose, subscriber=""
         )
         return topic, {**event, "occurred_at": START_MS + self.number}
 
@@ -55,6 +55,16 @@ class History:
                      if user in self.opted_in]
         self.opted_in -= {event["user_id"] for _, event in withdrawn}
         return granted + withdrawn
+
+    def friends(self, count):
+        """The first so many who have opted in agree to be found, and each befriends the next; what
+        comes of that, as_of too, does depend on what is read when. After consents()."""
+        ring = sorted(self.opted_in, key=self.users.index)[:count]
+        for user in ring:
+            yield self._consent(user, "GRANTED", "SOCIAL")
+        for user, other in zip(ring, ring[1:] + ring[:1]):
+            yield self._event("social", user, action="FRIEND_ADDED", friend_id=other)
+            yield self._event("social", other, action="FRIEND_ADDED", friend_id=user)
 
     def _bill(self, user):
         self.number += 1

@@ -82,6 +82,12 @@ class Stack:
         return done.stdout.rstrip("\n")
 
 
+def servers():
+    """Where tools/install has put the jars: kafka/ and registry/."""
+    command = ["bash", "-c", "source tools/lib.sh && servers_dir"]
+    return pathlib.Path(subprocess.check_output(command, cwd=TREE, text=True).strip())
+
+
 def free_port():
     """A loopback port that nobody listens on now."""
     with socket.socket() as probe:

@@ -13,8 +13,9 @@ from bus import INPUTS
 from engine import Accounted
 from feed import Feed
 from history import History
+from kcat import kcat, kcat_reads_avro
+from partitioner import murmur2_partition
 from stack import free_port
-from test_stack import kcat, kcat_reads_avro, murmur2_partition
 
 DAY_MS = 86400000
 

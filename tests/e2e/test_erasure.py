@@ -7,7 +7,8 @@ topic. The bound of docs/guarantees.md is shortened by the settings that make it
 import confluent_kafka.admin
 import pytest
 
-from test_main_job import Play, at, consent, event, good_life, millis
+from feed import millis
+from play import Play, at, consent, event, good_life
 from waiting import wait_until
 
 BOUND_SECONDS = 120  # settings below, plus the broker's cleaner that wakes every 15 s

@@ -4,24 +4,13 @@ that of an undisturbed run."""
 import re
 import signal
 
-import pytest
-
 from accounts import assigned, check_same, committed_total, ends_total, wait_consumed
 from engine import Accounted
-from feed import Feed
 from history import History
 from redis_view import redis_delete, redis_users
 from waiting import wait_until
 
 SLOW = {"batch": {"records_max": 400}}  # many transactions, so that a kill meets one under way
-
-
-@pytest.fixture
-def feed(bus, engine):
-    engine.config["redis"]["buckets"] = 64
-    engine.run("topics", "create")
-    engine.run("schemas", "register")
-    return Feed(bus, engine)
 
 
 def restored(text):

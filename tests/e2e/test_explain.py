@@ -11,7 +11,7 @@ import fastavro
 import pytest
 
 import engine as engine_module
-from browser import BINARY as BROWSER, Visit
+from browser import Visit
 from bus import INPUTS
 from feed import Feed, consents_first, last_by_user
 from history import History
@@ -113,12 +113,7 @@ def test_asked_wrongly_it_says_what_to_do(files):
 # --- the page
 
 
-@pytest.fixture(scope="module")
-def browser():
-    assert BROWSER, "no chromium is installed; tools/install real does that"
-
-
-def test_the_browser_here_sees_errors_and_requests(browser, tmp_path):
+def test_the_browser_here_sees_errors_and_requests(tmp_path):
     """Else the next test could not fail."""
 
     class Silent(http.server.BaseHTTPRequestHandler):
@@ -135,16 +130,18 @@ def test_the_browser_here_sees_errors_and_requests(browser, tmp_path):
         page = tmp_path / "bad.html"
         url = f"http://127.0.0.1:{server.server_port}/picture.png"
         page.write_text(f'<!DOCTYPE html><title>x</title><img src="{url}" alt="">'
+                        '<link rel="stylesheet" href="style.css"><p style="background: url(dots.png)">'
                         '<script>console.error("oh no")</script>')
         visit = Visit(page, tmp_path)
-        assert url in visit.requests and any("oh no" in line for line in visit.console)
+        assert url in visit.requests and visit.references == [url, "style.css", "dots.png"]
+        assert any("oh no" in line for line in visit.console)
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def test_the_page_opens_in_a_browser_and_is_whole_by_itself(browser, files, tmp_path):
+def test_the_page_opens_in_a_browser_and_is_whole_by_itself(files, tmp_path):
     directory, scores = files
     listed = [u for u in scores if scores[u]["standing"] == "LISTED"]
     for number, user in enumerate(sorted(scores, key=lambda u: int(scores[u]["score"]))[:1] + listed[:1]
@@ -153,7 +150,7 @@ def test_the_page_opens_in_a_browser_and_is_whole_by_itself(browser, files, tmp_
         sesame("explain", user, "--files", directory, "--html", page, "--issuer",
                "<b>Example & Co</b>", "--contact", "scores@example.org")
         visit = Visit(page, tmp_path / str(number))
-        assert visit.console == [] and visit.requests == []
+        assert visit.console == [] and visit.requests == [] and visit.references == []
         assert len(visit.elements["svg"]) == 2
         for svg in visit.elements["svg"]:
             assert svg["role"] == "img" and svg["aria-labelledby"]
@@ -168,6 +165,15 @@ def test_the_page_opens_in_a_browser_and_is_whole_by_itself(browser, files, tmp_
                 assert change["cause"]["event_id"] in visit.text
                 assert f"offset {change['cause']['offset']}," in visit.text
         assert "withdraw your consent" in visit.text and "scores@example.org" in visit.text
+
+
+def test_the_page_of_who_is_not_scored_opens_too(files, tmp_path):
+    directory, scores = files
+    consentless = next(u for u in (f"u-{i:06d}" for i in range(USERS)) if u not in scores)
+    sesame("explain", consentless, "--files", directory, "--html", tmp_path / "page.html")
+    visit = Visit(tmp_path / "page.html", tmp_path)
+    assert visit.console == [] and visit.requests == [] and visit.references == []
+    assert "never agreed" in visit.text and "svg" not in visit.elements
 
 
 # --- from the running system

@@ -163,7 +163,7 @@ def test_more_workers_than_partitions_are_ready(engine, feed):
     busy = engine.start("run", changes={"workers": 5})
     body = wait_code(busy, "/ready", 200)
     assert body["workers"] == {"count": 5, "joined": 5} and body["partitions"]["assigned"] == 4
-    # The group has no use for these yet, since the range assignor goes by name.
+    # The group has no use for these yet, since the range assignor goes by name, and says so.
     spare = engine.start("run", changes={"workers": 2, "instance": "two"})
     body = wait_code(spare, "/ready", 200)
     assert body["partitions"]["assigned"] == 0 and body["workers"]["joined"] == 2, body

@@ -9,11 +9,11 @@ import urllib.parse
 import pytest
 
 from accounts import ends_total, wait_consumed
+from bad_input import GRANT_MS, Bench, consent, payment
 from feed import DAY_MS
+from partitioner import murmur2_partition
 from proxy import Proxy
 from redis_view import redis_delete, redis_users
-from test_bad_input import GRANT_MS, Bench, consent, payment
-from test_stack import murmur2_partition
 from waiting import wait_until
 
 # Unlike anything that a log could hold by chance, in every id of a user or an event.

@@ -1,10 +1,12 @@
 """Percentiles on the real parts: anybody can recompute them from sesame-ranks, whatever has happened."""
 
+import json
 import random
 import signal
 import uuid
 
 import pytest
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from accounts import MARK_KEY, mark_histogram, wait_consumed
 from feed import DAY_MS, Feed, check_sequences
@@ -128,6 +130,22 @@ def check_marks(ranks):
     assert last == ranks.counted()
 
 
+def verify(ranks, code=0):
+    """The total of `sesame verify`."""
+    done = ranks.engine.run("verify", "--json", "--limit", "3", check=False)
+    assert done.returncode == code, done.stdout[-3000:] + done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def set_topic(ranks, **settings):
+    settings = {name.replace("_", "."): str(value) for name, value in settings.items()}
+    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+               for key, value in settings.items()]
+    resource = ConfigResource("topic", ranks.topic("ranks"), incremental_configs=entries)
+    for future in ranks.bus.admin.incremental_alter_configs([resource]).values():
+        future.result(30)
+
+
 @pytest.fixture
 def ranks(bus, engine):
     return Ranks(bus, engine)
@@ -174,3 +192,54 @@ def test_percentiles_are_recomputed_through_a_kill_an_emptied_redis_and_opt_outs
     before = len(ranks.histograms())
     assert ranks.engine.drain()["consumed"] == 0
     assert len(ranks.histograms()) == before
+
+
+def test_verify_proves_percentiles_and_tells_which_compaction_took(ranks):
+    users = [f"user-{n}" for n in range(USERS)]
+    ranks.send([ranks.consent(user, "GRANTED") for user in users])
+    process = ranks.start()
+    for _ in range(6):
+        ranks.send(ranks.payments(users))
+        ranks.wait_consumed(process)
+        ranks.wait_told(process)
+    assert process.stop() == 0
+    ranked = check_percentiles(ranks)
+    total = verify(ranks)
+    assert total["percentiles_proven"] == ranked > USERS
+    assert total["histograms_proven"] == total["histograms"] == len(ranks.histograms())
+
+    # as if the history were over: nothing that a newer histogram follows is kept
+    set_topic(ranks, segment_ms=100, min_compaction_lag_ms=0, max_compaction_lag_ms=1,
+              min_cleanable_dirty_ratio=0.0)
+    process = ranks.start()
+    before = ranks.histograms()
+
+    def taken():
+        # the segment in use is never compacted, and a new one begins with a record
+        ranks.send(ranks.payments(users[:5]))
+        ranks.wait_consumed(process)
+        left = {record.offset for record in ranks.histograms()}
+        return not any(record.offset in left for record in before[:-PARTITIONS])
+
+    wait_until(taken, 120, "compaction to take the histograms")
+    set_topic(ranks, segment_ms=3600000)
+    for _ in range(6):
+        ranks.send(ranks.payments(users))
+        ranks.wait_consumed(process)
+        ranks.wait_told(process)
+    assert process.stop() == 0
+
+    def seen():  # with nothing taken meanwhile
+        left = ranks.histograms()
+        total = verify(ranks)
+        return (left, total) if ranks.histograms() == left else None
+
+    left, total = wait_until(seen, 120, "compaction to come to rest")
+    # of each partition one must be left below what a record cites; then the sum is the old one
+    known_from = max(min(r.offset for r in left if r.value["partition"] == partition)
+                     for partition in range(PARTITIONS)) + 1
+    cited = [r.value["ranks"] for r in ranks.scores() if r.value["ranks"] is not None]
+    assert total["proven"] == total["records"]
+    assert total["percentiles_out_of_retention"] == sum(at < known_from for at in cited) > USERS
+    assert total["percentiles_proven"] == sum(at >= known_from for at in cited) > 0
+    assert total["histograms_proven"] == total["histograms"] == len(left)

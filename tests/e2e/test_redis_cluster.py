@@ -4,20 +4,11 @@ had, while the engine runs; the outcome is that of an undisturbed run on a singl
 import pytest
 
 from accounts import check_same, committed_total, ends_total, wait_consumed
-from feed import Feed
 from history import History
 from redis_cluster import RedisCluster
 from waiting import wait_until
 
 SLOW = {"batch": {"records_max": 100}}  # so that there is something left to disturb
-
-
-@pytest.fixture
-def feed(bus, engine):
-    engine.config["redis"]["buckets"] = 64
-    engine.run("topics", "create")
-    engine.run("schemas", "register")
-    return Feed(bus, engine)
 
 
 @pytest.fixture

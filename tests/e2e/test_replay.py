@@ -1,16 +1,15 @@
 """`sesame replay` and `sesame snapshot`: from Kafka and from archives, beside the engine's own scores."""
 
 import csv
-import json
 
-import fastavro
 import pytest
 
 from accounts import committed_total
-from bus import INPUTS, schema_text
+from archive import archive
+from bus import INPUTS
 from engine import Accounted
 from feed import Feed, last_by_user, millis
-from history import History
+from history import START_MS, STEP_MS, History
 
 EVENTS = 6000
 
@@ -45,42 +44,6 @@ def published(bus, engine):
     return last_by_user(bus.read(engine.config["topics"]["scores"]))
 
 
-def connect_schema(name):
-    """What AvroConverter and InsertField make of our schema: enums become strings, and the record
-    tells its place."""
-    schema = json.loads(schema_text(name))
-    for field in schema["fields"]:
-        if isinstance(field["type"], dict) and field["type"]["type"] == "enum":
-            field["type"] = "string"
-            field.pop("default", None)
-        field.pop("doc", None)
-    schema["name"], schema["namespace"] = "ConnectDefault", "io.confluent.connect.avro"
-    for added, kind in (("kafka_partition", "int"), ("kafka_offset", "long"), ("kafka_timestamp", "long")):
-        schema["fields"].append({"name": added, "type": ["null", kind], "default": None})
-    return fastavro.parse_schema(schema)
-
-
-def archive(bus, engine, names, directory, file_records=500):
-    """The topics as a sink would write them; what cannot be decoded is left out."""
-    for name in names:
-        topic = engine.config["topics"][name]
-        parts = {}
-        for record in bus.read(topic, decode=False):
-            if record.value[:1] == b"\0":
-                value = bus.decode(record).value
-                place = {"kafka_partition": record.partition, "kafka_offset": record.offset,
-                         "kafka_timestamp": record.timestamp_ms}
-                parts.setdefault(record.partition, []).append({**value, **place})
-        for partition, records in parts.items():
-            folder = directory / topic / f"partition={partition}"
-            folder.mkdir(parents=True)
-            for i in range(0, len(records), file_records):
-                some = records[i : i + file_records]
-                path = folder / f"{topic}+{partition}+{some[0]['kafka_offset']:010}.avro"
-                with path.open("wb") as file:
-                    fastavro.writer(file, connect_schema(name), some, codec="deflate")
-
-
 def ends(bus, engine):
     return {name: bus.ends(topic) for name, topic in engine.config["topics"].items()
             if isinstance(topic, str) and not topic.isdigit() and topic in bus.topics()}
@@ -111,6 +74,86 @@ def test_replay_gives_the_engines_scores_and_touches_nothing(bus, engine, feed, 
     archived, printed = replay(engine, tmp_path / "archive.csv", "--files", str(tmp_path / "archive"))
     assert archived == rows
     assert "4 partitions" in printed and Accounted.of(printed)["counted"] == done["counted"]
+
+
+# Not in a replay: how far the engine had read ahead, and where the score stood among all others'.
+NOT_REPLAYED = ("clock", "percentile", "ranks")
+
+
+def of_partitions(records):
+    """partition -> its records in order, without what no replay tells."""
+    parts = {}
+    for record in records:
+        value = {field: it for field, it in record.value.items() if field not in NOT_REPLAYED}
+        assert record.key == value["user_id"]
+        parts.setdefault(record.partition, []).append(value)
+    return parts
+
+
+def counts(records):
+    """partition -> how many"""
+    return {partition: len(values) for partition, values in of_partitions(records).items()}
+
+
+def one_topic_after_the_other(history, events):
+    """Lists of events to be sent and read one after the other; times only rise, so that there is one
+    order only in which all of it can be read."""
+    moment = 0
+    for topic in ("consents", "profiles", "payments", "bills", "bookings", "blacklist"):
+        # one in two hundred is a listing
+        made = history.consents() if topic == "consents" else history.events(events)
+        some = []
+        for _, event in filter(lambda pair: pair[0] == topic, made):
+            moment += STEP_MS
+            some.append((topic, {**event, "occurred_at": START_MS + moment}))
+        yield some
+
+
+def test_replay_publishes_the_engines_records_into_topics_of_its_own(bus, engine, feed, prefix, tmp_path):
+    for events in one_topic_after_the_other(History(120, seed=5), 900):
+        feed.send(events)
+        engine.drain()
+    names, again = engine.config["topics"], prefix + "again-"
+    own = {name: again + names[name] for name in ("scores", "entitlements")}
+    before, group = ends(bus, engine), committed_total(bus, engine.config["group"])
+    assert not set(own.values()) & set(bus.topics())
+
+    done = engine.run("replay", "--to-prefix", again, "--records", str(tmp_path / "records.avro"),
+                      "--threads", "3")
+    live, replayed = ({name: bus.read(topics[name]) for name in own} for topics in (names, own))
+    for name, records in live.items():
+        assert len(records) > 100
+        assert of_partitions(replayed[name]) == of_partitions(records), name
+        assert f"{len(records)} records are in {own[name]}" in done.stdout
+    assert {record.value["kind"] for record in live["scores"]} >= {"OPT_IN", "OPT_OUT", "UPDATE",
+                                                                   "BLACKLIST_DROP"}
+    with open(tmp_path / "records.avro", "rb") as file:
+        in_file = list(fastavro.reader(file))
+    assert in_file == [r.value for r in sorted(replayed["scores"], key=lambda r: r.partition)]
+    assert bus.topics()[own["scores"]] == bus.topics()[names["scores"]]
+    assert ends(bus, engine) == before and committed_total(bus, engine.config["group"]) == group
+
+    refused = engine.run("replay", "--to-prefix", again, check=False)
+    assert refused.returncode == 1 and f"{own['scores']} holds {len(in_file)} records" in refused.stderr
+    assert bus.ends(own["scores"]) == counts(replayed["scores"]), "nothing was added"
+    engine.run("replay", "--to-prefix", again, "--to-replace")
+    anew = bus.read(own["scores"])
+    assert of_partitions(anew) == of_partitions(replayed["scores"])
+    assert min(r.offset for r in anew) > 0, "offsets go on"
+    assert counts(anew) == counts(replayed["scores"]), "the first ones are gone"
+
+
+def test_replay_never_publishes_into_the_live_systems_topics(bus, engine, feed):
+    feed.send(History(5, seed=1).consents())
+    engine.drain()
+    before, there = ends(bus, engine), set(bus.topics())
+    changes = {"topics": {"dead_letters": "x" + engine.config["topics"]["scores"]}}
+    for given, changed in (("", {}), ("x", changes)):
+        done = engine.run("replay", "--to-prefix", given, "--to-replace", changes=changed, check=False)
+        assert done.returncode == 1 and "of the live system" in done.stderr, done.stderr
+    for more in (("--resume", "run"), ("--scores-only",)):
+        assert engine.run("replay", "--to-prefix", "y", *more, check=False).returncode == 2
+    assert ends(bus, engine) == before and set(bus.topics()) == there
 
 
 def test_replay_from_a_time_begins_there(bus, engine, feed, tmp_path):

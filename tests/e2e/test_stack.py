@@ -1,11 +1,12 @@
 """The stack itself, with no sesame in it: proves that the harness measures what it says."""
 
 import json
-import subprocess
 
 import pytest
 
 from bus import schema_text
+from kcat import kcat, kcat_reads_avro
+from partitioner import murmur2_partition
 from waiting import wait_until
 
 POINT = json.dumps(
@@ -15,21 +16,6 @@ POINT = json.dumps(
         "fields": [{"name": "x", "type": "long"}, {"name": "name", "type": "string"}],
     }
 )
-
-
-def kcat(stack, *arguments):
-    done = subprocess.run(
-        ["kcat", "-b", stack.bootstrap, *arguments],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def kcat_reads_avro():
-    """Debian 12's kcat is built without."""
-    shown = subprocess.run(["kcat", "-V"], capture_output=True, text=True, check=False)
-    return "Avro" in shown.stdout + shown.stderr
 
 
 def test_an_aborted_transaction_is_not_read(stack, bus, prefix):
@@ -72,22 +58,6 @@ def test_kcat_puts_a_key_where_kafka_does(stack, bus, prefix, tmp_path):
         places.setdefault(record.key, []).append(record.partition)
     assert set(places) == set(keys)
     assert all(len(p) == 2 and p[0] == p[1] == murmur2_partition(k, 8) for k, p in places.items())
-
-
-def murmur2_partition(key, partitions):
-    """Kafka's own, written down from its definition (murmur2, seed 0x9747b28c)."""
-    data, mask, m = key.encode(), 0xFFFFFFFF, 0x5BD1E995
-    h = 0x9747B28C ^ len(data)
-    whole = len(data) & ~3
-    for i in range(0, whole, 4):
-        k = int.from_bytes(data[i : i + 4], "little") * m & mask
-        k = (k ^ k >> 24) * m & mask
-        h = (h * m & mask) ^ k
-    if tail := data[whole:]:
-        h = (h ^ int.from_bytes(tail, "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    h ^= h >> 15
-    return (h & 0x7FFFFFFF) % partitions
 
 
 def test_the_registry_refuses_what_readers_could_not_read(bus, prefix):

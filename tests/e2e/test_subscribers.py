@@ -3,28 +3,19 @@
 import json
 import os
 import re
-import signal
+import shutil
 import subprocess
-import sys
 
 import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feed import last_by_user
-from stack import TREE
-from test_main_job import Play, at, consent, good_life, listing, payment
+from play import Play, at, consent, good_life, listing, payment
+from stack import TREE, servers
+from subscriber import Subscriber, blocks, share
 from waiting import wait_until
 
-DOCUMENT = (TREE / "docs" / "subscribing.md").read_text()
 FIELDS = ["sequence", "kind", "standing", "score", "previous_score", "tier", "factors", "as_of"]
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-
-
-def share(user, day, name="lending", action="GRANTED"):
-    return consent(user, at(day), action, "SHARE", name)
 
 
 @pytest.fixture
@@ -40,39 +31,6 @@ def of(play, name, user):
     """What a subscriber sees of a user: values, None for a tombstone."""
     records = play.bus.read(play.engine.config["topics"]["scores"] + "." + name)
     return [record.value for record in records if record.key == user]
-
-
-class Subscriber:
-    """The document's Python program, as a process."""
-
-    def __init__(self, stack, topic, directory):
-        [source] = blocks("python")
-        program = directory / "subscriber.py"
-        program.write_text(source)
-        self.out, self.err = directory / "subscriber.out", directory / "subscriber.err"
-        environment = {
-            **os.environ, "KAFKA": stack.bootstrap, "REGISTRY": stack.registry_url, "TOPIC": topic,
-        }
-        with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.popen = subprocess.Popen(
-                [sys.executable, str(program)], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env=environment,
-            )
-
-    def told(self):
-        text = self.out.read_text()
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-    def wait(self, condition, what):
-        def seen():
-            assert self.popen.poll() is None, self.err.read_text()
-            return condition(self.told())
-
-        return wait_until(seen, 60, lambda: f"{what}: {self.told()} {self.err.read_text()}")
-
-    def stop(self):
-        self.popen.send_signal(signal.SIGTERM)
-        assert self.popen.wait(30) == 0, self.err.read_text()
 
 
 @pytest.fixture
@@ -211,6 +169,43 @@ def test_the_program_sees_a_gap_and_begins_anew(play, stack, tmp_path, subscribe
     again = Subscriber(stack, topic, tmp_path / "again")
     again.wait(lambda told: told and {"what": "caught up", "users": 1} in told, "caught up")
     again.stop()
+
+
+def test_the_java_program_of_the_document(play, stack, tmp_path):
+    if not shutil.which("javac"):
+        pytest.skip("there is no javac here, a JDK brings it")
+    [source] = blocks("java")
+    (tmp_path / "Subscriber.java").write_text(source)
+    jars = ":".join([str(tmp_path), f"{servers()}/kafka/*", f"{servers()}/registry/lib/*"])
+    subprocess.run(["javac", "-cp", jars, "Subscriber.java"], cwd=tmp_path, check=True, timeout=120)
+    out = tmp_path / "subscriber.out"
+    environment = {
+        **os.environ, "KAFKA": stack.bootstrap, "REGISTRY": stack.registry_url,
+        "TOPIC": play.engine.config["subscribers"][0]["topic"],
+    }
+    with open(out, "wb") as stdout:
+        program = subprocess.Popen(["java", "-Xmx128m", "-cp", jars, "Subscriber"], env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.DEVNULL)
+    try:
+        def told(pattern):
+            wait_until(lambda: re.search(pattern, out.read_text(), re.MULTILINE) or program.poll(), 60,
+                       lambda: f"{pattern} in {out.read_text()}")
+            assert program.poll() is None, out.read_text()
+
+        told("^caught up 0$")
+        play.send(consent("u", at(0)), share("u", 0))
+        play.drain()
+        told('^score u .*"kind": "SHARED"')
+        play.send(listing("u", at(1), "LISTED"))
+        play.drain()
+        told('^score u .*"standing": "LISTED"')
+        play.send(share("u", 2, action="WITHDRAWN"))
+        play.drain()
+        told("^gone u$")
+        assert "gap" not in out.read_text()
+    finally:
+        program.kill()
+        program.wait()
 
 
 def run_kcat(stack, topic, command):

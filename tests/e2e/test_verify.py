@@ -4,6 +4,7 @@ import json
 import random
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from bus import schema_text
 from feed import Feed
@@ -19,6 +20,7 @@ def logs(bus, engine):
     engine.run("schemas", "register")
     feed, history = Feed(bus, engine), History(users=60, seed=11)
     feed.send(history.consents())
+    feed.send(history.friends(30))
     feed.send(history.events(700))
     first = engine.start("run", changes={**SLOW, "instance": "two"})
     first.wait_log("ready")
@@ -80,15 +82,14 @@ def tampered(value, name):
         else:
             part["event_id"] += "x"
     elif name == "friends":
-        if value[name]["confirmed"] > 0:
-            return None  # taken as given, as long as the score agrees
-        value[name]["bands"] += 1
+        value[name]["confirmed"] += 1
     elif name in ("percentile", "ranks"):
         if value[name] is None:
             return None
-        value[name] = {"percentile": 10001, "ranks": -1}[name]  # their bounds alone are checked
-    elif name == "as_of" and value["kind"] != "OPT_IN":
-        return None  # a friend's message may have moved it
+        if name == "percentile":
+            value[name] += 1 if value[name] < 10000 else -1
+        else:
+            value[name] += 1000000  # further than sesame-ranks goes
     elif name == "reasons":
         if not value[name]:
             return None
@@ -112,6 +113,9 @@ def test_all_that_was_published_is_proven(logs):
     assert total["records"] == total["proven"] == len(logs.scores) > 300
     assert total["entitlements"] == total["entitlements_proven"] == len(logs.entitlements) > 0
     assert total["missing"] == total["erased"] == total["out_of_retention"] == 0
+    ranked = sum(record.value["percentile"] is not None for record in logs.scores)
+    assert total["percentiles_proven"] == ranked > 200
+    assert total["histograms"] == total["histograms_proven"] > 0
 
     user = logs.scores[0].key
     _, one = logs.verify("--user", user)
@@ -153,3 +157,35 @@ def test_what_is_missing_or_too_many_shows(logs):
     differences, total = logs.verify(code=1, changes=gone)
     assert [line["difference"] for line in differences] == ["missing entitlement"], differences
     assert total["proven"] == len(logs.scores)
+
+
+def test_friends_follow_from_what_they_told(logs):
+    told = [record for record in logs.scores if record.value["friends"]["confirmed"] > 0]
+    assert len(told) > 100 and any(record.value["kind"] == "NEIGHBOUR" for record in told)
+    record = told[len(told) // 2]
+    value = tampered(record.value, "friends")
+    value["friends"] = {"confirmed": record.value["friends"]["confirmed"],
+                        "bands": record.value["friends"]["bands"] + 1}
+    altered = [r._replace(value=value) if r is record else r for r in logs.scores]
+    differences, total = logs.verify(code=1, changes=logs.copy("scores", altered))
+    assert [field["field"] for line in differences for field in line["fields"]] == ["friends.bands"]
+    assert total["differing"] == 1
+
+    # to one user no more is needed than what was told to that user
+    _, one = logs.verify("--user", record.key)
+    assert one["proven"] == one["records"] == sum(r.key == record.key for r in logs.scores)
+
+
+def test_where_messages_have_expired_friends_are_out_of_retention(logs):
+    friends = {r.key for r in logs.scores if r.value["friends"]["confirmed"] > 0}
+    topic = logs.engine.config["topics"]["neighbours"]
+    ends = [TopicPartition(topic, part, end) for part, end in logs.bus.ends(topic).items()]
+    assert sum(part.offset for part in ends) > 60
+    for done in logs.bus.admin.delete_records(ends).values():
+        done.result(60)
+    differences, total = logs.verify()
+    assert not differences
+    assert total["friends_expired"] == total["out_of_retention"] > len(friends)
+    assert total["proven"] + total["friends_expired"] == len(logs.scores)
+    of_others = sum(record.key not in friends for record in logs.scores)
+    assert total["proven"] >= of_others > 100

@@ -4,23 +4,12 @@ import json
 import re
 import threading
 
-import pytest
-
 from accounts import check_marks, check_published, committed_total, ends_total, wait_consumed
-from feed import Feed
 from history import History
 from redis_view import redis_delete
 
 SLOW = {"batch": {"records_max": 50}}  # many transactions: the checkpoint moves all the time
 TOTAL = re.compile(r"^(\d+) states, (\d+) differences$")
-
-
-@pytest.fixture
-def feed(bus, engine):
-    engine.config["redis"]["buckets"] = 64
-    engine.run("topics", "create")
-    engine.run("schemas", "register")
-    return Feed(bus, engine)
 
 
 def verify(engine, *more, code=0):

@@ -5,6 +5,7 @@
 #include "scoring/apply.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* Fills *event and the partition, offset and record time and clock of *context from one line of the
  * log. Texts borrow from line. NULL, or what is wrong with it. */
@@ -20,5 +21,10 @@ void golden_message(json_t *result, const struct ss_event *event);
 json_t *golden_result(const struct ss_event *event, const struct ss_context *context,
                       json_t *passed, enum ss_outcome outcome, enum ss_refusal refusal,
                       const struct ss_effects *effects);
+
+/* Appends the score record and the entitlements, or a message to a friend, as they go to topics:
+ * Avro behind the wire header of schema 0. Ends the program where that fails. */
+void golden_avro(const struct ss_effects *effects, FILE *out);
+void golden_avro_event(const struct ss_event *event, FILE *out);
 
 #endif

@@ -1,6 +1,7 @@
-/* golden_run EVENTS.jsonl [MODEL.yaml [BUSINESS.yaml]]: applies a golden log with the core and
- * prints one line of results for each event. Without a model it is the built-in one; businesses
- * have the same, or a third argument's. README.md has both formats. */
+/* golden_run [--avro OUT] EVENTS.jsonl [MODEL.yaml [BUSINESS.yaml]]: applies a golden log with the
+ * core and prints one line of results for each event. Without a model it is the built-in one;
+ * businesses have the same, or a third argument's. README.md has both formats. OUT gets the same
+ * results as the bytes that go to topics, one record after the other. */
 #include "config/model_file.h"
 #include "golden.h"
 
@@ -37,6 +38,7 @@ struct run {
     struct user refused;        /* for ids that no user can have */
     struct told told[TOLD_MAX]; /* by what one line leads to */
     int told_count;
+    FILE *avro; /* NULL: not wanted */
 };
 
 static struct user *user_of(struct run *run, struct ss_text id)
@@ -75,6 +77,8 @@ static void queue(struct run *run, const struct ss_neighbour_message *message, i
                                                                    : SS_NEIGHBOUR_TELLS,
                       .from = keep(told->from, message->from),
                       .band = message->band}};
+    if (run->avro)
+        golden_avro_event(&told->event, run->avro);
 }
 
 /* What one record leads to: the answer, the farewells, and a telling to its end. */
@@ -89,6 +93,12 @@ static void tell(struct run *run, struct user *user, const struct ss_effects *ef
         queue(run, &message, effects->message_at_ms);
     while (ss_friends_tell(&user->friends, &user->state.friends, self, &message))
         queue(run, &message, user->state.published.as_of_ms);
+}
+
+static void published(const struct run *run, const struct ss_effects *effects)
+{
+    if (run->avro)
+        golden_avro(effects, run->avro);
 }
 
 /* A message reaches the user at once, at the clock of the user's partition. */
@@ -108,13 +118,16 @@ static json_t *hear(struct run *run, const struct told *told)
                                  .friends = &user->friends};
     memcpy(context.positions, positions, sizeof context.positions);
     json_t *passed = json_array();
-    while (ss_wake(&models, &user->state, told->event.user_id, &context, &effects))
+    while (ss_wake(&models, &user->state, told->event.user_id, &context, &effects)) {
         golden_passed(passed, &effects);
+        published(run, &effects);
+    }
     positions[SS_NEIGHBOURS] = ++context.positions[SS_NEIGHBOURS];
     enum ss_outcome outcome =
         ss_apply(&models, &user->state, &told->event, &context, &effects, &refusal);
     json_t *result = golden_result(&told->event, &context, passed, outcome, refusal, &effects);
     golden_message(result, &told->event);
+    published(run, &effects);
     tell(run, user, &effects);
     return result;
 }
@@ -147,8 +160,10 @@ static const char *apply_line(struct run *run, json_t *line)
     context.clock_ms = *clock_ms;
     json_t *passed = json_array();
     bool refused = ss_event_check(models.person, &event, &context) != SS_REFUSAL_NONE;
-    while (!refused && ss_wake(&models, state, event.user_id, &context, &effects))
+    while (!refused && ss_wake(&models, state, event.user_id, &context, &effects)) {
         golden_passed(passed, &effects); /* at the positions before the event */
+        published(run, &effects);
+    }
     int32_t *day = &run->days[context.partition][event.input];
     if (!refused)
         *day = ss_input_day(*day, &event, &context);
@@ -156,6 +171,7 @@ static const char *apply_line(struct run *run, json_t *line)
     positions[event.input] = context.positions[event.input] = context.offset + 1;
     enum ss_outcome outcome = ss_apply(&models, state, &event, &context, &effects, &refusal);
     json_t *result = golden_result(&event, &context, passed, outcome, refusal, &effects);
+    published(run, &effects);
     run->told_count = 0;
     tell(run, user, &effects);
     json_t *told = json_array();
@@ -194,29 +210,50 @@ static int run_file(struct run *run, FILE *file, const char *path)
     return wrong ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+static int run_files(struct run *run, char **files, int count)
 {
     struct ss_error err;
-    if (argc < 2 || argc > 4) {
-        fprintf(stderr, "usage: golden_run EVENTS.jsonl [MODEL.yaml [BUSINESS.yaml]]\n");
-        return 2;
-    }
-    struct run *run = calloc(1, sizeof *run);
-    FILE *file = fopen(argv[1], "r");
-    if (!run || !file) {
-        perror(argv[1]);
-        return 2;
-    }
     int failed = 2;
-    run->has_business = argc > 3;
-    enum ss_status status = ss_model_load(argc > 2 ? argv[2] : NULL, &run->model, &err);
+    FILE *file = fopen(files[0], "r");
+    if (!file) {
+        perror(files[0]);
+        return failed;
+    }
+    run->has_business = count > 2;
+    enum ss_status status = ss_model_load(count > 1 ? files[1] : NULL, &run->model, &err);
     if (status == SS_OK && run->has_business)
-        status = ss_model_load(argv[3], &run->business, &err);
+        status = ss_model_load(files[2], &run->business, &err);
     if (status == SS_OK)
-        failed = run_file(run, file, argv[1]);
+        failed = run_file(run, file, files[0]);
     else
         fprintf(stderr, "%s\n", err.detail);
     fclose(file);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    struct run *run = calloc(1, sizeof *run);
+    const char *avro = NULL;
+    int failed = 2;
+    if (!run)
+        return failed;
+    if (argc > 2 && strcmp(argv[1], "--avro") == 0) {
+        avro = argv[2];
+        argv += 2;
+        argc -= 2;
+    }
+    if (argc < 2 || argc > 4)
+        fprintf(stderr,
+                "usage: golden_run [--avro OUT] EVENTS.jsonl [MODEL.yaml [BUSINESS.yaml]]\n");
+    else if (avro && !(run->avro = fopen(avro, "wb")))
+        perror(avro);
+    else
+        failed = run_files(run, argv + 1, argc - 1);
+    if (run->avro && fclose(run->avro) != 0) {
+        perror(avro);
+        failed = 2;
+    }
     free(run);
     return failed;
 }

@@ -49,6 +49,31 @@ Test(encode_rank, comes_back)
     ss_buffer_reset(&out);
 }
 
+Test(encode_rank, comes_back_with_its_positions)
+{
+    struct ss_histogram histogram = some(7, 400), back;
+    struct ss_rank_record record;
+    struct ss_buffer out;
+    struct ss_error err = {.detail = ""};
+    ss_buffer_init(&out, 1 << 16);
+    struct ss_bytes body = encoded(&histogram, &out);
+    cr_assert_eq(ss_decode_rank_record(body, &back, &record, &err), SS_OK, "%s", err.detail);
+    cr_expect_eq(record.partition, 11);
+    cr_expect_eq(record.histogram, &back);
+    cr_expect_eq(memcmp(&back, &histogram, sizeof back), 0);
+    cr_expect_eq(record.clock_ms, INT64_C(1700000000123));
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        cr_expect_eq(record.positions[i], INT64_C(10000000000) * i + 7);
+    for (size_t size = 0; size < body.size; size++) /* what is cut off, or has more behind it */
+        cr_expect_eq(
+            ss_decode_rank_record((struct ss_bytes){body.data, size}, &back, &record, &err),
+            SS_DROP);
+    cr_assert(ss_buffer_append(&out, "\0", 1));
+    body = (struct ss_bytes){out.data + SS_WIRE_HEADER_SIZE, out.size - SS_WIRE_HEADER_SIZE};
+    cr_expect_eq(ss_decode_rank_record(body, &back, &record, &err), SS_DROP);
+    ss_buffer_reset(&out);
+}
+
 Test(encode_rank, avro_c_agrees)
 {
     avro_schema_t schema = ref_parse(ss_schema_of_output(SS_RANKS));

@@ -4,6 +4,7 @@
 #include "schemas/varint.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,4 +154,126 @@ Test(transcode, a_schema_that_ours_cannot_read_is_refused)
     cr_expect_eq(ss_transcoder_open(ss_schema_of_output(SS_SCORES), "\"string\"", NULL, 0,
                                     &transcoder, NULL, &err),
                  SS_DROP);
+}
+
+/* --- every kind of step, against what we would have written --- */
+
+/* Schemas are easier to read with single quotes. */
+static const char *schema(const char *quoted, char *text_out)
+{
+    size_t i = 0;
+    for (; quoted[i]; i++)
+        text_out[i] = quoted[i] == '\'' ? '"' : quoted[i];
+    text_out[i] = '\0';
+    return text_out;
+}
+
+static const char small_ours[] =
+    "{'type':'record','name':'R','fields':["
+    "{'name':'id','type':'string'},"
+    "{'name':'kind','type':{'type':'enum','name':'K','symbols':['X','Y','Z']}},"
+    "{'name':'list','type':{'type':'array','items':{'type':'record','name':'I','fields':["
+    "{'name':'sort','type':{'type':'enum','name':'S','symbols':['X','Y','Z']}},"
+    "{'name':'n','type':'int'}]}}},"
+    "{'name':'added','type':['null','int'],'default':null},"
+    "{'name':'inner','type':{'type':'record','name':'N','fields':["
+    "{'name':'a','type':'long'},{'name':'b','type':'string'}]}}]}";
+
+/* {"id", Y, [{Z, 5}, {X, 6}], null, {70000, "bb"}} */
+static size_t small_wanted(uint8_t *bytes)
+{
+    uint8_t *p = ss_varint_write(text(bytes, "id"), 1);
+    p = ss_varint_write(p, 2);
+    p = ss_varint_write(ss_varint_write(p, 2), 5);
+    p = ss_varint_write(ss_varint_write(p, 0), 6);
+    p = ss_varint_write(ss_varint_write(p, 0), 0); /* the end, and null */
+    return (size_t)(text(ss_varint_write(p, 70000), "bb") - bytes);
+}
+
+static void expect_small(const char *writer, const uint8_t *bytes, size_t size)
+{
+    static const char *const extras[] = {"offset"};
+    char ours_text[1024], theirs_text[1024];
+    struct ss_transcoder *t;
+    struct ss_bytes out;
+    uint8_t wanted[64];
+    const size_t wanted_size = small_wanted(wanted);
+    int64_t offset;
+    cr_assert_eq(ss_transcoder_open(schema(small_ours, ours_text), schema(writer, theirs_text),
+                                    extras, 1, &t, NULL, &err),
+                 SS_OK, "%s", err.detail);
+    for (int round = 0; round < 2; round++) {
+        offset = -1;
+        cr_assert_eq(ss_transcode(t, (struct ss_bytes){bytes, size}, &out, &offset, &err), SS_OK,
+                     "%s", err.detail);
+        cr_assert_eq(offset, 99);
+        cr_assert(ss_bytes_equal(out, (struct ss_bytes){wanted, wanted_size}));
+    }
+    for (size_t cut = 0; cut < size; cut++)
+        cr_assert_eq(ss_transcode(t, (struct ss_bytes){bytes, cut}, &out, &offset, &err), SS_DROP,
+                     "at %zu", cut);
+    ss_transcoder_close(t);
+}
+
+/* A block that tells its size. */
+static uint8_t *small_list(uint8_t *p)
+{
+    p = ss_varint_write(ss_varint_write(p, -2), 6);
+    p = ss_varint_write(text(p, "Z"), 5);
+    p = ss_varint_write(text(p, "X"), 6);
+    return ss_varint_write(p, 0);
+}
+
+Test(transcode, fields_in_our_order_are_taken_as_they_come)
+{
+    uint8_t bytes[96], *p = text(bytes, "id");
+    memset(p, 7, 8);
+    p = small_list(text(p + 8, "Y"));
+    p = text(ss_varint_write(p, 70000), "bb");
+    p = ss_varint_write(ss_varint_write(p, 1), 99);
+    expect_small("{'type':'record','name':'C','fields':["
+                 "{'name':'id','type':'string'},{'name':'theirs','type':'double'},"
+                 "{'name':'kind','type':'string'},"
+                 "{'name':'list','type':{'type':'array','items':{'type':'record','name':'I',"
+                 "'fields':[{'name':'sort','type':'string'},{'name':'n','type':'long'}]}}},"
+                 "{'name':'inner','type':{'type':'record','name':'N','fields':["
+                 "{'name':'a','type':'int'},{'name':'b','type':'string'}]}},"
+                 "{'name':'offset','type':['null','long']}]}",
+                 bytes, (size_t)(p - bytes));
+}
+
+Test(transcode, fields_in_another_order_are_found_within_each_other)
+{
+    uint8_t bytes[96], *p = ss_varint_write(bytes, 99);
+    p = ss_varint_write(text(p, "bb"), 70000);
+    p = ss_varint_write(small_list(p), 1); /* their enum's second symbol is our second, too */
+    p = text(p, "id");
+    expect_small("{'type':'record','name':'C','fields':["
+                 "{'name':'offset','type':'long'},"
+                 "{'name':'inner','type':{'type':'record','name':'N','fields':["
+                 "{'name':'b','type':'string'},{'name':'a','type':'int'}]}},"
+                 "{'name':'list','type':{'type':'array','items':{'type':'record','name':'I',"
+                 "'fields':[{'name':'sort','type':'string'},{'name':'n','type':'long'}]}}},"
+                 "{'name':'kind','type':{'type':'enum','name':'K','symbols':['W','Y']}},"
+                 "{'name':'id','type':'string'}]}",
+                 bytes, (size_t)(p - bytes));
+}
+
+Test(transcode, a_block_that_tells_its_size_is_written_as_ours_where_all_else_is_alike)
+{
+    char text_in[1024], ours_text[1024];
+    struct ss_transcoder *t;
+    struct ss_bytes out;
+    static const char list[] = "{'type':'record','name':'R','fields':["
+                               "{'name':'l','type':{'type':'array','items':'int'}}";
+    char quoted[256];
+    const uint8_t bytes[] = {3, 4, 10, 12, 0, 2}, wanted[] = {4, 10, 12, 0};
+    snprintf(quoted, sizeof quoted, "%s]}", list);
+    schema(quoted, ours_text);
+    snprintf(quoted, sizeof quoted, "%s,{'name':'more','type':'int'}]}", list);
+    cr_assert_eq(ss_transcoder_open(ours_text, schema(quoted, text_in), NULL, 0, &t, NULL, &err),
+                 SS_OK, "%s", err.detail);
+    cr_assert_eq(ss_transcode(t, (struct ss_bytes){bytes, sizeof bytes}, &out, NULL, &err), SS_OK);
+    cr_assert(ss_bytes_equal(out, (struct ss_bytes){wanted, sizeof wanted}));
+    ss_transcoder_close(t);
 }

@@ -130,11 +130,30 @@ Test(rescore, whose_model_stays_is_not_told, .init = opted_in, .fini = let_go)
 
 Test(rescore, goes_over_several_changes_at_once, .init = opted_in, .fini = let_go)
 {
+    struct ss_model *third = helper_model_copy();
+    *third = *first;
+    strcpy(third->version, "third");
     struct ss_models three = {
-        .person = first, .epoch = 8, .person_since = 8, .business_since = 8, .before = &two};
+        .person = third, .epoch = 8, .person_since = 8, .business_since = 8, .before = &two};
     cr_assert(wake(&three, 0));
-    cr_assert_str_eq(user.effects.record.model_version, first->version);
+    cr_assert_str_eq(user.effects.record.model_version, "third");
     cr_assert_eq(user.effects.entitlement_count, 0, "what was held by the first is held by it");
+    cr_assert_not(wake(&three, 0));
+    free(third);
+}
+
+Test(rescore, is_not_told_of_a_model_that_has_come_back, .init = opted_in, .fini = let_go)
+{
+    const struct ss_models three = {
+        .person = first, .epoch = 8, .person_since = 8, .business_since = 8, .before = &two};
+    const struct ss_user_state before = user.state;
+    cr_assert_eq(ss_wake_at(&three, &user.state), ss_wake_at(&one, &user.state));
+    cr_assert_not(wake(&three, 0), "who has not been told of the one in between");
+    cr_assert(wake(&two, 0));
+    cr_assert(wake(&three, 0), "who has");
+    cr_assert_eq(user.effects.record.kind, SS_KIND_RESCORE);
+    cr_assert_str_eq(user.effects.record.model_version, first->version);
+    cr_assert_eq(user.effects.record.score.score, before.published.score);
     cr_assert_not(wake(&three, 0));
 }
 

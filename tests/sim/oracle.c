@@ -241,6 +241,26 @@ static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool o
                    oracle->partition, oracle->txn->number);
 }
 
+/* What the group commits: not behind a record that was not read, and as far as that goes never
+ * back.
+ */
+static void check_passed(struct oracle *oracle, const struct ss_mark *mark)
+{
+    struct sim_world *world = oracle->world;
+    for (int i = 0; i < SS_INPUT_COUNT; i++) {
+        const struct sim_log *log = &world->inputs[i][oracle->partition];
+        int64_t at = mark->positions[i];
+        if (mark->passed[i] < at || mark->passed[i] < oracle->passed[i] ||
+            mark->passed[i] > log->end || sim_log_next(log, &at, mark->passed[i], true))
+            sim_differ(world,
+                       "%s [%d]: txn %d has read up to %lld and passed all before %lld, after %lld",
+                       ss_input_name((enum ss_input)i), oracle->partition, oracle->txn->number,
+                       (long long)mark->positions[i], (long long)mark->passed[i],
+                       (long long)oracle->passed[i]);
+        oracle->passed[i] = mark->passed[i];
+    }
+}
+
 /* Whoever was scored before this model came into charge is told of it once, and none is forgotten
  * when the mark says that it is over. */
 static void check_epoch(struct oracle *oracle, const struct ss_mark *mark)
@@ -258,7 +278,7 @@ static void check_epoch(struct oracle *oracle, const struct ss_mark *mark)
     oracle->swept = mark->swept;
     for (int i = 0; i < world->user_count; i++) {
         const struct ss_user_state *state = &oracle->users[i].state;
-        if (!state->consents.scoring || state->published.epoch == mark->epoch)
+        if (!state->consents.scoring || oracle_knows_model(oracle, state))
             continue;
         if (mark->swept == mark->epoch || oracle->users[i].counted)
             sim_differ(world, "partition %d, user %d: not told of epoch %d in txn %d",
@@ -368,6 +388,8 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
     if (!world->failed)
         check_mark(oracle, &mark, others);
     if (!world->failed)
+        check_passed(oracle, &mark);
+    if (!world->failed)
         check_epoch(oracle, &mark);
     note_stored(oracle, from, to);
     if (!world->failed)
@@ -448,10 +470,10 @@ static void check_end(struct oracle *oracle)
             sim_differ(world, "%s [%d]: %lld and more never took effect",
                        ss_input_name((enum ss_input)i), p, (long long)at - 1);
         int64_t committed = world->group.committed[i][p];
-        if (committed >= 0 ? committed != oracle->positions[i] : oracle->txn != NULL)
+        if (committed >= 0 ? committed != oracle->passed[i] : oracle->txn != NULL)
             sim_differ(world, "%s [%d]: the group is at %lld, the last mark at %lld",
                        ss_input_name((enum ss_input)i), p, (long long)committed,
-                       (long long)oracle->positions[i]);
+                       (long long)oracle->passed[i]);
     }
     uint8_t stored[SS_SEALED_MAX];
     const struct sim_keyspace *space = &world->redis.live[p];
@@ -584,10 +606,14 @@ bool sim_caught_up(const struct sim_world *world, char why[160])
         if (newest_mark && mark.ranks_due)
             return not_yet(why, "the histogram of %d is not published", p);
         for (int i = 0; i < SS_INPUT_COUNT; i++) {
+            const struct sim_log *input = &world->inputs[i][p];
             int64_t next = world->group.committed[i][p] < 0 ? 0 : world->group.committed[i][p];
-            if (sim_log_next(&world->inputs[i][p], &next, world->inputs[i][p].end, true))
+            if (sim_log_next(input, &next, input->end, true))
                 return not_yet(why, "%s [%d] is read up to %lld", ss_input_name((enum ss_input)i),
                                p, (long long)next - 1);
+            if (world->quiet && newest >= 0 && next < input->end)
+                return not_yet(why, "%s [%d] has nothing but markers from %lld on, not passed",
+                               ss_input_name((enum ss_input)i), p, (long long)next);
         }
         const struct sim_keyspace *space = &world->redis.live[p];
         if (newest >= 0 && (!space->found || space->checkpoint.offset != newest))

@@ -71,6 +71,7 @@ struct oracle {
     struct sim_world *world;
     int32_t partition;
     int64_t positions[SS_INPUT_COUNT];
+    int64_t passed[SS_INPUT_COUNT];
     int32_t days[SS_INPUT_COUNT];        /* that each input has come to */
     int32_t days_before[SS_INPUT_COUNT]; /* with the mark before the one in hand */
     struct ss_counts counts[SS_INPUT_COUNT];
@@ -119,6 +120,8 @@ void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum s
 void oracle_aged(struct oracle *oracle, struct oracle_user *user, struct oracle_effect *effect);
 /* What a transaction has left in the windows of somebody whom it has stored. */
 void oracle_forget(const struct oracle *oracle, struct ss_user_state *state);
+/* The model now in charge is the one by which this user was scored last. */
+bool oracle_knows_model(const struct oracle *oracle, const struct ss_user_state *state);
 /* A record of kind RESCORE: of somebody who was not told yet. */
 void oracle_rescore(struct oracle *oracle, struct oracle_user *user,
                     const struct ss_score_view *told);

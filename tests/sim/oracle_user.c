@@ -144,6 +144,12 @@ static uint32_t under_other_names(const struct ss_model *from, const struct ss_m
     return now;
 }
 
+bool oracle_knows_model(const struct oracle *oracle, const struct ss_user_state *state)
+{
+    const struct ss_models *epochs = oracle->world->epochs;
+    return epochs[state->published.epoch].person == epochs[oracle->epoch].person;
+}
+
 static void publish(struct oracle *oracle, struct ss_user_state *state,
                     const struct ss_event *event, int64_t offset,
                     const int64_t positions[SS_INPUT_COUNT], struct oracle_effect *effect)
@@ -153,7 +159,7 @@ static void publish(struct oracle *oracle, struct ss_user_state *state,
     struct ss_score score;
     ss_score_compute(model, state, published->as_of_ms, published->horizon_ms, &score);
     enum ss_standing standing = standing_of(state), before = published->standing;
-    const bool told = published->epoch == oracle->epoch;
+    const bool told = oracle_knows_model(oracle, state);
     if (standing == before && score.score == published->score && score.tier == published->tier &&
         told)
         return;
@@ -357,12 +363,12 @@ void oracle_rescore(struct oracle *oracle, struct oracle_user *user,
                     const struct ss_score_view *told)
 {
     const struct ss_published *published = &user->state.published;
-    const char *why = !user->state.consents.scoring             ? "is not scored"
-                      : published->epoch == oracle->epoch       ? "was told already"
-                      : user->silent_count > 0                  ? "had an event before it"
-                      : told->as_of_ms != published->as_of_ms   ? "stands at another as_of"
-                      : told->clock_ms != published->horizon_ms ? "stands at another horizon"
-                                                                : NULL;
+    const char *why = !user->state.consents.scoring              ? "is not scored"
+                      : oracle_knows_model(oracle, &user->state) ? "was told already"
+                      : user->silent_count > 0                   ? "had an event before it"
+                      : told->as_of_ms != published->as_of_ms    ? "stands at another as_of"
+                      : told->clock_ms != published->horizon_ms  ? "stands at another horizon"
+                                                                 : NULL;
     if (why)
         sim_differ(oracle->world, "partition %d, user %d: a RESCORE in txn %d of somebody who %s",
                    oracle->partition, (int)(user - oracle->users), oracle->txn->number, why);

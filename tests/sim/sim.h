@@ -204,6 +204,7 @@ struct sim_session {
     void *fake_stack;         /* the sanitizers' */
     bool running_step, ended; /* ended: the worker is closed */
     bool stopping;            /* at the next step's end */
+    bool stopped;             /* by a step that could not go on */
     bool dead;                /* killed: all its ops fail */
     bool fenced;              /* may stop for a twin */
     int fenced_count;         /* in a row */
@@ -251,7 +252,8 @@ struct sim_world {
     struct sim_random random;
     struct sim_arena *arena;
     int64_t now_ms;
-    bool calm; /* the faults have stopped */
+    bool calm;  /* the faults have stopped */
+    bool quiet; /* and since then time has passed in which nothing happened */
     int32_t partition_count;
     int slot_count;
     bool static_members;
@@ -397,6 +399,7 @@ void sim_broker_tick(struct sim_world *world);
 bool sim_offsets_pending(const struct sim_world *world, int32_t partition);
 void sim_compact(struct sim_world *world, int32_t partition);
 void sim_move_input_starts(struct sim_world *world);
+void sim_cut_inputs(struct sim_world *world);
 
 /* sim_store.c, sim_redis.c */
 void sim_store_init(struct sim_session *session);

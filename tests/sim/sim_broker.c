@@ -149,6 +149,14 @@ void sim_compact(struct sim_world *world, int32_t partition)
               (long long)log->start);
 }
 
+/* All is old, and retention takes it, markers behind the last record as well. */
+void sim_cut_inputs(struct sim_world *world)
+{
+    for (int input = 0; input < SS_INPUT_COUNT; input++)
+        for (int32_t p = 0; p < world->partition_count; p++)
+            world->inputs[input][p].start = world->inputs[input][p].end;
+}
+
 /* Retention takes what the group has read. */
 void sim_move_input_starts(struct sim_world *world)
 {

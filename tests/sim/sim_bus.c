@@ -109,10 +109,10 @@ static enum ss_status sim_hold(struct ss_bus *bus, enum ss_input input, int32_t 
     return SS_OK;
 }
 
-static bool sim_reached(struct ss_bus *bus, enum ss_input input, int32_t partition, int64_t offset)
+static int64_t sim_position(struct ss_bus *bus, enum ss_input input, int32_t partition)
 {
     const struct sim_flow *flow = &session_of(bus)->owned[partition].flows[input];
-    return flow->next >= offset || flow->passed >= offset;
+    return flow->passed > flow->next ? flow->passed : flow->next;
 }
 
 static bool sim_at_end(struct ss_bus *bus, enum ss_input input, int32_t partition)
@@ -300,6 +300,20 @@ static void drain(struct sim_session *session, size_t records_max, struct ss_pol
     }
 }
 
+/* A fetch from before the log's start: the broker holds no such offset. */
+static enum ss_status look_for_cuts(const struct sim_session *session, struct ss_error *err)
+{
+    for (int32_t p = 0; p < session->bus.partition_count; p++)
+        for (int i = 0; i < SS_INPUT_COUNT && session->owned[p].open; i++) {
+            const struct sim_flow *flow = &session->owned[p].flows[i];
+            int64_t start = session->world->inputs[i][p].start;
+            if (flow->flowing && flow->next < start && flow->passed < start)
+                return ss_fail(err, SS_STOP, "%s [%d] no longer holds offset %lld",
+                               ss_input_name((enum ss_input)i), p, (long long)flow->next);
+        }
+    return SS_OK;
+}
+
 static enum ss_status sim_poll(struct ss_bus *bus, size_t records_max, int timeout_ms,
                                struct ss_poll *out, struct ss_error *err)
 {
@@ -323,6 +337,9 @@ static enum ss_status sim_poll(struct ss_bus *bus, size_t records_max, int timeo
     if (fate == SIM_FAILS)
         return ss_fail(err, SS_RETRY, "the cluster does not answer");
     out->records = session->records;
+    status = look_for_cuts(session, err);
+    if (status != SS_OK)
+        return status;
     drain(session, least(records_max, SIM_BATCH_MAX), out);
     session->order_count = (int)out->record_count;
     for (size_t i = 0; i < out->record_count; i++)
@@ -357,7 +374,7 @@ void sim_bus_init(struct sim_session *session)
         .restore = sim_restore,
         .open_partition = sim_open_partition,
         .hold = sim_hold,
-        .reached = sim_reached,
+        .position = sim_position,
         .at_end = sim_at_end,
         .rewind = sim_rewind,
         .begin = sim_begin,

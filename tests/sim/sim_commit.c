@@ -156,7 +156,9 @@ static void note_clocks(struct sim_session *session, struct sim_txn *txn)
         bool any = false;
         txn->behind[p] = 0;
         for (int i = 0; i < SS_INPUT_COUNT; i++) {
-            any |= session->offsets[i][p] >= 0 && session->offsets[i][p] != owned->flows[i].base;
+            int64_t at = owned->flows[i].base;
+            any |= sim_log_next(&session->world->inputs[i][p], &at, session->offsets[i][p], true) !=
+                   NULL; /* not markers alone */
             if (session->offsets[i][p] >= 0)
                 owned->flows[i].base = session->offsets[i][p];
             if (i != SS_NEIGHBOURS)

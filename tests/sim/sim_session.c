@@ -89,7 +89,16 @@ static void step(struct sim_session *session)
         return;
     if (!session->fenced)
         sim_differ(world, "session %d had to stop: %s", session->number, err.detail);
-    session->stopping = true;
+    session->stopping = session->stopped = true;
+}
+
+static void leave(struct sim_session *session)
+{
+    struct ss_error err;
+    session->running_step = true;
+    if (ss_worker_leave(session->worker, &err) != SS_OK)
+        sim_trace(session->world, "session %d: leaving: %s", session->number, err.detail);
+    session->running_step = false;
 }
 
 static void live(void)
@@ -101,6 +110,8 @@ static void live(void)
         if (!session->dead && !session->stopping)
             to_scheduler(session, false);
     }
+    if (!session->dead && !session->stopped)
+        leave(session);
     ss_worker_close(session->worker);
     session->worker = NULL;
     ss_ranks_close(session->ranks);

@@ -69,6 +69,7 @@ enum ss_status sim_start(struct ss_bus *bus, int32_t partition, struct ss_partit
         return sim_dead(err);
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
         const struct sim_log *log = &world->inputs[i][partition];
+        out->starts[i] = log->start;
         out->ends[i] = sim_log_stable(log);
         if (out->positions[i] < 0) {
             out->positions[i] = log->start;

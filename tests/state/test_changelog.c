@@ -21,6 +21,7 @@ static struct ss_mark some_mark(uint64_t seed)
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)
             mark.counts[i].outcomes[o] = (int64_t)(random_next(&seed) % 1000);
         mark.positions[i] = (int64_t)(random_next(&seed) % 1000000);
+        mark.passed[i] = mark.positions[i] + (int64_t)(random_next(&seed) % 3);
     }
     mark.ranks_due = seed % 2;
     for (int i = 0; i < SS_SCORE_COUNT; i++) /* gaps of all sizes, at both ends too */
@@ -62,6 +63,33 @@ Test(changelog, marks_survive)
         cr_assert_eq(ss_mark_unpack((struct ss_bytes){bytes, size}, &copy, NULL), SS_OK);
         cr_assert_eq(memcmp(&mark, &copy, sizeof copy), 0);
     }
+}
+
+/* As versions before this one wrote it: without a varint behind each input's day. */
+Test(changelog, a_mark_without_what_was_passed_is_read)
+{
+    enum { VARINTS = SS_OUTCOME_COUNT + 3 };
+    struct ss_mark mark = some_mark(7), copy;
+    uint8_t bytes[SS_MARK_PACKED_MAX], old[SS_MARK_PACKED_MAX], *out = old;
+    memcpy(mark.passed, mark.positions, sizeof mark.passed);
+    size_t size = ss_mark_pack(&mark, bytes);
+    const uint8_t *at = bytes + 1 + SS_INCARNATION_SIZE;
+    for (int varints = 0; varints < 2; at++)
+        varints += *at < 0x80;
+    at += 1 + *at + 2; /* the model, the numbers of inputs and outcomes */
+    memcpy(out, bytes, (size_t)(at - bytes));
+    out += at - bytes;
+    old[0] = 2;
+    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+        for (int varints = 0; varints < VARINTS; varints += *at++ < 0x80)
+            *out++ = *at;
+        cr_assert_eq(*at++, 0);
+    }
+    size_t rest = size - (size_t)(at - bytes);
+    memcpy(out, at, rest);
+    cr_assert_eq(ss_mark_unpack((struct ss_bytes){old, (size_t)(out - old) + rest}, &copy, NULL),
+                 SS_OK);
+    cr_assert_eq(memcmp(&mark, &copy, sizeof copy), 0);
 }
 
 Test(changelog, the_largest_mark_fits)

@@ -1,0 +1,106 @@
+"""The run's own audit: `sesame snapshot` in its middle, and afterwards `sesame verify` over the whole of
+it, and from the snapshot on. Inputs and outputs of a run are kept whole, so every record must be proven."""
+
+import json
+import subprocess
+import threading
+
+SNAPSHOT_SECONDS = 60  # for one attempt, with a broker that comes and goes
+VERIFY_SECONDS = 3600
+SHOWN_MAX = 20
+COUNTS = ("records", "proven", "differing", "missing", "erased", "out_of_retention", "newer",
+          "before_snapshot", "undecided", "percentiles_unchecked", "entitlements",
+          "entitlements_proven", "entitlements_differing", "entitlements_not_judged",
+          "users_looked_at_again", "records_searched_for")
+
+
+class Proof(dict):
+    """What `sesame verify` has counted, and how many of that should not be there."""
+
+    def __init__(self, total, partial):
+        super().__init__({name: total[name] for name in COUNTS})
+        self.seconds = total["seconds"]
+        accepted = self["before_snapshot"] if partial else 0
+        self.differences = self["records"] - self["proven"] - accepted
+        self.differences += self["missing"] + self["newer"] + self["entitlements_differing"]
+        if not partial:
+            self.differences += self["entitlements_not_judged"]
+
+    def __str__(self):
+        text = (f"{self['records']} score records: {self['proven']} proven, {self['differing']} "
+                f"differing, {self['missing']} missing, {self['erased']} erased, "
+                f"{self['out_of_retention']} out of retention; {self['entitlements']} entitlements: "
+                f"{self['entitlements_proven']} proven, {self['entitlements_differing']} differing "
+                "or missing")
+        for name in ("before_snapshot", "newer", "undecided"):
+            if self[name]:
+                text += f"; {self[name]} {name.replace('_', ' ')}"
+        return text
+
+
+class Audit:
+    """`tool`: an Engine with the config of one that reads past the proxies; `models`: the files of all
+    that were live, the first one first."""
+
+    def __init__(self, tool, models, directory):
+        self.tool, self.models = tool, models
+        self.snapshot = directory / "middle.avro"
+        self.proofs = {}  # what of -> Proof
+        self.differences = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._take, daemon=True)
+
+    def take_snapshot(self):
+        """Begins one; the engines are at work, and the broker may be away."""
+        self._thread.start()
+
+    def finish(self):
+        """No further attempt."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _take(self):
+        while not self._stop.wait(1):
+            try:
+                done = self.tool.run("snapshot", str(self.snapshot), check=False,
+                                     seconds=SNAPSHOT_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            if done.returncode == 0:
+                return
+        self.snapshot.unlink(missing_ok=True)
+
+    def verify(self, records, say):
+        """All of it, engines stopped; `records`: how many score records a subscriber has read."""
+        whole = self._verify("all", [], say)
+        if whole and whole["records"] != records:
+            self.differences.append(f"verify has seen {whole['records']} of {records} score records")
+        if not self.snapshot.exists():
+            return
+        part = self._verify("from the snapshot on", ["--snapshot", str(self.snapshot)], say)
+        if part and not 0 < part["proven"] < part["records"]:
+            self.differences.append("the snapshot leaves nothing, or everything, to be proven")
+
+    def _verify(self, what, more, say):
+        models = [word for file in self.models for word in ("--model", str(file))]
+        done = self.tool.run("verify", "--json", "--show-users", "--limit", str(SHOWN_MAX), *models,
+                             *more, check=False, seconds=VERIFY_SECONDS)
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if not lines or "holds" not in lines[-1]:
+            self.differences.append(
+                f"verify ended with {done.returncode}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
+            return None
+        proof = self.proofs[what] = Proof(lines[-1], bool(more))
+        say(f"verified, {what}, in {proof.seconds:.0f} s: {proof}")
+        for line in lines:
+            if "difference" in line:
+                say(f"  {json.dumps(line)[:4000]}")
+        holds = lines[-1]["holds"]
+        if (done.returncode == 0) != holds or not holds and not proof.differences:
+            self.differences.append(f"verify ended with {done.returncode}: {lines[-1]}")
+        return proof
+
+    def count(self):
+        """Of all that should not be."""
+        return len(self.differences) + sum(proof.differences for proof in self.proofs.values())
