@@ -6,9 +6,9 @@ enum { PROGRESS_STEPS = 1 << 14 };
 enum ss_status ss_proof_put(struct proof *proof, struct ss_user **user,
                             const struct ss_user_state *state)
 {
-    uint8_t packed[SS_PACKED_MAX];
-    size_t size = ss_state_pack(state, packed);
-    *user = ss_user_table_put(proof->users, *user, (struct ss_bytes){packed, size});
+    uint8_t held[SS_HELD_MAX];
+    size_t size = ss_held_write(state, held);
+    *user = ss_user_table_put(proof->users, *user, (struct ss_bytes){held, size});
     return *user ? SS_OK : ss_fail(proof->err, SS_STOP, "out of memory for users");
 }
 
@@ -47,6 +47,7 @@ static enum ss_status come_to_day(struct proof *proof)
     const enum ss_input input = proof->walk.input;
     const struct ss_source_event *event = proof->walk.event;
     proof->day = 0;
+    proof->passed_by = NULL;
     if (input == SS_NEIGHBOURS) /* whose messages have no ids */
         return SS_OK;
     const struct proof_day *days = proof->days[input];
@@ -67,6 +68,7 @@ static enum ss_status come_to_day(struct proof *proof)
     proof->day = before;
     if (ss_event_check(proof->models.person, &event->event, &context) != SS_REFUSAL_NONE)
         return SS_OK;
+    proof->passed_by = proof->models.person;
     const int64_t newest_ms = event->event.occurred_at_ms < context.record_time_ms
                                   ? event->event.occurred_at_ms
                                   : context.record_time_ms;

@@ -15,6 +15,7 @@
 #ifndef SS_AUDIT_PROOF_INTERNAL_H
 #define SS_AUDIT_PROOF_INTERNAL_H
 
+#include "audit/held_state.h"
 #include "audit/proof.h"
 #include "audit/replay_friends.h"
 #include "state/pack.h"
@@ -73,8 +74,8 @@ struct proof_case {
     size_t kept_count, kept_capacity;
     struct proof_stray *strays;
     size_t stray_count, stray_capacity;
-    uint8_t
-        *other; /* the state, packed, if the last record is believed and not what was computed */
+    uint8_t *other; /* the state, as it is held, if the last record is believed and not what was
+                       computed */
     size_t other_size;
     struct proof_guesses guesses; /* none, or all that are likely, the state in the table first */
     bool erased;                  /* until it opts out */
@@ -165,7 +166,8 @@ struct proof {
     /* The days of the inputs, found by the first pass, which reads everybody's events. */
     struct proof_day *days[SS_INPUT_COUNT];
     size_t day_count[SS_INPUT_COUNT], day_capacity[SS_INPUT_COUNT], day_at[SS_INPUT_COUNT];
-    int32_t day; /* at walk.event */
+    int32_t day;                      /* at walk.event */
+    const struct ss_model *passed_by; /* by this ss_event_check lets walk.event pass; NULL: ask */
     struct ss_replay_friends
         *friends; /* `list` is of the state in hand, where something reads it */
     bool list_changed;
@@ -176,7 +178,8 @@ struct proof {
     struct proof_grants grants;
     struct proof_ranks ranks;
 
-    struct ss_effects effects; /* of the event or step in hand */
+    struct ss_user_state state; /* of the user in hand, in the first pass */
+    struct ss_effects effects;  /* of the event or step in hand */
     struct ss_buffer encoded;
 
     struct proof_case *cases;
@@ -196,6 +199,9 @@ struct proof {
 bool ss_proof_silent(struct proof *proof, struct ss_user_state *state, const struct ss_event *event,
                      int64_t offset, int64_t timestamp_ms, int32_t day, int64_t clock_ms,
                      bool *changed);
+/* ss_event_check, unless the first pass has asked already: context->checked. */
+bool ss_proof_passes(const struct proof *proof, const struct ss_event *event,
+                     struct ss_context *context);
 /* ss_apply, with the list in hand; nobody is told anything. */
 enum ss_outcome ss_proof_apply(struct proof *proof, struct ss_user_state *state,
                                const struct ss_event *event, struct ss_context *context);

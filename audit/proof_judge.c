@@ -10,6 +10,16 @@ static void hush(struct ss_user_state *state)
     state->friends.tell_from = 0;
 }
 
+bool ss_proof_passes(const struct proof *proof, const struct ss_event *event,
+                     struct ss_context *context)
+{
+    const struct ss_model *model = proof->models.person;
+    const bool in_hand = proof->walk.event && event == &proof->walk.event->event;
+    context->checked = (in_hand && proof->passed_by == model) ||
+                       ss_event_check(model, event, context) == SS_REFUSAL_NONE;
+    return context->checked;
+}
+
 enum ss_outcome ss_proof_apply(struct proof *proof, struct ss_user_state *state,
                                const struct ss_event *event, struct ss_context *context)
 {
@@ -56,14 +66,12 @@ bool ss_proof_silent(struct proof *proof, struct ss_user_state *state, const str
         .day = day,
     };
     *changed = false;
-    if (ss_wake_at(&proof->models, state) <= clock_ms) {
-        if (ss_event_check(proof->models.person, event, &context) != SS_REFUSAL_NONE)
-            return true;
-        while (ss_proof_wake(proof, state, event->user_id, &context)) {
-            *changed = true;
-            if (effects->has_record)
-                return false;
-        }
+    if (!ss_proof_passes(proof, event, &context))
+        return true;
+    while (ss_proof_wake(proof, state, event->user_id, &context)) {
+        *changed = true;
+        if (effects->has_record)
+            return false;
     }
     if (ss_proof_apply(proof, state, event, &context) != SS_COUNTED)
         return true;
@@ -121,7 +129,7 @@ bool ss_proof_arrive(struct proof *proof, struct ss_user_state *state,
         context.offset = cause->offset;
         context.record_time_ms =
             cause->timestamp_ms >= 0 ? cause->timestamp_ms : cause->event.occurred_at_ms;
-        if (ss_event_check(proof->models.person, &cause->event, &context) != SS_REFUSAL_NONE)
+        if (!ss_proof_passes(proof, &cause->event, &context))
             return false;
     }
     while (ss_proof_wake(proof, state, view->user_id, &context))

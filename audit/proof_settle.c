@@ -34,12 +34,10 @@ static bool plain(struct settling *s, struct ss_user_state *state)
 
 static bool find_way(struct settling *s, struct ss_user_state *state, bool searching)
 {
-    struct ss_user_state begin = *state;
     if (!searching)
         return plain(s, state);
     if (!s->record && s->one->kept_count == 0)
         return true;
-    *state = begin;
     bool found = ss_proof_search(s->proof, s->one, state, s->record, s->cause, s->proof->low_ms);
     s->cut_short |= s->proof->budget < 0;
     return found;
@@ -52,16 +50,15 @@ static bool set_out(struct settling *s, int from, struct ss_user_state *state)
 {
     struct proof_case *one = s->one;
     struct ss_friends *list = &s->proof->friends->list;
-    struct ss_error ignored;
     if (from > AS_GUESSED) /* the first is as computed */
         return ss_guess_take(one->guesses.at[from - AS_GUESSED], state, list);
     *state = s->begin;
     ss_proof_friends_copy(list, &s->begin_list);
     if (from == AS_COMPUTED)
         return true;
-    if (from == AS_GUESSED || !one->other ||
-        ss_state_unpack((struct ss_bytes){one->other, one->other_size}, state, &ignored) != SS_OK)
+    if (from == AS_GUESSED || !one->other)
         return false;
+    ss_held_read((struct ss_bytes){one->other, one->other_size}, state);
     if (!state->friends.open)
         ss_proof_friends_clear(s->proof);
     return true;
@@ -141,18 +138,18 @@ static void tell_strays(struct settling *s)
 static enum ss_status remember(struct settling *s, const struct ss_user_state *state,
                                const struct ss_user_state *other)
 {
-    uint8_t packed[SS_PACKED_MAX];
+    uint8_t held[SS_HELD_MAX];
     struct proof_case *one = s->one;
     ss_guess_forget(&one->guesses);
     one->guesses = s->ends;
     free(one->other);
     one->other = NULL;
     if (other) {
-        one->other_size = ss_state_pack(other, packed);
+        one->other_size = ss_held_write(other, held);
         one->other = malloc(one->other_size + 1);
         if (!one->other)
             return ss_fail(s->proof->err, SS_STOP, "out of memory for states");
-        memcpy(one->other, packed, one->other_size);
+        memcpy(one->other, held, one->other_size);
     }
     s->proof->list_changed |= s->from > AS_GUESSED;
     enum ss_status status = ss_proof_friends_keep(s->proof, ss_user_id(s->user));
@@ -342,11 +339,10 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                          .one = &proof->cases[user->count],
                          .record = record,
                          .cause = cause};
-    struct ss_user_state state;
+    struct ss_user_state state = {0};
     bool same;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-    if (status == SS_OK)
-        status = ss_proof_friends_load(proof, &state, ss_user_id(user));
+    ss_held_read(ss_user_packed(user), &state);
+    enum ss_status status = ss_proof_friends_load(proof, &state, ss_user_id(user));
     if (status == SS_OK && !(user->flags & BLIND) && !s.one->lost)
         status = find_exposed(&s, &state);
     if (status != SS_OK)

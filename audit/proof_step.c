@@ -14,7 +14,7 @@ void ss_proof_fold_blind(struct proof *proof, struct ss_user_state *state,
         .clock_ms = proof->low_ms,
         .day = day,
     };
-    if (ss_event_check(proof->models.person, &event->event, &context) != SS_REFUSAL_NONE)
+    if (!ss_proof_passes(proof, &event->event, &context))
         return;
     while (ss_proof_wake(proof, state, event->event.user_id, &context))
         continue;
@@ -57,27 +57,28 @@ static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
                                  const struct ss_source_event *event)
 {
     const bool reads = ss_event_reads_friends(&proof->models, &event->event);
-    struct ss_user_state state;
+    struct ss_user_state *state = &proof->state;
     bool changed = true;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-    if (status == SS_OK && reads)
-        status = ss_proof_friends_load(proof, &state, event->event.user_id);
+    enum ss_status status = SS_OK;
+    ss_held_read(ss_user_packed(user), state);
+    if (reads)
+        status = ss_proof_friends_load(proof, state, event->event.user_id);
     if (status != SS_OK)
         return status;
     if (user->flags & BLIND) {
-        ss_proof_fold_blind(proof, &state, event, proof->day);
+        ss_proof_fold_blind(proof, state, event, proof->day);
     } else if (user->flags & EXPIRED && ss_proof_friends_lost(proof)) {
-        ss_proof_friends_fold(proof, &state, event, proof->day);
-    } else if (!ss_proof_silent(proof, &state, &event->event, event->offset, event->timestamp_ms,
+        ss_proof_friends_fold(proof, state, event, proof->day);
+    } else if (!ss_proof_silent(proof, state, &event->event, event->offset, event->timestamp_ms,
                                 proof->day, proof->low_ms, &changed)) {
         ss_proof_put_aside(proof, user);
         return SS_OK;
     }
     if (reads) {
-        expose(proof, user, &state, &event->event);
+        expose(proof, user, state, &event->event);
         status = ss_proof_friends_keep(proof, event->event.user_id);
     }
-    return status == SS_OK && changed ? ss_proof_put(proof, &user, &state) : status;
+    return status == SS_OK && changed ? ss_proof_put(proof, &user, state) : status;
 }
 
 enum ss_status ss_proof_on_event(struct proof *proof)
@@ -111,13 +112,18 @@ static int64_t begins_at(const struct ss_proof_options *options, enum ss_input i
     return input == SS_NEIGHBOURS ? options->neighbours_from : options->start[input];
 }
 
+static int64_t newest_sequence(const struct ss_user *user)
+{
+    struct ss_user_state state = {0};
+    ss_held_read(ss_user_packed(user), &state);
+    return state.published.sequence;
+}
+
 /* Older than the snapshot that everything starts from. user NULL: of somebody who is not judged. */
 static bool is_old(const struct proof *proof, const struct ss_user *user,
                    const struct ss_score_view *view)
 {
     const struct ss_proof_options *options = proof->options;
-    struct ss_user_state state;
-    struct ss_error ignored;
     bool same = true;
     if (!options->seed)
         return false;
@@ -132,8 +138,7 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
         return view->cause.offset < begins_at(options, input);
     if (!user) /* the next record of the partition tells */
         return same;
-    return same && ss_state_unpack(ss_user_packed(user), &state, &ignored) == SS_OK &&
-           view->sequence <= state.published.sequence;
+    return same && view->sequence <= newest_sequence(user);
 }
 
 bool ss_proof_stays_unknown(const struct proof *proof, const struct ss_score_view *view)
@@ -160,15 +165,16 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
                             const struct ss_source_event *cause)
 {
     const bool reads = cause && ss_event_reads_friends(&proof->models, &cause->event);
-    struct ss_user_state state;
+    struct ss_user_state *state = &proof->state;
     bool same = true;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-    if (status == SS_OK && reads)
-        status = ss_proof_friends_load(proof, &state, record->view.user_id);
+    enum ss_status status = SS_OK;
+    ss_held_read(ss_user_packed(user), state);
+    if (reads)
+        status = ss_proof_friends_load(proof, state, record->view.user_id);
     if (status != SS_OK)
         return status;
     bool proven = (cause || !record->view.cause.known) && proof->model_known &&
-                  ss_proof_arrive(proof, &state, record, cause, proof->low_ms);
+                  ss_proof_arrive(proof, state, record, cause, proof->low_ms);
     if (proven)
         status = ss_grants_judge(proof, user, &same);
     else
@@ -176,9 +182,6 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
                                 record->view.as_of_ms);
     if (status != SS_OK)
         return status;
-    /* the look for entitlements may have added users */
-    user =
-        ss_user_table_find(proof->users, ss_user_hash(record->view.user_id), record->view.user_id);
     if (!proven || !same) {
         ss_proof_put_aside(proof, user);
         return SS_OK;
@@ -191,10 +194,10 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     user->grants += (uint32_t)grants;
     user->flags &= (uint8_t)~BLIND;
     if (reads) {
-        expose(proof, user, &state, &cause->event);
+        expose(proof, user, state, &cause->event);
         status = ss_proof_friends_keep(proof, record->view.user_id);
     }
-    return status == SS_OK ? ss_proof_put(proof, &user, &state) : status;
+    return status == SS_OK ? ss_proof_put(proof, &user, state) : status;
 }
 
 /* It rests on what friends have told, and that is lost. */
@@ -203,19 +206,18 @@ static enum ss_status pass_expired(struct proof *proof, struct ss_user *user,
                                    const struct ss_source_event *cause)
 {
     const struct ss_text id = record->view.user_id;
-    struct ss_user_state state;
-    enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-    if (status == SS_OK)
-        status = ss_proof_friends_load(proof, &state, id);
+    struct ss_user_state *state = &proof->state;
+    ss_held_read(ss_user_packed(user), state);
+    enum ss_status status = ss_proof_friends_load(proof, state, id);
     if (status != SS_OK)
         return status;
     if (cause)
-        ss_proof_friends_fold(proof, &state, cause, proof->day);
+        ss_proof_friends_fold(proof, state, cause, proof->day);
     ss_proof_rank_alone(proof, record);
-    ss_proof_friends_believe(proof, user, &state, &record->view);
+    ss_proof_friends_believe(proof, user, state, &record->view);
     status = ss_proof_friends_keep(proof, id);
     if (status == SS_OK)
-        status = ss_proof_put(proof, &user, &state);
+        status = ss_proof_put(proof, &user, state);
     return status == SS_OK ? ss_proof_friends_pass(proof, id, &record->view) : status;
 }
 
@@ -224,7 +226,7 @@ static enum ss_status find_user(struct proof *proof, const struct ss_walk_record
                                 struct ss_user **user)
 {
     struct ss_text id = record->view.user_id;
-    uint64_t hash = ss_user_hash(id);
+    uint64_t hash = record->hash;
     enum ss_status status = SS_OK;
     *user = NULL;
     if (!ss_proof_wants(proof, hash)) {
@@ -254,6 +256,16 @@ static enum ss_status pass_by(struct proof *proof, const struct ss_score_view *v
     return ss_grants_pass(proof, view);
 }
 
+/* The first record that is known all about, of somebody whose history was not whole. */
+static enum ss_status begin_known(struct proof *proof, struct ss_user **user)
+{
+    struct ss_user_state state = {0};
+    ss_held_read(ss_user_packed(*user), &state);
+    ss_proof_begin_known(&state);
+    (*user)->flags &= (uint8_t) ~(UNKNOWN | BLIND);
+    return ss_proof_put(proof, user, &state);
+}
+
 static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
                                      const struct ss_walk_record *record,
                                      const struct ss_source_event *cause)
@@ -262,15 +274,9 @@ static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
     if (is_old(proof, user, view))
         return pass_by(proof, view, &proof->result->before_start);
     if (user->flags & UNKNOWN) {
-        struct ss_user_state state;
         if (ss_proof_stays_unknown(proof, view))
             return pass_by(proof, view, &proof->result->out_of_retention);
-        enum ss_status status = ss_state_unpack(ss_user_packed(user), &state, proof->err);
-        if (status != SS_OK)
-            return status;
-        ss_proof_begin_known(&state);
-        user->flags &= (uint8_t) ~(UNKNOWN | BLIND);
-        status = ss_proof_put(proof, &user, &state);
+        enum ss_status status = begin_known(proof, &user);
         if (status != SS_OK)
             return status;
     }

@@ -90,7 +90,11 @@ static enum ss_status open_published(struct part *part, int i, struct ss_error *
 {
     const struct ss_prove_options *options = part->proving->options;
     const struct ss_published_config config = {
-        .output = outputs[i], .partition = part->partition, .users = options->users};
+        .output = outputs[i],
+        .partition = part->partition,
+        .users = options->users,
+        .views = outputs[i] == SS_SCORES,
+    };
     struct ss_source_range range = {0, 0};
     if (i == 1 && options->no_entitlements)
         return SS_OK;

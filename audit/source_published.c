@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SCHEMAS_MAX = 16, EXTRA_COUNT = 3 };
+enum {
+    SCHEMAS_MAX = 16,
+    EXTRA_COUNT = 3,
+    VIEWS_MAX = 32, /* at once, so that they stay in the nearest cache */
+};
 
 struct known_schema {
     uint32_t id;
@@ -19,7 +23,9 @@ struct ss_published_log {
     struct ss_published_record *records; /* SS_SOURCE_BATCH_MAX */
     struct ss_buffer bodies;             /* of those that had to be transcoded */
     size_t *places;                      /* where in `bodies`; SIZE_MAX: elsewhere */
-    int64_t next;                        /* behind the last that was handed out */
+    struct ss_score_view *views;         /* VIEWS_MAX; NULL: they are not asked for */
+    size_t batch_max;
+    int64_t next; /* behind the last that was handed out */
     /* Kafka */
     struct ss_kafka_pull *pull;
     struct known_schema schemas[SCHEMAS_MAX];
@@ -119,9 +125,13 @@ enum ss_status ss_published_open(struct ss_source *source, const struct ss_publi
         ss_buffer_init(&log->bodies, SIZE_MAX / 2);
         log->records = calloc(SS_SOURCE_BATCH_MAX, sizeof *log->records);
         log->places = calloc(SS_SOURCE_BATCH_MAX, sizeof *log->places);
+        log->batch_max = config->views ? VIEWS_MAX : SS_SOURCE_BATCH_MAX;
+        if (config->views)
+            log->views = calloc(VIEWS_MAX, sizeof *log->views);
     }
-    enum ss_status status =
-        log && log->records && log->places ? SS_OK : ss_fail(err, SS_STOP, "out of memory");
+    enum ss_status status = log && log->records && log->places && (log->views || !config->views)
+                                ? SS_OK
+                                : ss_fail(err, SS_STOP, "out of memory");
     range = range ? range : &ignored;
     if (status == SS_OK)
         status = source->kind == SS_SOURCE_KAFKA ? open_kafka(log, range, err)
@@ -309,6 +319,41 @@ static enum ss_status read_from_file(struct ss_published_log *log, size_t *count
     return status;
 }
 
+/* A record of which decoding shows where it ends. *got false: it has to be read as any other. */
+static enum ss_status view_from_file(struct ss_published_log *log, size_t *count, bool *got,
+                                     struct ss_error *err)
+{
+    struct ss_score_view *view = &log->views[*count];
+    struct ss_bytes rest;
+    struct ss_error ignored;
+    bool end;
+    enum ss_status status = ss_container_rest(log->reader, &rest, &end, err);
+    *got = false;
+    if (status != SS_OK || end)
+        return status;
+    const uint8_t *begin = rest.data, *behind = begin;
+    if (ss_score_view_decode_next(&behind, begin + rest.size, view, &ignored) != SS_OK)
+        return SS_OK;
+    *got = true;
+    ss_container_take(log->reader, (size_t)(behind - begin));
+    const int64_t offset = log->index++;
+    if (offset < log->next) /* before where it was to begin */
+        return SS_OK;
+    log->next = offset + 1;
+    if (log->config.users &&
+        !ss_source_users_have(log->config.users, view->user_id.data, view->user_id.size))
+        return SS_OK;
+    log->places[*count] = SIZE_MAX;
+    log->records[*count] = (struct ss_published_record){
+        .offset = offset,
+        .timestamp_ms = -1,
+        .body = {begin, (size_t)(behind - begin)},
+        .view = view,
+    };
+    ++*count;
+    return SS_OK;
+}
+
 static enum ss_status fill_from_files(struct ss_published_log *log, size_t *count, bool *end,
                                       struct ss_error *err)
 {
@@ -317,16 +362,21 @@ static enum ss_status fill_from_files(struct ss_published_log *log, size_t *coun
         if (status != SS_OK || *end)
             return status;
     }
-    while (*count < SS_SOURCE_BATCH_MAX) {
+    const bool views = log->views && ss_transcoder_alike(log->transcoder);
+    while (*count < log->batch_max) {
         struct ss_bytes given;
-        enum ss_status status = ss_container_next_raw(log->reader, &given, err);
-        if (status == SS_OK && !given.data) {
-            ss_container_close(log->reader);
-            log->reader = NULL;
-            return SS_OK;
+        bool got = false;
+        enum ss_status status = views ? view_from_file(log, count, &got, err) : SS_OK;
+        if (status == SS_OK && !got) {
+            status = ss_container_next_raw(log->reader, &given, err);
+            if (status == SS_OK && !given.data) {
+                ss_container_close(log->reader);
+                log->reader = NULL;
+                return SS_OK;
+            }
+            if (status == SS_OK)
+                status = read_from_file(log, count, given, err);
         }
-        if (status == SS_OK)
-            status = read_from_file(log, count, given, err);
         if (status != SS_OK)
             return status;
         if (ss_container_block_end(log->reader) && *count > 0)
@@ -370,5 +420,6 @@ void ss_published_close(struct ss_published_log *log)
     ss_buffer_reset(&log->bodies);
     free(log->records);
     free(log->places);
+    free(log->views);
     free(log);
 }

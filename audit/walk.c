@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-enum { WARM = 16, BODY_MAX = 1 << 20 };
+/* How many events beforehand a user is looked up, and fetched. */
+enum { LOOK_UP = 8, FETCH = 3, LINE = 64, BODY_MAX = 1 << 20 };
 
 static const enum ss_input order[SS_INPUT_COUNT] = {SS_CONSENTS,  SS_PAYMENTS,  SS_BILLS,
                                                     SS_BOOKINGS,  SS_SOCIAL,    SS_PROFILES,
@@ -57,25 +58,27 @@ enum ss_input ss_walk_cause_input(const struct ss_cause_view *cause)
     return SS_INPUT_COUNT;
 }
 
-/* Takes a copy, since the next batch may come before its turn. */
-static enum ss_status keep(struct ss_walk *walk, const struct ss_published_record *published,
-                           struct ss_error *err)
+/* False: it is no score record. */
+static bool view_of(const struct ss_published_record *published, struct ss_score_view *view)
+{
+    struct ss_error ignored;
+    if (published->view)
+        *view = *published->view;
+    else if (!published->body.data || published->reject ||
+             ss_score_view_decode(published->body, view, &ignored) != SS_OK)
+        return false;
+    return view->user_id.size > 0 && view->user_id.size <= SS_USER_ID_MAX;
+}
+
+/* Borrows it from the batch in hand. */
+static void keep(struct ss_walk *walk, const struct ss_published_record *published)
 {
     struct ss_walk_record *record = walk->at[walk->ahead];
-    struct ss_buffer *body = &walk->bodies[record - walk->records];
-    struct ss_error ignored;
     record->offset = published->offset;
     record->timestamp_ms = published->timestamp_ms;
     record->stray = SS_STRAY_NOT;
-    body->size = 0;
-    if (!ss_buffer_append(body, published->body.data ? published->body.data : "",
-                          published->body.data ? published->body.size : 0))
-        return ss_fail(err, SS_STOP, "a score record of %zu bytes at offset %lld",
-                       published->body.size, (long long)published->offset);
-    record->body = (struct ss_bytes){body->data, body->size};
-    if (!published->body.data || published->reject ||
-        ss_score_view_decode(record->body, &record->view, &ignored) != SS_OK ||
-        record->view.user_id.size == 0 || record->view.user_id.size > SS_USER_ID_MAX) {
+    record->body = published->body;
+    if (!view_of(published, &record->view)) {
         record->stray = SS_STRAY_UNREADABLE;
         memset(&record->view, 0, sizeof record->view);
     } else if (published->key.data &&
@@ -84,7 +87,32 @@ static enum ss_status keep(struct ss_walk *walk, const struct ss_published_recor
         record->stray = SS_STRAY_KEY;
     }
     record->cause_input = ss_walk_cause_input(&record->view.cause);
+    record->hash = 0;
+    if (record->stray != SS_STRAY_UNREADABLE) {
+        record->hash = ss_user_hash(record->view.user_id);
+        if (walk->users)
+            ss_user_table_prefetch(walk->users, record->hash);
+    }
     walk->ahead++;
+}
+
+/* Copies what is in hand, since the next batch takes away what it was borrowed from. */
+static enum ss_status own_records(struct ss_walk *walk, struct ss_error *err)
+{
+    for (int i = 0; i < walk->ahead; i++) {
+        struct ss_walk_record *record = walk->at[i];
+        struct ss_buffer *body = &walk->bodies[record - walk->records];
+        struct ss_error ignored;
+        if (!record->body.data || record->body.data == body->data)
+            continue;
+        body->size = 0;
+        if (!ss_buffer_append(body, record->body.data, record->body.size))
+            return ss_fail(err, SS_STOP, "a score record of %zu bytes at offset %lld",
+                           record->body.size, (long long)record->offset);
+        record->body = (struct ss_bytes){body->data, body->size};
+        if (record->stray != SS_STRAY_UNREADABLE)
+            (void)!ss_score_view_decode(record->body, &record->view, &ignored);
+    }
     return SS_OK;
 }
 
@@ -92,17 +120,16 @@ static enum ss_status look_ahead(struct ss_walk *walk, struct ss_error *err)
 {
     while (walk->ahead < SS_WALK_AHEAD && !walk->no_more_records) {
         if (walk->batch_at == walk->batch.count) {
-            enum ss_status status =
-                walk->feed->published(walk->feed->arg, SS_SCORES, &walk->batch, err);
+            enum ss_status status = own_records(walk, err);
+            if (status == SS_OK)
+                status = walk->feed->published(walk->feed->arg, SS_SCORES, &walk->batch, err);
             if (status != SS_OK)
                 return status;
             walk->batch_at = 0;
             walk->no_more_records = walk->batch.count == 0;
             continue;
         }
-        enum ss_status status = keep(walk, &walk->batch.records[walk->batch_at++], err);
-        if (status != SS_OK)
-            return status;
+        keep(walk, &walk->batch.records[walk->batch_at++]);
     }
     return SS_OK;
 }
@@ -114,6 +141,8 @@ static void drop_record(struct ss_walk *walk)
         walk->at[i - 1] = walk->at[i];
     walk->at[SS_WALK_AHEAD - 1] = done;
     walk->ahead--;
+    if (walk->users && walk->ahead > 1)
+        ss_user_table_prefetch_block(walk->users, walk->at[1]->hash);
 }
 
 static bool behind(const int64_t a[SS_INPUT_COUNT], const int64_t b[SS_INPUT_COUNT])
@@ -157,15 +186,13 @@ static bool clock_ahead_of_next(const struct ss_walk *walk)
     return ahead > 0;
 }
 
-static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT])
+static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT],
+                           const int64_t walked[SS_INPUT_COUNT])
 {
     const struct ss_walk_record *record = walk->at[0];
     const struct ss_score_view *view = &record->view;
-    int64_t walked[SS_INPUT_COUNT];
     if (record->stray)
         return record->stray;
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        walked[i] = walk->inputs[i].position;
     if (behind(target, walked))
         return SS_STRAY_BACK;
     if (view->cause.known) {
@@ -182,8 +209,7 @@ static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_I
 
 /* --- the inputs --- */
 
-static enum ss_status hash_users(struct ss_walk *walk, struct ss_walk_input *input,
-                                 struct ss_error *err)
+static enum ss_status hash_users(struct ss_walk_input *input, struct ss_error *err)
 {
     if (input->batch.count > input->hash_capacity) {
         free(input->hashes);
@@ -195,28 +221,30 @@ static enum ss_status hash_users(struct ss_walk *walk, struct ss_walk_input *inp
     }
     for (size_t i = 0; i < input->batch.count; i++) {
         const struct ss_source_event *event = &input->batch.events[i];
-        if (event->reject)
-            continue;
-        input->hashes[i] = ss_user_hash(event->event.user_id);
-        if (walk->users)
-            ss_user_table_prefetch(walk->users, input->hashes[i]);
+        input->hashes[i] = event->reject ? 0 : ss_user_hash(event->event.user_id);
     }
     return SS_OK;
 }
 
-static void warm(struct ss_walk *walk, struct ss_walk_input *input)
+static void warm(const struct ss_walk *walk, const struct ss_walk_input *input)
 {
-    size_t end = input->warmed + WARM;
-    if (end > input->batch.count)
-        end = input->batch.count;
-    for (; input->warmed < end; input->warmed++)
-        if (walk->users && !input->batch.events[input->warmed].reject)
-            ss_user_table_prefetch_block(walk->users, input->hashes[input->warmed]);
+    const size_t up = input->at + LOOK_UP, fetch = input->at + FETCH;
+    if (!walk->users)
+        return;
+    if (up < input->batch.count)
+        ss_user_table_prefetch(walk->users, input->hashes[up]);
+    if (fetch >= input->batch.count)
+        return;
+    ss_user_table_prefetch_block(walk->users, input->hashes[fetch]);
+    const char *event = (const char *)&input->batch.events[fetch];
+    for (size_t line = 0; line < sizeof input->batch.events[0]; line += LINE)
+        __builtin_prefetch(event + line);
 }
 
-static bool is_absent(const struct ss_walk *walk, enum ss_input input)
+/* Bit i: input i can be read. */
+static uint32_t present(const struct ss_walk *walk)
 {
-    return input == SS_NEIGHBOURS && walk->without_neighbours;
+    return ~((uint32_t)walk->without_neighbours << SS_NEIGHBOURS);
 }
 
 /* The next event of an input that is no dead letter; NULL at its end. */
@@ -228,8 +256,6 @@ static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
     for (;;) {
         while (input->at < input->batch.count) {
             const struct ss_source_event *next = &input->batch.events[input->at];
-            if (input->at + WARM / 2 >= input->warmed)
-                warm(walk, input);
             if (!next->reject) {
                 *event = next;
                 return SS_OK;
@@ -243,11 +269,11 @@ static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
         enum ss_status status = walk->feed->events(walk->feed->arg, which, &input->batch, err);
         if (status != SS_OK)
             return status;
-        input->at = input->warmed = 0;
+        input->at = 0;
         if (input->batch.next_offset > input->next)
             input->next = input->batch.next_offset;
         input->ended = input->batch.count == 0;
-        status = hash_users(walk, input, err);
+        status = hash_users(input, err);
         if (status != SS_OK)
             return status;
     }
@@ -259,6 +285,7 @@ static void take(struct ss_walk *walk, enum ss_input which, const struct ss_sour
     walk->input = which;
     walk->event = event;
     walk->hash = input->hashes[input->at];
+    warm(walk, input);
     input->at++;
     input->events++;
 }
@@ -268,11 +295,10 @@ static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPU
                               struct ss_error *err)
 {
     *all = true;
-    for (int i = 0; i < SS_INPUT_COUNT && walk->complete; i++) {
+    for (uint32_t left = walk->complete ? walk->open : 0; left; left &= left - 1) {
+        const int i = __builtin_ctz(left);
         struct ss_walk_input *input = &walk->inputs[i];
         const struct ss_source_event *event;
-        if (target[i] <= input->position || is_absent(walk, (enum ss_input)i))
-            continue;
         /* what has been handed out already lies before the batch's end */
         if (target[i] <= input->next)
             continue;
@@ -290,13 +316,17 @@ static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPU
 static enum ss_status begin_interval(struct ss_walk *walk, bool *stray, struct ss_error *err)
 {
     struct ss_walk_record *record = walk->at[0];
+    int64_t walked[SS_INPUT_COUNT];
     bool all = true;
+    walk->open = 0;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        walk->target[i] = record->view.positions[i];
-        if (walk->target[i] < walk->start[i])
-            walk->target[i] = walk->start[i];
+        const int64_t position = record->view.positions[i];
+        walked[i] = walk->inputs[i].position;
+        walk->target[i] = position < walk->start[i] ? walk->start[i] : position;
+        walk->open |= (uint32_t)(walk->target[i] > walked[i]) << i;
     }
-    record->stray = judge(walk, walk->target);
+    walk->open &= present(walk);
+    record->stray = judge(walk, walk->target, walked);
     enum ss_status status = SS_OK;
     if (!record->stray)
         status = reached(walk, walk->target, &all, err);
@@ -317,7 +347,7 @@ static enum ss_status next_silent(struct ss_walk *walk, bool *got, struct ss_err
         enum ss_input which = order[walk->turn];
         int64_t target = walk->target[which] - (which == cause);
         const struct ss_source_event *event;
-        if (target <= walk->inputs[which].position || is_absent(walk, which))
+        if (!(walk->open >> which & 1) || target <= walk->inputs[which].position)
             continue;
         enum ss_status status = peek(walk, which, &event, err);
         if (status != SS_OK)
@@ -337,7 +367,7 @@ static enum ss_status end_interval(struct ss_walk *walk, struct ss_error *err)
     const struct ss_source_event *event = NULL;
     enum ss_input input = record->cause_input;
     walk->event = NULL;
-    if (input != SS_INPUT_COUNT && !is_absent(walk, input)) {
+    if (input != SS_INPUT_COUNT && present(walk) >> input & 1) {
         enum ss_status status = peek(walk, input, &event, err);
         if (status != SS_OK)
             return status;
@@ -368,6 +398,7 @@ enum ss_status ss_walk_next(struct ss_walk *walk, enum ss_walk_step *step, struc
         walk->folding = walk->ahead == 0;
         if (walk->folding) {
             walk->turn = 0;
+            walk->open = present(walk);
             for (int i = 0; i < SS_INPUT_COUNT; i++)
                 walk->target[i] = INT64_MAX;
         } else {

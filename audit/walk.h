@@ -57,12 +57,13 @@ struct ss_walk_record {
     enum ss_input cause_input; /* SS_INPUT_COUNT: it has no cause, or one of no input */
     struct ss_bytes body;      /* as published */
     struct ss_score_view view;
+    uint64_t hash; /* of its user */
 };
 
 struct ss_walk_input {
     struct ss_source_batch batch;
-    size_t at, warmed; /* next event; those before `warmed` are on their way into the cache */
-    uint64_t *hashes;  /* of the batch's users */
+    size_t at;        /* next event */
+    uint64_t *hashes; /* of the batch's users */
     size_t hash_capacity;
     int64_t position; /* everything below has been walked over */
     int64_t next;     /* behind the last event that the log has given */
@@ -95,6 +96,7 @@ struct ss_walk {
     bool folding, cause_next;
     int turn; /* of the inputs, in the order of the walk */
     int64_t target[SS_INPUT_COUNT];
+    uint32_t open; /* bit i: input i is there, and has not been walked over up to its target */
 
     /* what the last step gave */
     enum ss_input input;                 /* EVENT */

@@ -73,6 +73,13 @@ SS_MUST_USE enum ss_status ss_container_open_raw(const char *path,
 /* The bytes of the next record, which live until the block ends; data NULL: the end. */
 SS_MUST_USE enum ss_status ss_container_next_raw(struct ss_container_reader *reader,
                                                  struct ss_bytes *body, struct ss_error *err);
+/* For who can tell where a record ends, and need not have it looked for: the bytes from the next
+ * record to the end of its block, which live as long as the block, unless *end. Then how many of
+ * them were that record; without that it is the next one still. */
+SS_MUST_USE enum ss_status ss_container_rest(struct ss_container_reader *reader,
+                                             struct ss_bytes *rest, bool *end,
+                                             struct ss_error *err);
+void ss_container_take(struct ss_container_reader *reader, size_t size);
 /* Where the next block begins, with no record left in this one; and going there. */
 int64_t ss_container_tell(const struct ss_container_reader *reader);
 SS_MUST_USE enum ss_status ss_container_seek(struct ss_container_reader *reader, int64_t offset,

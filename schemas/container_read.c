@@ -10,6 +10,7 @@
 #include "schemas/plan.h"
 #include "schemas/varint.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -317,6 +318,23 @@ enum ss_status ss_container_next_raw(struct ss_container_reader *reader, struct 
     reader->left--;
     reader->records++;
     return SS_OK;
+}
+
+enum ss_status ss_container_rest(struct ss_container_reader *reader, struct ss_bytes *rest,
+                                 bool *end, struct ss_error *err)
+{
+    enum ss_status status = fill(reader, end, err);
+    if (status == SS_OK && !*end)
+        *rest = (struct ss_bytes){reader->p, (size_t)(reader->end - reader->p)};
+    return status;
+}
+
+void ss_container_take(struct ss_container_reader *reader, size_t size)
+{
+    assert(reader->left > 0 && size <= (size_t)(reader->end - reader->p));
+    reader->p += size;
+    reader->left--;
+    reader->records++;
 }
 
 int64_t ss_container_tell(const struct ss_container_reader *reader)

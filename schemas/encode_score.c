@@ -44,12 +44,13 @@ static uint8_t *put_factors(uint8_t *p, const struct ss_score *score)
 }
 
 /* An array: one block of all its items, then an empty one. */
-static uint8_t *put_reasons(uint8_t *p, const struct ss_score *score, int count)
+static uint8_t *put_reasons(uint8_t *p, const struct ss_score *score, int count,
+                            const size_t code_sizes[SS_REASONS_MAX])
 {
     if (count)
         p = ss_varint_write(p, count);
     for (int i = 0; i < count; i++) {
-        p = put_string(p, score->reasons[i].code);
+        p = ss_put_bytes(p, score->reasons[i].code, code_sizes[i]);
         /* The symbols begin with NONE, and LISTED is of no factor. */
         int factor = (int)score->reasons[i].factor;
         p = ss_varint_write(p, factor == SS_FACTOR_COUNT ? 0 : 1 + factor);
@@ -65,7 +66,7 @@ static bool sees(uint32_t fields, enum ss_score_field field)
 
 /* The part of a record that says what the score is made of and why. */
 static uint8_t *put_why(uint8_t *p, const struct ss_score_record *record, uint32_t fields,
-                        int reason_count)
+                        int reason_count, const size_t code_sizes[SS_REASONS_MAX])
 {
     if (sees(fields, SS_FIELD_FACTORS)) {
         p = ss_varint_write(p, record->has_score);
@@ -73,7 +74,7 @@ static uint8_t *put_why(uint8_t *p, const struct ss_score_record *record, uint32
             p = put_factors(p, &record->score);
     }
     if (sees(fields, SS_FIELD_REASONS))
-        p = put_reasons(p, &record->score, reason_count);
+        p = put_reasons(p, &record->score, reason_count, code_sizes);
     if (sees(fields, SS_FIELD_CASE_ID)) {
         p = ss_varint_write(p, record->case_id.size > 0);
         if (record->case_id.size)
@@ -90,14 +91,15 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
 {
     const struct ss_score *score = &record->score;
     int reason_count = record->has_score ? score->reason_count : 0;
+    const size_t version_size = strlen(record->model_version);
+    const size_t tier_size = record->tier_name ? strlen(record->tier_name) : 0;
+    size_t code_sizes[SS_REASONS_MAX];
     size_t size = NUMBERS_MAX * SS_VARINT_MAX + record->user_id.size + record->case_id.size +
-                  cause_text_size(&record->cause, record->has_cause) +
-                  strlen(record->model_version) +
-                  (record->tier_name ? strlen(record->tier_name) : 0);
+                  cause_text_size(&record->cause, record->has_cause) + version_size + tier_size;
 
     assert(reason_count >= 0 && reason_count <= SS_REASONS_MAX);
     for (int i = 0; i < reason_count; i++)
-        size += strlen(score->reasons[i].code);
+        size += code_sizes[i] = strlen(score->reasons[i].code);
     uint8_t *p = ss_encode_begin(out, schema_id, size, err);
     if (!p)
         return SS_STOP;
@@ -115,9 +117,9 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
     if (sees(fields, SS_FIELD_TIER)) {
         p = ss_varint_write(p, record->tier_name != NULL);
         if (record->tier_name)
-            p = put_string(p, record->tier_name);
+            p = ss_put_bytes(p, record->tier_name, tier_size);
     }
-    p = put_why(p, record, fields, reason_count);
+    p = put_why(p, record, fields, reason_count, code_sizes);
     if (sees(fields, SS_FIELD_POSITIONS))
         for (int i = 0; i < SS_INPUT_COUNT; i++)
             p = ss_varint_write(p, record->positions[i]);
@@ -132,7 +134,7 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
         p = ss_varint_write(p, record->friends_bands);
     }
     if (sees(fields, SS_FIELD_MODEL_VERSION))
-        p = put_string(p, record->model_version);
+        p = ss_put_bytes(p, record->model_version, version_size);
     if (sees(fields, SS_FIELD_PERCENTILE))
         p = put_nullable_int(p, record->has_rank, record->percentile);
     if (sees(fields, SS_FIELD_RANKS)) {

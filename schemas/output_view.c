@@ -2,7 +2,7 @@
 #include "schemas/output_view.h"
 #include "schemas/wire_reader.h"
 
-static void get_cause(struct ss_wire_reader *r, struct ss_cause_view *cause)
+SS_WIRE_INLINE void get_cause(struct ss_wire_reader *r, struct ss_cause_view *cause)
 {
     cause->known = ss_wire_has(r);
     if (!cause->known)
@@ -14,7 +14,7 @@ static void get_cause(struct ss_wire_reader *r, struct ss_cause_view *cause)
 }
 
 /* An array as the encoder writes it: one block, then the end. */
-static void get_reasons(struct ss_wire_reader *r, struct ss_score_view *view)
+SS_WIRE_INLINE void get_reasons(struct ss_wire_reader *r, struct ss_score_view *view)
 {
     view->reason_count = (int)ss_wire_number(r, 0, SS_REASONS_MAX);
     for (int i = 0; i < view->reason_count; i++) {
@@ -29,20 +29,31 @@ static void get_reasons(struct ss_wire_reader *r, struct ss_score_view *view)
         (void)ss_wire_number(r, 0, 0);
 }
 
-static enum ss_status finish(const struct ss_wire_reader *r, const char *what, struct ss_error *err)
+static enum ss_status not_one(const char *what, struct ss_error *err)
 {
-    if (r->bad)
-        return ss_fail(err, SS_DROP, "not a %s record of this version's schema", what);
-    if (r->at != r->end)
-        return ss_fail(err, SS_DROP, "%zu bytes behind the %s record", (size_t)(r->end - r->at),
-                       what);
-    return SS_OK;
+    return ss_fail(err, SS_DROP, "not a %s record of this version's schema", what);
+}
+
+static enum ss_status check_end(const uint8_t *at, const uint8_t *end, const char *what,
+                                struct ss_error *err)
+{
+    return at == end
+               ? SS_OK
+               : ss_fail(err, SS_DROP, "%zu bytes behind the %s record", (size_t)(end - at), what);
 }
 
 enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
                                     struct ss_error *err)
 {
-    struct ss_wire_reader reader = ss_wire_reader_of(body), *r = &reader;
+    const uint8_t *at = body.data, *end = at ? at + body.size : at;
+    enum ss_status status = ss_score_view_decode_next(&at, end, view, err);
+    return status == SS_OK ? check_end(at, end, "score", err) : status;
+}
+
+enum ss_status ss_score_view_decode_next(const uint8_t **cursor, const uint8_t *end,
+                                         struct ss_score_view *view, struct ss_error *err)
+{
+    struct ss_wire_reader reader = {.at = *cursor, .end = end}, *r = &reader;
     memset(view, 0, sizeof *view);
     view->user_id = ss_wire_text(r);
     view->sequence = ss_wire_long(r);
@@ -81,7 +92,10 @@ enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *
         r->bad = true;
     if (view->has_rank)
         view->ranks_offset = ss_wire_long(r);
-    return finish(r, "score", err);
+    if (r->bad)
+        return not_one("score", err);
+    *cursor = r->at;
+    return SS_OK;
 }
 
 enum ss_status ss_entitlement_view_decode(struct ss_bytes body, struct ss_entitlement_view *view,
@@ -101,5 +115,5 @@ enum ss_status ss_entitlement_view_decode(struct ss_bytes body, struct ss_entitl
     view->as_of_ms = ss_wire_long(r);
     get_cause(r, &view->cause);
     view->model_version = ss_wire_text(r);
-    return finish(r, "entitlement", err);
+    return r->bad ? not_one("entitlement", err) : check_end(r->at, r->end, "entitlement", err);
 }

@@ -64,6 +64,11 @@ struct ss_entitlement_view {
 /* Both read a body: what ss_wire_open leaves of a record's value. */
 SS_MUST_USE enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
                                                 struct ss_error *err);
+/* Reads the record that begins at *cursor, and leaves *cursor behind it; with an error *cursor is
+ * as it was. Bytes may follow. */
+SS_MUST_USE enum ss_status ss_score_view_decode_next(const uint8_t **cursor, const uint8_t *end,
+                                                     struct ss_score_view *view,
+                                                     struct ss_error *err);
 SS_MUST_USE enum ss_status ss_entitlement_view_decode(struct ss_bytes body,
                                                       struct ss_entitlement_view *view,
                                                       struct ss_error *err);

@@ -434,6 +434,11 @@ enum ss_status ss_transcoder_open(const char *our_json, const char *writer_json,
     return SS_OK;
 }
 
+bool ss_transcoder_alike(const struct ss_transcoder *transcoder)
+{
+    return transcoder->alike;
+}
+
 void ss_transcoder_close(struct ss_transcoder *t)
 {
     if (!t)

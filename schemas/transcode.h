@@ -25,6 +25,9 @@ SS_MUST_USE enum ss_status ss_transcoder_open(const char *our_json, const char *
                                               struct ss_error *err);
 void ss_transcoder_close(struct ss_transcoder *transcoder); /* NULL is fine */
 
+/* Whether the schemas are alike: then a record has the same bytes in both. */
+bool ss_transcoder_alike(const struct ss_transcoder *transcoder);
+
 /* *out points into body where the schemas are alike, else into the transcoder until the next call.
  * numbers[i], if the record has the i-th extra, is set. SS_DROP: not such a record. */
 SS_MUST_USE enum ss_status ss_transcode(struct ss_transcoder *transcoder, struct ss_bytes body,

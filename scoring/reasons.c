@@ -121,28 +121,29 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
 {
     int64_t short_centi[CODE_COUNT];
     enum ss_factor factors[CODE_COUNT];
-    int ranked[SS_REASONS_MAX], count = 0, max = SS_REASONS_MAX - score->listed;
+    const int max = SS_REASONS_MAX - score->listed;
+    /* The greatest first; by what is lacking, then the earlier code. Each code goes past all of
+     * them, which takes no branch that depends on it; 0 is none. */
+    uint64_t ranked[SS_REASONS_MAX] = {0};
 
     for (uint32_t left = find_lacking(model, variables, short_centi, factors); left;
          left &= left - 1) {
-        /* insertion: an earlier code stays before a later one of the same weight */
-        int code = __builtin_ctz(left), at = count;
-        while (at > 0 && short_centi[code] > short_centi[ranked[at - 1]])
-            at--;
-        if (at == max)
-            continue;
-        if (count < max)
-            count++;
-        for (int i = count - 1; i > at; i--)
-            ranked[i] = ranked[i - 1];
-        ranked[at] = code;
+        const int code = __builtin_ctz(left);
+        uint64_t moving = (uint64_t)short_centi[code] << 8 | (uint64_t)(CODE_COUNT - code);
+        for (int i = 0; i < SS_REASONS_MAX; i++) {
+            const uint64_t there = ranked[i];
+            ranked[i] = moving > there ? moving : there;
+            moving = moving > there ? there : moving;
+        }
     }
 
     score->reason_count = 0;
     if (score->listed)
         score->reasons[score->reason_count++] =
             (struct ss_reason){"LISTED", SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
-    for (int i = 0; i < count; i++)
-        score->reasons[score->reason_count++] = (struct ss_reason){
-            code_names[ranked[i]], factors[ranked[i]], (int32_t)short_centi[ranked[i]]};
+    for (int i = 0; i < max && ranked[i]; i++) {
+        const int code = CODE_COUNT - (int)(ranked[i] & 0xff);
+        score->reasons[score->reason_count++] =
+            (struct ss_reason){code_names[code], factors[code], (int32_t)(ranked[i] >> 8)};
+    }
 }

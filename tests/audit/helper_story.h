@@ -77,6 +77,7 @@ struct story {
     struct ss_published_record *published[SS_OUTPUT_COUNT];
     size_t published_count[SS_OUTPUT_COUNT], published_at[SS_OUTPUT_COUNT],
         input_at[SS_INPUT_COUNT];
+    struct ss_buffer lent[SS_OUTPUT_COUNT]; /* the batch handed out last, which the next spoils */
     uint8_t **bodies;
     size_t body_count;
     size_t batch;

@@ -33,6 +33,7 @@ void story_forget_published(struct story *story)
         free(story->published[output]);
         story->published[output] = NULL;
         story->published_count[output] = story->published_at[output] = 0;
+        ss_buffer_reset(&story->lent[output]);
     }
     while (story->body_count)
         free(story->bodies[--story->body_count]);
@@ -107,11 +108,27 @@ static enum ss_status on_published(void *arg, enum ss_output output,
                                    struct ss_published_batch *batch, struct ss_error *err)
 {
     struct story *story = arg;
+    struct ss_buffer *lent = &story->lent[output];
     size_t at = story->published_at[output], left = story->published_count[output] - at;
+    const struct ss_published_record *records = &story->published[output][at];
     (void)err;
     batch->count = left < story->batch ? left : story->batch;
-    batch->records = &story->published[output][at];
     story->published_at[output] += batch->count;
+    if (lent->data)
+        memset(lent->data, 0xa5, lent->capacity);
+    size_t size = batch->count * sizeof *records;
+    for (size_t i = 0; i < batch->count; i++)
+        size += records[i].body.size;
+    lent->size = 0;
+    lent->size_max = SIZE_MAX / 2;
+    cr_assert(ss_buffer_reserve(lent, size + 1));
+    cr_assert(ss_buffer_append(lent, records, batch->count * sizeof *records));
+    struct ss_published_record *given = (struct ss_published_record *)(void *)lent->data;
+    batch->records = given;
+    for (size_t i = 0; i < batch->count; i++) {
+        given[i].body.data = lent->data + lent->size;
+        cr_assert(ss_buffer_append(lent, records[i].body.data, records[i].body.size));
+    }
     return SS_OK;
 }
 

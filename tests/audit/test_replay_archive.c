@@ -1,4 +1,5 @@
 /* Replays of archives: the same scores however the logs are cut, threaded, interrupted or begun. */
+#include "audit/proof_fields.h"
 #include "audit/replay.h"
 #include "schemas/container.h"
 #include "schemas/output_view.h"
@@ -299,6 +300,88 @@ Test(replay_archive, its_records_read_as_published_ones)
     cr_expect_eq(seen[0], stats.score_records);
     cr_expect_gt(seen[1], 0);
     cr_expect_lt(seen[1], seen[0]);
+    ss_source_close(source);
+    ss_source_users_close(users);
+}
+
+enum { MADE = 200, BAD = 70 };
+
+/* Score records, one of them with a percentile that there cannot be, in blocks of a few. */
+static void make_published(const char *path, struct ss_buffer bodies[MADE])
+{
+    struct ss_container_writer *writer;
+    int64_t bytes;
+    uint32_t crc;
+    cr_assert_eq(
+        ss_container_create(path, ss_schema_of_output(SS_SCORES), "deflate", &writer, &err), SS_OK);
+    for (int i = 0; i < MADE; i++) {
+        const struct ss_score_record record = {
+            .user_id = logs_text(i % 3 ? "user-7" : "user-8"),
+            .sequence = i + 1,
+            .kind = SS_KIND_AGED,
+            .standing = SS_STANDING_SCORED,
+            .has_score = true,
+            .score = {.score = 350 + i, .reason_count = 1, .reasons = {{"HIGH_DEBT", 0, i}}},
+            .tier_name = "poor",
+            .as_of_ms = LOGS_BEGIN + i,
+            .clock_ms = LOGS_BEGIN + i,
+            .model_version = "default-0123456789abcdef",
+            .has_rank = true,
+            .percentile = i == BAD ? SS_PERCENTILE_MAX + 1 : i,
+        };
+        ss_buffer_init(&bodies[i], 4096);
+        cr_assert_eq(ss_encode_score(0, &record, &bodies[i], &err), SS_OK);
+        const struct ss_bytes body = {bodies[i].data + SS_WIRE_HEADER_SIZE,
+                                      bodies[i].size - SS_WIRE_HEADER_SIZE};
+        cr_assert_eq(ss_container_append(writer, body, &err), SS_OK);
+        if (i % 47 == 46)
+            cr_assert_eq(ss_container_flush(writer, &bytes, &crc, &err), SS_OK);
+    }
+    cr_assert_eq(ss_container_finish(writer, &err), SS_OK);
+}
+
+/* Decoding finds where records end as the schema does, also behind one that cannot be decoded. */
+Test(replay_archive, views_of_published_records_are_those_of_their_bodies)
+{
+    struct ss_buffer bodies[MADE];
+    const struct ss_source_config config = {.directory = logs_path("plain")};
+    struct ss_source_users *users = ss_source_users_open();
+    struct ss_source *source;
+    make_published(logs_path("plain/scores.avro"), bodies);
+    cr_assert_eq(ss_source_users_add(users, (struct ss_bytes){"user-7", 6}, &err), SS_OK);
+    cr_assert_eq(ss_source_open(&config, &source, &err), SS_OK, "%s", err.detail);
+    for (int turn = 0; turn < 3; turn++) { /* all; from an offset; one user's */
+        const struct ss_published_config wanted = {.output = SS_SCORES,
+                                                   .from = turn == 1 ? 50 : 0,
+                                                   .users = turn == 2 ? users : NULL,
+                                                   .views = true};
+        struct ss_published_log *log;
+        struct ss_published_batch batch;
+        int64_t next = wanted.from;
+        cr_assert_eq(ss_published_open(source, &wanted, &log, NULL, &err), SS_OK, "%s", err.detail);
+        do {
+            cr_assert_eq(ss_published_next(log, &batch, &err), SS_OK, "%s", err.detail);
+            for (size_t r = 0; r < batch.count; r++, next++) {
+                const struct ss_published_record *record = &batch.records[r];
+                struct ss_score_view view;
+                next += turn == 2 && next % 3 == 0;
+                cr_assert_eq(record->offset, next);
+                const struct ss_bytes body = {bodies[next].data + SS_WIRE_HEADER_SIZE,
+                                              bodies[next].size - SS_WIRE_HEADER_SIZE};
+                cr_assert(ss_bytes_equal(record->body, body), "record %d", (int)next);
+                cr_assert_eq(record->view == NULL, next == BAD);
+                if (!record->view)
+                    continue;
+                cr_assert_eq(ss_score_view_decode(record->body, &view, &err), SS_OK);
+                cr_assert(ss_proof_same_score(record->view, &view));
+                cr_assert_eq(record->view->user_id.data, view.user_id.data);
+            }
+        } while (batch.count > 0);
+        cr_expect_eq(next + (turn == 2 && next % 3 == 0), MADE);
+        ss_published_close(log);
+    }
+    for (int i = 0; i < MADE; i++)
+        ss_buffer_reset(&bodies[i]);
     ss_source_close(source);
     ss_source_users_close(users);
 }

@@ -87,6 +87,34 @@ Test(output_view, reads_a_full_score_record)
     ss_buffer_reset(&buffer);
 }
 
+/* One behind the other, as in a block of a file: each ends where the next begins. */
+Test(output_view, finds_where_a_record_ends)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer one, both;
+    struct ss_error err;
+    ss_buffer_init(&one, 4096);
+    ss_buffer_init(&both, 8192);
+    cr_assert_eq(ss_encode_score(5, &record, &one, &err), SS_OK);
+    const struct ss_bytes body = body_of(&one);
+    for (int i = 0; i < 2; i++)
+        cr_assert(ss_buffer_append(&both, body.data, body.size));
+    const uint8_t *at = both.data, *end = both.data + both.size;
+    for (int i = 1; i <= 2; i++) {
+        cr_assert_eq(ss_score_view_decode_next(&at, end, &view, &err), SS_OK, "%s", err.detail);
+        cr_assert_eq(at, both.data + (size_t)i * body.size);
+        cr_expect_eq(view.ranks_offset, 4321);
+    }
+    for (size_t cut = 0; cut < body.size; cut++) {
+        at = both.data;
+        cr_assert_eq(ss_score_view_decode_next(&at, both.data + cut, &view, &err), SS_DROP);
+        cr_assert_eq(at, both.data);
+    }
+    ss_buffer_reset(&one);
+    ss_buffer_reset(&both);
+}
+
 Test(output_view, reads_an_opt_out_which_has_no_score)
 {
     struct ss_score_record record = full_record();
