@@ -189,10 +189,10 @@ static enum ss_status pass_over(struct proof *proof, struct proof_grant *grant)
 }
 
 static void take_from(struct proof_grants *grants, struct proof_grant **list, size_t *count,
-                      struct ss_text user_id, int64_t sequence)
+                      struct ss_text user_id, int64_t sequence, int64_t as_of_ms)
 {
     for (size_t i = 0; i < *count && grants->taken_count < GRANTS_MAX;) {
-        if (!is_of(list[i], user_id, sequence, ANY_TIME)) {
+        if (!is_of(list[i], user_id, sequence, as_of_ms)) {
             i++;
             continue;
         }
@@ -306,10 +306,10 @@ enum ss_status ss_grants_find(struct proof *proof, struct ss_text user_id, int64
         status = take_next(proof, user_id, sequence, ANY_TIME);
     if (status != SS_OK || grants->taken_count)
         return status;
-    take_from(grants, grants->held, &grants->held_count, user_id, sequence);
+    take_from(grants, grants->held, &grants->held_count, user_id, sequence, ANY_TIME);
     if (grants->taken_count)
         return SS_OK;
-    take_from(grants, grants->late, &grants->late_count, user_id, sequence);
+    take_from(grants, grants->late, &grants->late_count, user_id, sequence, ANY_TIME);
     grants->taken_late = grants->taken_count > 0;
     if (grants->taken_count)
         return SS_OK;
@@ -327,6 +327,16 @@ enum ss_status ss_grants_hold(struct proof *proof, const struct ss_score_view *v
                   grants->taken[--grants->taken_count]))
             status = ss_fail(proof->err, SS_STOP, "out of memory");
     return status;
+}
+
+void ss_grants_let_go(struct proof *proof, const struct ss_score_view *view)
+{
+    struct proof_grants *grants = &proof->grants;
+    clear_taken(grants);
+    take_from(grants, grants->held, &grants->held_count, view->user_id, view->sequence,
+              view->as_of_ms);
+    proof->result->entitlements += grants->taken_count;
+    proof->result->entitlements_unjudged += grants->taken_count;
 }
 
 enum ss_status ss_grants_pass(struct proof *proof, const struct ss_score_view *view)

@@ -331,6 +331,8 @@ SS_MUST_USE enum ss_status ss_grants_take(struct proof *proof, struct ss_text us
                                           int64_t sequence, int64_t as_of_ms);
 /* Puts the entitlements of a stray by, for when it is known what should have been there. */
 SS_MUST_USE enum ss_status ss_grants_hold(struct proof *proof, const struct ss_score_view *view);
+/* They cannot be judged after all. */
+void ss_grants_let_go(struct proof *proof, const struct ss_score_view *view);
 /* Those of a record that was not recomputed. */
 SS_MUST_USE enum ss_status ss_grants_pass(struct proof *proof, const struct ss_score_view *view);
 /* Takes them and holds them against proof->effects; *same. In the second pass differences are told.
