@@ -288,6 +288,7 @@ enum ss_status ss_proof_run(const struct ss_proof_options *options, struct ss_pr
     proof->options = options;
     proof->result = result;
     proof->err = err;
+    proof->grants_begin = INT64_MAX;
     ss_walk_init(&proof->walk);
     ss_buffer_init(&proof->encoded, 1 << 20);
     proof->users = ss_user_table_open();

@@ -189,10 +189,10 @@ static enum ss_status pass_over(struct proof *proof, struct proof_grant *grant)
 }
 
 static void take_from(struct proof_grants *grants, struct proof_grant **list, size_t *count,
-                      struct ss_text user_id, int64_t sequence)
+                      struct ss_text user_id, int64_t sequence, int64_t as_of_ms)
 {
     for (size_t i = 0; i < *count && grants->taken_count < GRANTS_MAX;) {
-        if (!is_of(list[i], user_id, sequence, ANY_TIME)) {
+        if (!is_of(list[i], user_id, sequence, as_of_ms)) {
             i++;
             continue;
         }
@@ -201,20 +201,22 @@ static void take_from(struct proof_grants *grants, struct proof_grant **list, si
     }
 }
 
-static bool is_before(const struct proof_grant *grant, const struct ss_walk_record *record)
+static bool is_before(const struct proof *proof, const struct proof_grant *grant)
 {
     enum ss_input input = ss_walk_cause_input(&grant->view.cause);
-    return input != SS_INPUT_COUNT &&
-           grant->view.cause.offset + 1 <= record->view.positions[input] &&
-           !is_of(grant, record->view.user_id, record->view.sequence, ANY_TIME);
+    return input != SS_INPUT_COUNT && grant->view.cause.offset < proof->cut_positions[input];
 }
 
-/* Entitlements of records that `scores` no longer has stand before those of its first one. */
+/* Entitlements of records that `scores` no longer has stand before those of its first one. Those
+ * that name no cause may be left there. The second pass does as the first, which saw all users. */
 static enum ss_status find_place(struct proof *proof)
 {
     struct proof_grants *grants = &proof->grants;
+    const struct ss_score_view *first = &proof->walk.record->view;
     bool got = true;
     int before;
+    if (!proof->careful)
+        memcpy(proof->cut_positions, first->positions, sizeof proof->cut_positions);
     do {
         while (got && grants->ahead_count < GRANTS_AHEAD) {
             enum ss_status status = read_one(proof, &got);
@@ -223,9 +225,14 @@ static enum ss_status find_place(struct proof *proof)
         }
         before = 0;
         for (int i = 0; i < grants->ahead_count; i++)
-            if (is_before(grants->ahead[i], proof->walk.record))
+            if (proof->careful
+                    ? grants->ahead[i]->offset < proof->grants_place
+                    : is_before(proof, grants->ahead[i]) &&
+                          !is_of(grants->ahead[i], first->user_id, first->sequence, ANY_TIME))
                 before = i + 1;
         for (int i = 0; i < before; i++) {
+            if (!proof->careful)
+                proof->grants_place = grants->ahead[0]->offset + 1;
             proof->result->entitlements += !proof->careful;
             proof->result->entitlements_unjudged += !proof->careful;
             give_back(grants, drop_ahead(grants, 0));
@@ -235,16 +242,58 @@ static enum ss_status find_place(struct proof *proof)
     return SS_OK;
 }
 
+/* None of a record that is there has been met. */
+static bool may_be_gone(const struct proof *proof)
+{
+    return proof->options->scores_cut && !proof->grants.begun;
+}
+
+static void begin(struct proof *proof)
+{
+    struct proof_grants *grants = &proof->grants;
+    if (!grants->taken_count)
+        return;
+    grants->begun = true;
+    if (grants->taken[0]->offset < proof->grants_begin)
+        proof->grants_begin = grants->taken[0]->offset;
+}
+
+/* Those that are the record's, among those ahead. */
+static enum ss_status take_ahead(struct proof *proof, struct ss_text user_id, int64_t sequence,
+                                 int64_t as_of_ms)
+{
+    struct proof_grants *grants = &proof->grants;
+    const int most = may_be_gone(proof) ? GRANTS_CUT : GRANTS_AHEAD;
+    enum ss_status status = SS_OK;
+    bool got = true;
+    while (got && grants->ahead_count < most) {
+        status = read_one(proof, &got);
+        if (status != SS_OK)
+            return status;
+    }
+    for (int i = 0; i < grants->ahead_count; i++) {
+        if (!is_of(grants->ahead[i], user_id, sequence, as_of_ms))
+            continue;
+        while (status == SS_OK && i-- > 0)
+            status = pass_over(proof, drop_ahead(grants, 0));
+        return status == SS_OK ? take_next(proof, user_id, sequence, as_of_ms) : status;
+    }
+    return SS_OK;
+}
+
 enum ss_status ss_grants_take(struct proof *proof, struct ss_text user_id, int64_t sequence,
                               int64_t as_of_ms)
 {
     enum ss_status status = SS_OK;
     clear_taken(&proof->grants);
-    if (proof->options->scores_cut && !proof->grants.placed && proof->walk.record)
+    if (proof->options->scores_cut && !proof->grants.placed && proof->walk.record &&
+        !proof->walk.record->stray)
         status = find_place(proof);
     if (status == SS_OK)
         status = take_next(proof, user_id, sequence, as_of_ms);
-    proof->grants.begun |= proof->grants.taken_count > 0;
+    if (status == SS_OK && !proof->grants.taken_count && may_be_gone(proof))
+        status = take_ahead(proof, user_id, sequence, as_of_ms);
+    begin(proof);
     return status;
 }
 
@@ -257,28 +306,16 @@ enum ss_status ss_grants_find(struct proof *proof, struct ss_text user_id, int64
         status = take_next(proof, user_id, sequence, ANY_TIME);
     if (status != SS_OK || grants->taken_count)
         return status;
-    take_from(grants, grants->held, &grants->held_count, user_id, sequence);
+    take_from(grants, grants->held, &grants->held_count, user_id, sequence, ANY_TIME);
     if (grants->taken_count)
         return SS_OK;
-    take_from(grants, grants->late, &grants->late_count, user_id, sequence);
+    take_from(grants, grants->late, &grants->late_count, user_id, sequence, ANY_TIME);
     grants->taken_late = grants->taken_count > 0;
     if (grants->taken_count)
         return SS_OK;
-    bool got = true;
-    while (got && grants->ahead_count < GRANTS_AHEAD) {
-        status = read_one(proof, &got);
-        if (status != SS_OK)
-            return status;
-    }
-    for (int i = 0; i < grants->ahead_count; i++) {
-        if (!is_of(grants->ahead[i], user_id, sequence, ANY_TIME))
-            continue;
-        while (status == SS_OK && i-- > 0)
-            status = pass_over(proof, drop_ahead(grants, 0));
-        grants->begun = true;
-        return status == SS_OK ? take_next(proof, user_id, sequence, ANY_TIME) : status;
-    }
-    return SS_OK;
+    status = take_ahead(proof, user_id, sequence, ANY_TIME);
+    begin(proof);
+    return status;
 }
 
 enum ss_status ss_grants_hold(struct proof *proof, const struct ss_score_view *view)
@@ -290,6 +327,16 @@ enum ss_status ss_grants_hold(struct proof *proof, const struct ss_score_view *v
                   grants->taken[--grants->taken_count]))
             status = ss_fail(proof->err, SS_STOP, "out of memory");
     return status;
+}
+
+void ss_grants_let_go(struct proof *proof, const struct ss_score_view *view)
+{
+    struct proof_grants *grants = &proof->grants;
+    clear_taken(grants);
+    take_from(grants, grants->held, &grants->held_count, view->user_id, view->sequence,
+              view->as_of_ms);
+    proof->result->entitlements += grants->taken_count;
+    proof->result->entitlements_unjudged += grants->taken_count;
 }
 
 enum ss_status ss_grants_pass(struct proof *proof, const struct ss_score_view *view)
@@ -351,12 +398,22 @@ enum ss_status ss_grants_judge(struct proof *proof, const struct ss_user *user, 
     return SS_OK;
 }
 
+/* Of a record that `scores` no longer has, or of none: nobody can tell. */
+static bool is_older(const struct proof *proof, const struct proof_grant *grant)
+{
+    return proof->options->scores_cut && grant->offset < proof->grants_begin &&
+           (!grant->view.cause.known || is_before(proof, grant));
+}
+
 static void tell_left(struct proof *proof, struct proof_grant **list, size_t *count)
 {
     for (size_t i = 0; i < *count; i++) {
+        const bool older = is_older(proof, list[i]);
         proof->result->entitlements++;
-        tell(proof, SS_PROOF_ANY_ENTITLEMENT, NULL, list[i]->view.user_id, list[i], NULL,
-             "no score record leads to it");
+        proof->result->entitlements_unjudged += older;
+        if (!older)
+            tell(proof, SS_PROOF_ANY_ENTITLEMENT, NULL, list[i]->view.user_id, list[i], NULL,
+                 "no score record leads to it");
         give_back(&proof->grants, list[i]);
     }
     *count = 0;

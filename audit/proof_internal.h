@@ -34,6 +34,7 @@ enum {
     SEARCH_MAX = 20000,
     GUESSES_MAX = 16,
     GRANTS_AHEAD = 32,
+    GRANTS_CUT = 1024, /* as long as entitlements of records that are gone may stand before */
     GRANTS_MAX = 2 * SS_BENEFITS_MAX + 8
 };
 
@@ -121,7 +122,7 @@ struct proof_grants {
     struct ss_published_batch batch;
     size_t batch_at;
     bool ended, begun, placed; /* begun: one has been where it belongs */
-    struct proof_grant *ahead[GRANTS_AHEAD];
+    struct proof_grant *ahead[GRANTS_CUT];
     int ahead_count;
     struct proof_grant *taken[GRANTS_MAX]; /* those of the record in hand */
     int taken_count;
@@ -176,6 +177,10 @@ struct proof {
     int64_t newest_ms; /* event of the partition, as the first pass found it */
     int64_t interval;
     struct proof_grants grants;
+    /* where `scores` begins late: how far the inputs had been read at its first record, where the
+     * entitlements begin that are not of records before it by their causes, and the first that is
+     * of a record that is there */
+    int64_t cut_positions[SS_INPUT_COUNT], grants_place, grants_begin;
     struct proof_ranks ranks;
 
     struct ss_user_state state; /* of the user in hand, in the first pass */
@@ -267,8 +272,8 @@ void ss_proof_friends_uncount(struct proof *proof, struct ss_text user_id);
 
 /* --- proof_search.c --- */
 
-/* Looks for a way over the kept events to the record (NULL: to no record by low_ms). On success
- * *state is at its end and proof->effects the record's. */
+/* Looks for a way over the kept events to the record (NULL: on which nothing was to be published).
+ * On success *state is at its end and proof->effects the record's. */
 bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct ss_user_state *state,
                      const struct ss_walk_record *record, const struct ss_source_event *cause,
                      int64_t low_ms);
@@ -332,6 +337,8 @@ SS_MUST_USE enum ss_status ss_grants_take(struct proof *proof, struct ss_text us
                                           int64_t sequence, int64_t as_of_ms);
 /* Puts the entitlements of a stray by, for when it is known what should have been there. */
 SS_MUST_USE enum ss_status ss_grants_hold(struct proof *proof, const struct ss_score_view *view);
+/* They cannot be judged after all. */
+void ss_grants_let_go(struct proof *proof, const struct ss_score_view *view);
 /* Those of a record that was not recomputed. */
 SS_MUST_USE enum ss_status ss_grants_pass(struct proof *proof, const struct ss_score_view *view);
 /* Takes them and holds them against proof->effects; *same. In the second pass differences are told.

@@ -169,9 +169,18 @@ static enum ss_status differs(struct settling *s, struct ss_user_state *state)
     return remember(s, state, &other);
 }
 
+/* They are not judged, nor are their entitlements. */
+static void pass_strays(struct settling *s, int64_t *count)
+{
+    for (size_t i = 0; i < s->one->stray_count; i++)
+        ss_grants_let_go(s->proof, &s->one->strays[i].record.view);
+    *count += (int64_t)s->one->stray_count;
+}
+
 static enum ss_status out_of_retention(struct settling *s, const struct ss_user_state *state)
 {
-    s->proof->result->out_of_retention += 1 + (int64_t)s->one->stray_count;
+    s->proof->result->out_of_retention++;
+    pass_strays(s, &s->proof->result->out_of_retention);
     ss_proof_rank_alone(s->proof, s->record);
     ss_case_forget(s->one);
     enum ss_status status = remember(s, state, NULL);
@@ -255,7 +264,7 @@ static enum ss_status doubt(struct settling *s, struct ss_user_state *state)
     one->lost = true;
     if (s->record)
         return out_of_retention(s, state);
-    s->proof->result->out_of_retention += (int64_t)one->stray_count;
+    pass_strays(s, &s->proof->result->out_of_retention);
     ss_case_forget(one);
     return SS_OK;
 }
@@ -270,8 +279,7 @@ static enum ss_status pass_erased(struct settling *s, struct ss_user_state *stat
         s->one->erased = false;
         ss_proof_adopt(s->proof, state, view);
     }
-    for (size_t i = 0; i < s->one->stray_count; i++)
-        result->erased++;
+    pass_strays(s, &result->erased);
     ss_case_forget(s->one);
     enum ss_status status = remember(s, state, NULL);
     return status == SS_OK ? ss_grants_pass(s->proof, view) : status;
@@ -310,7 +318,7 @@ static enum ss_status pass_expired(struct settling *s, struct ss_user_state *sta
     proof->result->friends_expired += (s->record != NULL) + (int64_t)s->one->stray_count;
     s->one->weak = s->one->doubtful = false;
     if (!s->record) {
-        proof->result->out_of_retention += (int64_t)s->one->stray_count;
+        pass_strays(s, &proof->result->out_of_retention);
         ss_case_forget(s->one);
         return SS_OK;
     }

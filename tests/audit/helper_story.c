@@ -430,6 +430,17 @@ struct story *story_open(const struct story_options *options)
     return story;
 }
 
+struct story *story_open_varied(uint64_t seed)
+{
+    struct story_options options = story_plain;
+    options.seed = seed;
+    options.disorder = (int)(seed * 7 % 60);
+    options.wake_every = (int)(1 + seed * 5 % 90);
+    options.users = (int)(5 + seed % 50);
+    options.silent = (int)(seed % 100);
+    return story_open(&options);
+}
+
 void story_close(struct story *story)
 {
     story_forget_published(story);

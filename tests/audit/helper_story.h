@@ -90,6 +90,8 @@ struct story {
 
 extern const struct story_options story_plain; /* nothing out of the ordinary, and no friends */
 struct story *story_open(const struct story_options *options);
+/* Without friends: with each seed more or less disorder, users and silence. */
+struct story *story_open_varied(uint64_t seed);
 void story_close(struct story *story);
 struct ss_text story_name(struct story *story, int user);
 void story_forget_published(struct story *story);

@@ -8,14 +8,9 @@
 Test(verify_proof, what_an_engine_published_is_proven)
 {
     int64_t searched = 0, again = 0;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
-        struct story_options options = story_plain;
-        options.seed = seed;
-        options.disorder = (int)(seed * 7 % 60);
-        options.wake_every = (int)(1 + seed * 5 % 90);
-        options.users = (int)(5 + seed % 50);
-        options.silent = (int)(seed % 100);
-        struct story *story = story_open(&options);
+    for (uint64_t seed = 1; seed <= 61; seed++) {
+        /* the last: where the logs end, time owes what the engine had not come to */
+        struct story *story = story_open_varied(seed <= 60 ? seed : 643);
         struct ss_proof_result result = story_prove(story, NULL);
         story_expect_proven(story, &result);
         searched += result.searched;
@@ -348,57 +343,6 @@ Test(verify_proof, records_in_another_order_are_found)
         cr_assert(!ss_proof_holds(&result), "records %d and %d swapped", (int)i, (int)i + 1);
         cr_assert_leq(result.differing + result.missing, 3);
         story_swap(story, i, i + 1);
-    }
-    story_close(story);
-}
-
-/* --- entitlements --- */
-
-Test(verify_proof, entitlements_are_held_against_the_records)
-{
-    struct story *story = story_open(&story_plain);
-    cr_assert_gt(story->grant_count, 20);
-    for (int tries = 0; tries < 70; tries++) {
-        size_t i = (size_t)story_random(story, story->grant_count);
-        struct ss_entitlement *e = &story->grants[i].entitlement;
-        struct ss_entitlement before = *e;
-        static struct ss_benefit other;
-        other = *e->benefit;
-        switch (tries % 7) {
-        case 0:
-            story->grants[i].gone = true;
-            break;
-        case 1:
-            e->action = e->action == SS_ENTITLEMENT_GRANTED ? SS_ENTITLEMENT_REVOKED
-                                                            : SS_ENTITLEMENT_GRANTED;
-            break;
-        case 2:
-            e->sequence++;
-            break;
-        case 3:
-            e->as_of_ms++;
-            break;
-        case 4:
-            e->model_version = "other";
-            break;
-        case 5:
-            other.threshold++;
-            e->benefit = &other;
-            break;
-        default:
-            story->grants[story->grant_count++] = story->grants[i];
-        }
-        struct ss_proof_result result = story_prove(story, NULL);
-        cr_assert(!ss_proof_holds(&result), "entitlement %d, case %d", (int)i, tries % 7);
-        cr_assert_eq(result.differing, 0);
-        cr_assert_eq(result.missing, 0);
-        /* at most all benefits of two records */
-        cr_assert_leq(result.entitlements_differing, 12, "%d of %d, case %d",
-                      (int)result.entitlements_differing, (int)i, tries % 7);
-        if (tries % 7 == 6)
-            story->grant_count--;
-        story->grants[i].gone = false;
-        *e = before;
     }
     story_close(story);
 }
