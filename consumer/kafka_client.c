@@ -7,11 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int64_t ss_kafka_now_ms(void)
-{
-    return ss_clock_steady_ms();
-}
-
 /* --- logging and error state --- */
 
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
@@ -283,10 +278,10 @@ enum ss_status ss_kafka_watermarks(rd_kafka_t *handle, const char *topic, int32_
                                    int64_t *low, int64_t *high, int timeout_ms,
                                    struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + timeout_ms;
     rd_kafka_resp_err_t code;
     for (;;) {
-        const int64_t left = deadline - ss_kafka_now_ms();
+        const int64_t left = deadline - ss_clock_steady_ms();
         code = rd_kafka_query_watermark_offsets(handle, topic, partition, low, high,
                                                 left > 1 ? (int)left : 1);
         if (!code)

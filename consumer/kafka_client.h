@@ -21,8 +21,6 @@ struct ss_kafka_client {
     void *statistics_arg;
 };
 
-int64_t ss_kafka_now_ms(void); /* monotonic */
-
 /* A configuration with our logging and error state. Never NULL. */
 rd_kafka_conf_t *ss_kafka_conf_new(struct ss_kafka_client *client);
 

@@ -1,5 +1,6 @@
 #include "consumer/kafka_producer.h"
 
+#include "base/clock.h"
 #include "consumer/kafka_client.h"
 
 #include <stdio.h>
@@ -93,12 +94,12 @@ enum ss_status ss_kafka_producer_send(struct ss_kafka_producer *producer, const 
                                       const struct ss_header *headers, size_t header_count,
                                       int64_t timestamp_ms, struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + ROOM_TIMEOUT_MS;
+    const int64_t deadline = ss_clock_steady_ms() + ROOM_TIMEOUT_MS;
     rd_kafka_resp_err_t code;
     while ((code = send_once(producer, topic, key, value, headers, header_count, timestamp_ms)) ==
            RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         rd_kafka_poll(producer->handle, 50);
-        if (ss_kafka_now_ms() > deadline)
+        if (ss_clock_steady_ms() > deadline)
             return ss_fail(err, SS_RETRY, "Kafka took no record for %d ms", ROOM_TIMEOUT_MS);
     }
     if (code)
