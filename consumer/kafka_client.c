@@ -274,6 +274,17 @@ bool ss_kafka_message_header(void *message, size_t i, const char **name, struct 
            RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+rd_kafka_resp_err_t ss_kafka_headers_new(const struct ss_header *headers, size_t count,
+                                         rd_kafka_headers_t **list)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    *list = rd_kafka_headers_new(count);
+    for (size_t i = 0; i < count && !code; i++)
+        code = rd_kafka_header_add(*list, headers[i].name, -1, headers[i].value.data,
+                                   (ssize_t)headers[i].value.size);
+    return code;
+}
+
 enum ss_status ss_kafka_watermarks(rd_kafka_t *handle, const char *topic, int32_t partition,
                                    int64_t *low, int64_t *high, int timeout_ms,
                                    struct ss_error *err)

@@ -74,11 +74,8 @@ static rd_kafka_resp_err_t send_once(struct ss_kafka_producer *p, const char *to
                                      const struct ss_header *headers, size_t header_count,
                                      int64_t timestamp_ms)
 {
-    rd_kafka_headers_t *list = rd_kafka_headers_new(header_count);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (size_t i = 0; i < header_count && !code; i++)
-        code = rd_kafka_header_add(list, headers[i].name, -1, headers[i].value.data,
-                                   (ssize_t)headers[i].value.size);
+    rd_kafka_headers_t *list;
+    rd_kafka_resp_err_t code = ss_kafka_headers_new(headers, header_count, &list);
     if (!code)
         code = rd_kafka_producev(
             p->handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),

@@ -242,11 +242,8 @@ static rd_kafka_resp_err_t produce_once(struct ss_kafka_bus *k, enum ss_target t
             return RD_KAFKA_RESP_ERR_NO_ERROR;
         return rd_kafka_last_error();
     }
-    rd_kafka_headers_t *list = rd_kafka_headers_new(header_count);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (size_t i = 0; i < header_count && !code; i++)
-        code = rd_kafka_header_add(list, headers[i].name, -1, headers[i].value.data,
-                                   (ssize_t)headers[i].value.size);
+    rd_kafka_headers_t *list;
+    rd_kafka_resp_err_t code = ss_kafka_headers_new(headers, header_count, &list);
     if (!code)
         code = rd_kafka_producev(
             k->producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
