@@ -2,10 +2,10 @@
 
 #include "audit/event_texts.h"
 #include "audit/room.h"
+#include "base/clock.h"
 #include "consumer/partitioner.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 struct ss_history_block {
     struct ss_history_block *next;
@@ -102,19 +102,13 @@ enum ss_status ss_history_add_record(struct ss_history *history, int64_t offset,
 
 /* ---- from a source ---- */
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Whether to ask again: nothing came, but there is time left. */
 static bool wait_on(const struct ss_history_reading *reading, enum ss_status status,
                     int64_t silent_since_ms)
 {
     bool stopped = reading->stop && atomic_load(reading->stop);
-    return status == SS_RETRY && !stopped && now_ms() - silent_since_ms < reading->patience_ms;
+    return status == SS_RETRY && !stopped &&
+           ss_clock_steady_ms() - silent_since_ms < reading->patience_ms;
 }
 
 static enum ss_status read_input(struct ss_history *history,
@@ -122,7 +116,7 @@ static enum ss_status read_input(struct ss_history *history,
                                  enum ss_input input, struct ss_error *err)
 {
     struct ss_source_batch batch;
-    int64_t since_ms = now_ms();
+    int64_t since_ms = ss_clock_steady_ms();
     if (reading->progress)
         reading->progress(reading->arg, ss_input_name(input));
     for (;;) {
@@ -131,7 +125,7 @@ static enum ss_status read_input(struct ss_history *history,
             continue;
         if (status != SS_OK || batch.count == 0)
             return status;
-        since_ms = now_ms();
+        since_ms = ss_clock_steady_ms();
         if (reading->stop && atomic_load(reading->stop))
             return ss_fail(err, SS_STOP, "interrupted");
         for (size_t i = 0; status == SS_OK && i < batch.count; i++)
@@ -157,7 +151,7 @@ static enum ss_status read_scores(struct ss_history *history,
                                   struct ss_published_log *log, struct ss_error *err)
 {
     struct ss_published_batch batch;
-    int64_t since_ms = now_ms();
+    int64_t since_ms = ss_clock_steady_ms();
     if (reading->progress)
         reading->progress(reading->arg, ss_output_name(SS_SCORES));
     for (;;) {
@@ -166,7 +160,7 @@ static enum ss_status read_scores(struct ss_history *history,
             continue;
         if (status != SS_OK || batch.count == 0)
             return status;
-        since_ms = now_ms();
+        since_ms = ss_clock_steady_ms();
         if (reading->stop && atomic_load(reading->stop))
             return ss_fail(err, SS_STOP, "interrupted");
         for (size_t i = 0; status == SS_OK && i < batch.count; i++) {

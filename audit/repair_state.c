@@ -1,5 +1,7 @@
 #include "audit/repair_state.h"
 
+#include "base/clock.h"
+
 #include <time.h>
 
 enum { LOOK_MS = 50, TRIES = 100 };
@@ -23,17 +25,10 @@ enum ss_status ss_repair_invalidate(struct ss_store *store, int32_t partition, s
                    partition);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 enum ss_status ss_repair_await(const struct ss_repair_wait *wait, int32_t partition,
                                int64_t mark_offset, bool *back, struct ss_error *err)
 {
-    const int64_t deadline = now_ms() + wait->wait_ms;
+    const int64_t deadline = ss_clock_steady_ms() + wait->wait_ms;
     int64_t ask_at = 0;
     for (;;) {
         struct ss_checkpoint checkpoint;
@@ -41,12 +36,12 @@ enum ss_status ss_repair_await(const struct ss_repair_wait *wait, int32_t partit
         enum ss_status status =
             wait->store->ops->checkpoint(wait->store, partition, &checkpoint, &found, err);
         *back = status == SS_OK && found && checkpoint.offset >= mark_offset;
-        if (status != SS_OK || *back || now_ms() >= deadline)
+        if (status != SS_OK || *back || ss_clock_steady_ms() >= deadline)
             return status;
-        if (now_ms() >= ask_at) {
+        if (ss_clock_steady_ms() >= ask_at) {
             if (!wait->live(wait->arg))
                 return SS_OK;
-            ask_at = now_ms() + wait->live_every_ms;
+            ask_at = ss_clock_steady_ms() + wait->live_every_ms;
         }
         nanosleep(&(struct timespec){0, LOOK_MS * 1000000L}, NULL);
     }

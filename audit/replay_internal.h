@@ -72,6 +72,4 @@ SS_MUST_USE enum ss_status ss_replay_save(const struct ss_replay *run,
                                           const struct ss_replay_fold *fold, int64_t records_bytes,
                                           struct ss_error *err);
 
-int64_t ss_replay_now_ms(void); /* monotonic */
-
 #endif

@@ -5,6 +5,7 @@
  */
 #include "audit/held_state.h"
 #include "audit/replay_internal.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 
@@ -75,7 +76,7 @@ static enum ss_status save(struct part *part, struct ss_error *err)
     enum ss_status status = flush_records(part, &bytes, err);
     if (status == SS_OK)
         status = ss_replay_save(part->run, &part->fold, bytes, err);
-    part->saved_at_ms = ss_replay_now_ms();
+    part->saved_at_ms = ss_clock_steady_ms();
     return status;
 }
 
@@ -131,7 +132,7 @@ static enum ss_status begin(struct part *part, int32_t partition, struct ss_erro
         .future_tolerance_ms = options->future_tolerance_ms,
         .assume_consent = options->assume_consent};
     merge.puller.inputs_skipped[SS_NEIGHBOURS] = fold->hearing != SS_FRIENDS_OF_LOG;
-    part->saved_at_ms = ss_replay_now_ms();
+    part->saved_at_ms = ss_clock_steady_ms();
     return ss_merge_open(&merge, &part->merge, err);
 }
 
@@ -152,7 +153,7 @@ static enum ss_status look_around(struct part *part, int64_t events, struct ss_e
     const int64_t every_ms = options->save_ms > 0 ? options->save_ms : SAVE_MS;
     const bool stopped = atomic_load(options->stop);
     tell_progress(part, events);
-    if (stopped || ss_replay_now_ms() - part->saved_at_ms >= every_ms) {
+    if (stopped || ss_clock_steady_ms() - part->saved_at_ms >= every_ms) {
         enum ss_status status = save(part, err);
         if (status != SS_OK)
             return status;

@@ -1,20 +1,12 @@
 #include "audit/held_state.h"
 #include "audit/replay_internal.h"
-
+#include "base/clock.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-int64_t ss_replay_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 bool ss_replay_records_path(const struct ss_replay *run, int32_t partition, char *path, size_t size)
 {
@@ -28,13 +20,10 @@ bool ss_replay_records_path(const struct ss_replay *run, int32_t partition, char
 
 struct ss_snapshot_head ss_replay_head(const struct ss_replay *run)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     struct ss_snapshot_head head = {.partition_count = run->partition_count,
                                     .epochs = run->epochs,
                                     .epoch_count = run->epoch_count,
-                                    .made_at_ms =
-                                        (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
+                                    .made_at_ms = ss_clock_wall_ms()};
     snprintf(head.model_version, sizeof head.model_version, "%s", run->models.person->version);
     if (run->models.business)
         snprintf(head.business_model_version, sizeof head.business_model_version, "%s",

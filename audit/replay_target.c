@@ -18,7 +18,6 @@ enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };
 struct ss_replay_target {
     char names[OUTPUTS][NAME_MAX_BYTES + 1];
     uint32_t schema_ids[OUTPUTS];
-    struct ss_kafka_property *properties;
     struct ss_kafka_access access;
     struct ss_kafka_producer *producer;
     pthread_mutex_t lock; /* of what follows, and of the producer */
@@ -109,10 +108,7 @@ static enum ss_status check_empty(struct ss_replay_target *target, const char *n
 static enum ss_status register_schemas(struct ss_replay_target *target,
                                        const struct ss_config *config, struct ss_error *err)
 {
-    const struct ss_registry_config where = {.url = config->registry_url,
-                                             .basic_auth = config->registry_basic_auth,
-                                             .ca_file = config->registry_ca_file,
-                                             .timeout_ms = (int)config->registry_timeout_ms};
+    const struct ss_registry_config where = ss_engine_registry(config);
     struct ss_registry *registry;
     enum ss_status status = ss_registry_open(&where, &registry, err);
     if (status != SS_OK)
@@ -136,11 +132,9 @@ static enum ss_status open_all(struct ss_replay_target *target,
         return ss_fail(err, SS_STOP,
                        "where are the topics to be written to? Give a config with -F that names "
                        "the brokers and the registry");
-    target->properties = calloc(where->property_count + 1, sizeof *target->properties);
-    if (!target->properties)
-        return ss_fail(err, SS_STOP, "out of memory");
-    target->access = ss_engine_access(where, target->properties);
-    enum ss_status status = name_topics(target, config, err);
+    enum ss_status status = ss_engine_access_open(where, &target->access, err);
+    if (status == SS_OK)
+        status = name_topics(target, config, err);
     if (status == SS_OK)
         status = make_topics(target, config, err);
     for (int i = 0; status == SS_OK && i < OUTPUTS; i++)
@@ -219,6 +213,6 @@ void ss_replay_target_close(struct ss_replay_target *target)
     ss_kafka_producer_close(target->producer);
     ss_buffer_reset(&target->encoded);
     pthread_mutex_destroy(&target->lock);
-    free(target->properties);
+    ss_engine_access_close(&target->access);
     free(target);
 }

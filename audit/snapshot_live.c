@@ -3,6 +3,7 @@
 #include "audit/model_store.h"
 #include "audit/snapshot_models.h"
 #include "audit/user_table.h"
+#include "base/clock.h"
 #include "consumer/kafka_admin.h"
 #include "consumer/kafka_positions.h"
 #include "consumer/kafka_pull.h"
@@ -10,7 +11,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { BATCH = 1000, QUEUE_BYTES = 64 << 20, TIMEOUT_MS = 30000, RETRIES_MAX = 4 };
 
@@ -248,12 +248,8 @@ static enum ss_status create(struct live *live, int32_t partitions, struct ss_er
     const struct ss_snapshot_live *options = live->options;
     const struct ss_models *models = ss_model_store_live(live->models);
     struct ss_snapshot_epoch *epochs = NULL;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    struct ss_snapshot_head head = {.live = true,
-                                    .partition_count = partitions,
-                                    .made_at_ms =
-                                        (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
+    struct ss_snapshot_head head = {
+        .live = true, .partition_count = partitions, .made_at_ms = ss_clock_wall_ms()};
     enum ss_status status = ss_kafka_cluster_id(options->access, head.cluster_id,
                                                 sizeof head.cluster_id, TIMEOUT_MS, err);
     if (status != SS_OK)

@@ -40,7 +40,7 @@ static enum ss_status open_file(const struct ss_source *source, enum ss_input in
         {fields->offset, (uint16_t)(offsetof(struct ss_source_event, offset) - event)},
         {fields->timestamp, (uint16_t)(offsetof(struct ss_source_event, timestamp_ms) - event)},
     };
-    return ss_container_open_extras(path, input, extras, EXTRA_COUNT, reader, found, err);
+    return ss_container_open(path, input, extras, EXTRA_COUNT, reader, found, err);
 }
 
 /* --- opening --- */

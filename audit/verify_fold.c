@@ -1,18 +1,12 @@
 #include "audit/verify_fold.h"
 
+#include "base/clock.h"
 #include "state/changelog.h"
 #include "state/pack_friends.h"
 
 #include <time.h>
 
 enum { PAUSE_MS = 20, PROGRESS_RECORDS = 1 << 16 };
-
-int64_t ss_fold_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 void ss_fold_pause(void)
 {
@@ -117,7 +111,7 @@ enum ss_status ss_fold_to(struct ss_fold *fold, const struct ss_checkpoint *chec
 {
     struct ss_state_log *log = fold->options->log;
     const int32_t partition = fold->result->partition;
-    const int64_t deadline = ss_fold_now_ms() + fold->options->settle_ms;
+    const int64_t deadline = ss_clock_steady_ms() + fold->options->settle_ms;
     struct reading reading = {.fold = fold, .to = checkpoint, .err = err};
     enum ss_status status = SS_OK;
     *end = SS_FOLD_UNKNOWN_MARK;
@@ -134,7 +128,7 @@ enum ss_status ss_fold_to(struct ss_fold *fold, const struct ss_checkpoint *chec
         if (status != SS_OK || reading.end != SS_FOLD_DONE || reading.proven || !checkpoint)
             break;
         /* A commit is answered before its markers are written everywhere. */
-        if (ss_fold_now_ms() >= deadline) {
+        if (ss_clock_steady_ms() >= deadline) {
             reading.end = SS_FOLD_UNKNOWN_MARK;
             break;
         }

@@ -53,7 +53,6 @@ SS_MUST_USE enum ss_status ss_fold_to(struct ss_fold *fold, const struct ss_chec
 /* Sets OVERTAKEN for the users who have a record from `next` on, and for no other. */
 SS_MUST_USE enum ss_status ss_fold_look_ahead(struct ss_fold *fold, struct ss_error *err);
 
-int64_t ss_fold_now_ms(void);
 void ss_fold_pause(void); /* between two looks */
 void ss_fold_progress(const struct ss_fold *fold);
 

@@ -1,6 +1,7 @@
 #include "audit/verify_state.h"
 
 #include "audit/verify_fold.h"
+#include "base/clock.h"
 #include "state/pack_friends.h"
 
 #include <stdlib.h>
@@ -43,12 +44,12 @@ static enum ss_verify_checkpoint judge(const struct pass *pass,
 /* An engine that has just lost its Redis brings the checkpoint back: given a moment. */
 static enum ss_status await_checkpoint(struct pass *pass, bool *found, struct ss_error *err)
 {
-    const int64_t deadline = ss_fold_now_ms() + pass->fold.options->settle_ms;
+    const int64_t deadline = ss_clock_steady_ms() + pass->fold.options->settle_ms;
     struct ss_store *store = store_of(pass);
     for (;;) {
         enum ss_status status = store->ops->checkpoint(store, pass->fold.result->partition,
                                                        &pass->checkpoint, found, err);
-        if (status != SS_OK || *found || ss_fold_now_ms() >= deadline)
+        if (status != SS_OK || *found || ss_clock_steady_ms() >= deadline)
             return status;
         ss_fold_pause();
     }
@@ -219,7 +220,7 @@ static bool any_flagged(const struct pass *pass, uint32_t flags)
 /* *moved: the checkpoint names a later mark than the one compared at. */
 static enum ss_status await_move(const struct pass *pass, bool *moved, struct ss_error *err)
 {
-    const int64_t deadline = ss_fold_now_ms() + pass->fold.options->settle_ms;
+    const int64_t deadline = ss_clock_steady_ms() + pass->fold.options->settle_ms;
     struct ss_store *store = store_of(pass);
     for (*moved = false;;) {
         struct ss_checkpoint at;
@@ -227,7 +228,7 @@ static enum ss_status await_move(const struct pass *pass, bool *moved, struct ss
         enum ss_status status =
             store->ops->checkpoint(store, pass->fold.result->partition, &at, &found, err);
         *moved = status == SS_OK && (!found || at.offset >= pass->fold.next);
-        if (status != SS_OK || *moved || ss_fold_now_ms() >= deadline)
+        if (status != SS_OK || *moved || ss_clock_steady_ms() >= deadline)
             return status;
         ss_fold_pause();
     }

@@ -13,6 +13,8 @@
  * lets the records flow once the group has settled, so that no transaction meets a rebalance and
  * any error can end the process.
  */
+#include "bench/spent.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
@@ -22,8 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { OUTPUTS_MAX = 8, PROPERTIES_MAX = 32, WORKERS_MAX = 64, TIMEOUT_MS = 30000 };
@@ -63,13 +63,6 @@ struct worker {
 };
 
 static atomic_bool go, stop;
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void die(const char *what, const char *why)
 {
@@ -251,7 +244,7 @@ static void take(struct worker *worker, const rd_kafka_message_t *message)
     if (message->err)
         die("consume", rd_kafka_message_errstr(message));
     if (worker->events++ == 0)
-        worker->first = seconds();
+        worker->first = wall();
     worker->input_bytes += (int64_t)(message->key_len + message->len);
     for (int i = 0; i < options.output_count; i++) {
         worker->due[i] += options.outputs[i].rate;
@@ -281,7 +274,7 @@ static void transact(struct worker *worker, rd_kafka_message_t **messages, ssize
     }
     check(rd_kafka_commit_transaction(worker->producer, TIMEOUT_MS), "commit_transaction");
     if (worker->passed->cnt > 0)
-        worker->last = seconds();
+        worker->last = wall();
 }
 
 static void *worker_main(void *arg)
@@ -342,7 +335,7 @@ static int partitions_of_inputs(const struct worker *worker)
 
 static void wait_for(struct worker *workers, int partitions, bool flowing)
 {
-    double deadline = seconds() + 120;
+    double deadline = wall() + 120;
     for (;;) {
         int sum = 0, holders = 0;
         for (int i = 0; i < options.workers; i++) {
@@ -352,7 +345,7 @@ static void wait_for(struct worker *workers, int partitions, bool flowing)
         /* Each has some: then all have joined, and the group is settled. */
         if (sum == partitions && holders == options.workers)
             return;
-        if (!flowing && seconds() > deadline)
+        if (!flowing && wall() > deadline)
             die("group", "did not settle (more workers than partitions?)");
         nanosleep(&(struct timespec){0, 5 * 1000000L}, NULL);
     }
@@ -381,7 +374,7 @@ static void report(const struct worker *workers, double started)
            ", \"seconds\": %.3f, \"flow_seconds\": %.3f, \"cpu_user\": %ld.%03ld, "
            "\"cpu_system\": %ld.%03ld, \"librdkafka\": \"%s\"}\n",
            sum.events, sum.input_bytes, sum.produced, sum.produced_bytes, sum.transactions,
-           seconds() - started, last - first, (long)usage.ru_utime.tv_sec,
+           wall() - started, last - first, (long)usage.ru_utime.tv_sec,
            (long)usage.ru_utime.tv_usec / 1000, (long)usage.ru_stime.tv_sec,
            (long)usage.ru_stime.tv_usec / 1000, rd_kafka_version_str());
 }
@@ -449,7 +442,7 @@ static void parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct worker workers[WORKERS_MAX];
-    double started = seconds();
+    double started = wall();
     size_t bytes_max = 1;
 
     parse(argc, argv);

@@ -6,30 +6,15 @@
  * from one queue, by no group, looks at each record's size and gives it back. Prints one line of
  * JSON; CPU seconds are those of all threads.
  */
+#include "bench/spent.h"
+
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BATCH = 512, WAIT_MS = 1000, METADATA_MS = 30000 };
-
-static double wall(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static double cpu(void)
-{
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-}
 
 _Noreturn static void die(const char *what, const char *why)
 {

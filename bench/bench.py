@@ -3,73 +3,29 @@
 import argparse
 import datetime
 import json
-import os
 import pathlib
 import re
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 import warnings
 
 warnings.showwarning = lambda *_: None  # libraries of confluent-kafka's about one another
 
 import confluent_kafka
 from bus import INPUTS, Bus
-from machine import cpu_seconds, describe_machine, peak_memory_mib, wait_quiet
-from stack import TREE, Stack
+from machine import describe_machine
+from rig import PARTITIONS, Child, Rig, say
+from stack import TREE
 
 OUTPUTS = ("scores", "entitlements", "dead_letters", "state", "ranks")
-PARTITIONS = 4
 SEED = 7
 
 
-class Child:
-    """What one process printed, took, and cost."""
-
-    def __init__(self, command, log):
-        command = list(map(str, command))
-        started = time.monotonic()
-        with open(log, "ab") as errors, tempfile.TemporaryFile() as out:
-            popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors
-            )
-            try:
-                status, usage = self._wait(popen.pid)
-            except BaseException:
-                popen.kill()
-                popen.wait()
-                raise
-            self.seconds = time.monotonic() - started
-            popen.returncode = os.waitstatus_to_exitcode(status)  # it is reaped already
-            out.seek(0)
-            self.out = out.read().decode(errors="replace")
-        self.cpu_user, self.cpu_system = usage.ru_utime, usage.ru_stime
-        if popen.returncode != 0:
-            tail = pathlib.Path(log).read_text(errors="replace")[-3000:]
-            raise SystemExit(f"{' '.join(command)}\nexited {popen.returncode}:\n{tail}")
-
-    def _wait(self, pid):
-        """Looks at its memory meanwhile: ru_maxrss would count that of this Python, its parent."""
-        self.memory_mib = 0
-        while True:
-            self.memory_mib = max(self.memory_mib, peak_memory_mib(pid))
-            ended, status, usage = os.wait4(pid, os.WNOHANG)
-            if ended:
-                return status, usage
-            time.sleep(0.02)
-
-
-class Bench:
+class Bench(Rig):
     def __init__(self, options, directory):
-        self.options = options
-        self.directory = directory
-        self.build = pathlib.Path(options.build)
-        self.sesame = self.build / "cli" / "sesame"
-        self.log = directory / "log"
-        self.stack = Stack(directory / "stack")
+        super().__init__(options, directory)
         self.bus = None
         self.results = open(options.out, "w")
         self.rows = []
@@ -84,14 +40,9 @@ class Bench:
     # -- preparation
 
     def set_up(self):
-        say("starting Kafka, Redis and the registry")
-        self.stack.up()
+        self.start()
         self.bus = Bus(self.stack)
-        self.pids = {
-            part: int((self.stack.directory / f"{part}.pid").read_text().split()[0])
-            for part in ("kafka", "redis")
-        }
-        self.prepare_topics(0)
+        self.prepare_topics(self.config(0))
         say(f"generating {self.options.events} events of {self.options.users} users")
         Child([self.sesame, "generate", *self.config(0), *self.population()], self.log)
         self.input_ends = {topic: sum(self.bus.ends(topic).values()) for topic in INPUTS}
@@ -102,56 +53,25 @@ class Bench:
 
     def config(self, turn, workers=1):
         """Options of sesame: a fresh group and fresh outputs for each turn."""
-        redis = self.stack.redis_url
-        socket = self.stack.directory / "redis" / "redis.sock"
-        if self.options.socket and socket.exists():
-            redis = f"unix://{socket}"
-        settings = {
-            "bootstrap.servers": self.stack.bootstrap,
-            "registry.url": self.stack.registry_url,
-            "redis.url": redis,
-            "group": f"bench-{turn}",
-            "instance": "bench",
-            "workers": workers,
-            "topics.partitions": PARTITIONS,
-            **{f"topics.{name}": topic for name, topic in self.output_topics(turn).items()},
-        }
-        pairs = [f"{name}={value}" for name, value in settings.items()] + self.options.set
-        return [word for pair in pairs for word in ("-X", pair)]
+        topics = {f"topics.{name}": topic for name, topic in self.output_topics(turn).items()}
+        more = {"group": f"bench-{turn}", "workers": workers, **topics}
+        return self.settings(more, self.options.socket)
 
     @staticmethod
     def output_topics(turn):
         return {name: f"bench-{turn}-{name}" for name in OUTPUTS}
 
-    def prepare_topics(self, turn):
-        Child([self.sesame, "topics", "create", *self.config(turn)], self.log)
-        Child([self.sesame, "schemas", "register", *self.config(turn)], self.log)
-
     # -- the turns
 
     def watched(self, kind, workers, command):
         """Runs a command; what it, the broker and Redis cost until it ended."""
-        wait_quiet(self.pids["kafka"])
-        before = {part: cpu_seconds(pid) for part, pid in self.pids.items()}
-        child = Child(command, self.log)
-        after = {part: cpu_seconds(pid) for part, pid in self.pids.items()}
-        row = {
-            "kind": kind,
-            "workers": workers,
-            "events": self.options.events,
-            "seconds": child.seconds,
-            "cpu_user": child.cpu_user,
-            "cpu_system": child.cpu_system,
-            "cpu_redis": after["redis"] - before["redis"],
-            "cpu_kafka": after["kafka"] - before["kafka"],
-            "memory_mib": child.memory_mib,
-        }
-        return child, row
+        child, spent = self.measured(command)
+        return child, {"kind": kind, "workers": workers, "events": self.options.events} | spent
 
     def run_sesame(self, workers):
         self.turn += 1
         self.stack.redis("FLUSHALL")
-        self.prepare_topics(self.turn)
+        self.prepare_topics(self.config(self.turn))
         topics = self.output_topics(self.turn)
         command = [self.sesame, "run", "--until-caught-up", *self.config(self.turn, workers)]
         child, row = self.watched("sesame", workers, command)
@@ -166,9 +86,7 @@ class Bench:
             name: {key: output[key] for key in ("records", "bytes")}
             for name, output in outputs.items()
         }
-        row["redis_bytes"] = int(
-            re.search(r"^used_memory:(\d+)", self.stack.redis("INFO", "memory"), re.M).group(1)
-        )
+        row["redis_bytes"] = self.redis_bytes()
         row["redis_users"] = outputs["state"]["keys"]
         self.bus.delete_topics(topics.values())
         self.record(**row)
@@ -338,10 +256,6 @@ def print_sizes(groups):
 
 
 # -- the whole
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def parse(arguments):

@@ -11,11 +11,10 @@ import warnings
 
 warnings.showwarning = lambda *_: None  # libraries of confluent-kafka's about one another
 
-from bench import Child
-from machine import cpu_seconds, describe_machine, wait_quiet
-from stack import TREE, Stack
+from machine import describe_machine
+from rig import Rig, say
+from stack import TREE
 
-PARTITIONS = 4
 HEADER = "user_id,case_id,authority,amount_owed,currency,listed_at\n"
 SUMMARY = re.compile(r"^(\d+) rows, (\d+) published, 0 rejected in ([\d.]+) s", re.MULTILINE)
 
@@ -33,59 +32,26 @@ def write_list(path, rows):
             ))
 
 
-class Bench:
-    def __init__(self, options, directory):
-        self.options, self.directory = options, directory
-        self.sesame = pathlib.Path(options.build) / "cli" / "sesame"
-        self.log = directory / "log"
-        self.stack = Stack(directory / "stack")
-
+class Bench(Rig):
     def config(self):
-        redis = self.stack.redis_url
-        if self.options.socket:
-            redis = f"unix://{self.stack.directory / 'redis' / 'redis.sock'}"
-        settings = {
-            "bootstrap.servers": self.stack.bootstrap,
-            "registry.url": self.stack.registry_url,
-            "redis.url": redis,
-            "redis.buckets": self.options.buckets,
-            "group": "bench",
-            "instance": "bench",
-            "workers": self.options.workers,
-            "topics.partitions": PARTITIONS,
-        }
-        pairs = [f"{name}={value}" for name, value in settings.items()] + self.options.set
-        return [word for pair in pairs for word in ("-X", pair)]
+        options = self.options
+        more = {"redis.buckets": options.buckets, "workers": options.workers}
+        return self.settings(more, options.socket)
 
-    def redis_bytes(self):
-        return int(re.search(r"^used_memory:(\d+)", self.stack.redis("INFO", "memory"), re.M)[1])
-
-    def measured(self, command):
-        """Runs a command; CPU seconds of it, the broker and Redis meanwhile."""
-        pids = {
-            part: int((self.stack.directory / f"{part}.pid").read_text().split()[0])
-            for part in ("kafka", "redis")
-        }
-        wait_quiet(pids["kafka"])
-        before = {part: cpu_seconds(pid) for part, pid in pids.items()}
-        child = Child([self.sesame, *command, *self.config()], self.log)
-        row = {f"cpu_{part}": cpu_seconds(pid) - before[part] for part, pid in pids.items()}
-        row |= {"seconds": child.seconds, "memory_mib": child.memory_mib}
-        row["cpu"] = child.cpu_user + child.cpu_system
-        return child, row
+    def sesame_measured(self, *command):
+        child, row = self.measured([self.sesame, *command, *self.config()])
+        return child, row | {"cpu": child.cpu_user + child.cpu_system}
 
     def run(self):
         rows, path = self.options.rows, self.directory / "list.csv"
-        say("starting Kafka, Redis and the registry")
-        self.stack.up()
-        for command in (["topics", "create"], ["schemas", "register"]):
-            Child([self.sesame, *command, *self.config()], self.log)
+        self.start()
+        self.prepare_topics(self.config())
         say(f"writing {rows} rows")
         write_list(path, rows)
         results = [{"rows": rows, "file_bytes": path.stat().st_size}]
         for kind, more in (("dry run", ["--dry-run"]), ("import", [])):
             say(kind)
-            child, row = self.measured(["blacklist", "import", str(path), *more])
+            child, row = self.sesame_measured("blacklist", "import", path, *more)
             found = SUMMARY.search(child.out)
             if not more and (not found or int(found[2]) != rows):
                 raise SystemExit(f"not all of {rows} were published:\n{child.out}")
@@ -93,7 +59,7 @@ class Bench:
         path.unlink()
         before = self.redis_bytes()
         say("the engine reads them")
-        child, row = self.measured(["run", "--until-caught-up"])
+        child, row = self.sesame_measured("run", "--until-caught-up")
         counted = int(re.search(r"counted (\d+)", child.out)[1])
         if counted != rows:
             raise SystemExit(f"the engine counted {counted}, not {rows}:\n{child.out}")
@@ -116,10 +82,6 @@ def print_table(results):
     each = last["redis_bytes"] / last["rows"]
     print(f"\nRedis: {last['redis_bytes'] / 2**20:.1f} MiB for {last['rows']} listed users, "
           f"{each:.1f} bytes each; {each * 6e6 / 2**20:.0f} MiB for six million")
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def parse(arguments):

@@ -18,12 +18,11 @@ warnings.showwarning = lambda *_: None  # libraries of confluent-kafka's about o
 
 import confluent_kafka
 import fastavro
-from bench import Child
 from bus import Bus, schema_text
 from machine import describe_machine
-from stack import TREE, Stack
+from rig import Child, Rig, say
+from stack import TREE
 
-PARTITIONS = 4
 START_MS = 1700000000000
 DAY_MS = 86400000
 MARKED_ID = "0123456789abcdef"  # replaced in the encoded bytes by ids of the same length
@@ -62,23 +61,9 @@ class Subscriber(threading.Thread):
         self.consumer.close()
 
 
-class Bench:
-    def __init__(self, options, directory):
-        self.options, self.directory = options, directory
-        self.sesame = pathlib.Path(options.build) / "cli" / "sesame"
-        self.log = directory / "log"
-        self.stack = Stack(directory / "stack")
-
+class Bench(Rig):
     def config(self):
-        settings = {
-            "bootstrap.servers": self.stack.bootstrap,
-            "registry.url": self.stack.registry_url,
-            "redis.url": f"unix://{self.stack.directory / 'redis' / 'redis.sock'}",
-            "group": "bench", "instance": "bench", "workers": self.options.workers,
-            "topics.partitions": PARTITIONS,
-        }
-        pairs = [f"{name}={value}" for name, value in settings.items()] + self.options.set
-        return [word for pair in pairs for word in ("-X", pair)]
+        return self.settings({"workers": self.options.workers}, socket=True)
 
     def template(self, topic, **fields):
         """A function from (event id of 16 characters, user) to the event's bytes."""
@@ -110,11 +95,9 @@ class Bench:
 
     def prepare(self):
         options = self.options
-        say("starting Kafka, Redis and the registry")
-        self.stack.up()
+        self.start()
         self.bus = Bus(self.stack)
-        for command in (["topics", "create"], ["schemas", "register"]):
-            Child([self.sesame, *command, *self.config()], self.log)
+        self.prepare_topics(self.config())
         self.users = [user_of(n).encode() for n in range(options.users)]
         say(f"{options.users} users opt in")
         grant = self.template("consents", action="GRANTED", purpose="SCORING", subscriber="")
@@ -201,10 +184,6 @@ class Bench:
               f"{len(listed)} drops, ms from sending to seen: median {row['p50']:.0f}, "
               f"p90 {row['p90']:.0f}, p99 {row['p99']:.0f}, max {row['max']:.0f}", flush=True)
         return row
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def parse(arguments):

@@ -1,5 +1,5 @@
-/* population_internal.h - what population.c (the stream: who is next, and how often) and
- * population_life.c (what somebody does then) share.
+/* population_internal.h - what population.c (the stream: who is next, and how often),
+ * population_life.c (what somebody does then) and population_payment.c (what somebody pays) share.
  *
  * Times within are whole seconds since the population's start.
  */
@@ -108,9 +108,14 @@ void ss_person_join(struct ss_population *p, uint32_t user, uint32_t now);
 /* Does what is due in a slot and schedules what follows. false: nothing came of it. Fills p->event
  * but for what ss_population_stamp fills. */
 bool ss_person_act(struct ss_population *p, uint32_t user, enum slot slot, uint32_t now);
+void ss_person_reply(struct ss_population *p, const struct reply *reply);
+/* An amount of 100, from 8 for the poorest to 168 for the richest. */
+uint64_t ss_person_by_wealth(const struct person *person, uint64_t amount);
+
+/* --- population_payment.c --- */
+
 /* A payment, or what becomes of the last one. */
 void ss_person_pay(struct ss_population *p, uint32_t user);
-void ss_person_reply(struct ss_population *p, const struct reply *reply);
 
 /* --- population_text.c --- */
 struct ss_text ss_text_literal(const char *text);

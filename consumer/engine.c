@@ -7,15 +7,18 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct ss_kafka_access ss_engine_access(const struct ss_config *config,
-                                        struct ss_kafka_property *properties)
+enum ss_status ss_engine_access_open(const struct ss_config *config, struct ss_kafka_access *access,
+                                     struct ss_error *err)
 {
-    struct ss_kafka_access access = {0};
+    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
     struct ss_kafka_properties *const lists[] = {
-        [SS_CLIENTS_ALL] = &access.common,
-        [SS_CLIENTS_CONSUMER] = &access.consumer,
-        [SS_CLIENTS_PRODUCER] = &access.producer,
+        [SS_CLIENTS_ALL] = &access->common,
+        [SS_CLIENTS_CONSUMER] = &access->consumer,
+        [SS_CLIENTS_PRODUCER] = &access->producer,
     };
+    *access = (struct ss_kafka_access){0};
+    if (!properties)
+        return ss_fail(err, SS_STOP, "out of memory for the properties of Kafka's clients");
     for (int clients = 0; clients < 3; clients++) {
         lists[clients]->list = properties;
         for (size_t i = 0; i < config->property_count; i++)
@@ -24,17 +27,6 @@ struct ss_kafka_access ss_engine_access(const struct ss_config *config,
                     config->properties[i].name, config->properties[i].value};
         properties += lists[clients]->count;
     }
-    return access;
-}
-
-enum ss_status ss_engine_access_open(const struct ss_config *config, struct ss_kafka_access *access,
-                                     struct ss_error *err)
-{
-    struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
-    *access = (struct ss_kafka_access){0};
-    if (!properties)
-        return ss_fail(err, SS_STOP, "out of memory for the properties of Kafka's clients");
-    *access = ss_engine_access(config, properties);
     return SS_OK;
 }
 

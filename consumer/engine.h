@@ -64,12 +64,7 @@ bool ss_engine_caught_up(struct ss_engine *engine);
 /* That of persons. */
 const struct ss_model *ss_engine_model(const struct ss_engine *engine);
 
-/* How the config says to reach Kafka. The lists point into *properties, which has room for
- * config->property_count entries. */
-struct ss_kafka_access ss_engine_access(const struct ss_config *config,
-                                        struct ss_kafka_property *properties);
-
-/* The same with a list of its own, which ss_engine_access_close frees. */
+/* How the config says to reach Kafka, until ss_engine_access_close. The config is borrowed. */
 SS_MUST_USE enum ss_status ss_engine_access_open(const struct ss_config *config,
                                                  struct ss_kafka_access *access,
                                                  struct ss_error *err);

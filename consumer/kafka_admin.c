@@ -1,5 +1,6 @@
 #include "consumer/kafka_admin.h"
 
+#include "base/clock.h"
 #include "consumer/kafka_client.h"
 
 #include <poll.h>
@@ -89,7 +90,7 @@ static enum ss_status create(rd_kafka_t *handle, struct ss_kafka_topic *topics, 
 static enum ss_status check_counts(rd_kafka_t *handle, const struct ss_kafka_topic *topics,
                                    size_t count, int timeout_ms, struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + timeout_ms;
     for (size_t i = 0; i < count;) {
         int32_t partitions;
         enum ss_status status =
@@ -103,7 +104,7 @@ static enum ss_status check_counts(rd_kafka_t *handle, const struct ss_kafka_top
                            "topic %s exists with %d partitions, %d are wanted: all topics need "
                            "the same count, and it cannot be changed for a keyed topic",
                            topics[i].name, partitions, topics[i].partitions);
-        } else if (ss_kafka_now_ms() > deadline) {
+        } else if (ss_clock_steady_ms() > deadline) {
             return ss_fail(err, SS_RETRY, "topic %s was made but is not known after %d ms",
                            topics[i].name, timeout_ms);
         } else {

@@ -1,6 +1,7 @@
 /* kafka_bus.c - the records' way out of Kafka: flows, queues, poll. */
 #include "consumer/kafka_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -295,7 +296,7 @@ static enum ss_status serve(struct ss_kafka_bus *k, int budget_ms, struct ss_err
  * after 20 ms. */
 static int gather_ms(const struct ss_kafka_bus *k, bool waited)
 {
-    int64_t settling = k->committed_at_ms + MARKERS_WRITTEN_MS - ss_kafka_now_ms();
+    int64_t settling = k->committed_at_ms + MARKERS_WRITTEN_MS - ss_clock_steady_ms();
     int64_t burst = waited ? k->config.gather_ms : 0;
     return (int)(settling > burst ? settling : burst);
 }
@@ -304,7 +305,7 @@ enum ss_status ss_kafka_poll(struct ss_bus *bus, size_t records_max, int timeout
                              struct ss_poll *out, struct ss_error *err)
 {
     struct ss_kafka_bus *k = (struct ss_kafka_bus *)bus;
-    const int64_t deadline = ss_kafka_now_ms() + timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + timeout_ms;
     bool waited = false;
 
     assert(!k->in_transaction);
@@ -332,7 +333,7 @@ enum ss_status ss_kafka_poll(struct ss_bus *bus, size_t records_max, int timeout
         }
         if (status)
             return status;
-        const int64_t left = deadline - ss_kafka_now_ms();
+        const int64_t left = deadline - ss_clock_steady_ms();
         if (k->record_count > 0 || k->reached_end || left <= 0)
             break;
         wait_wake(k,

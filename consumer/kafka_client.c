@@ -7,11 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int64_t ss_kafka_now_ms(void)
-{
-    return ss_clock_steady_ms();
-}
-
 /* --- logging and error state --- */
 
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
@@ -279,14 +274,25 @@ bool ss_kafka_message_header(void *message, size_t i, const char **name, struct 
            RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+rd_kafka_resp_err_t ss_kafka_headers_new(const struct ss_header *headers, size_t count,
+                                         rd_kafka_headers_t **list)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    *list = rd_kafka_headers_new(count);
+    for (size_t i = 0; i < count && !code; i++)
+        code = rd_kafka_header_add(*list, headers[i].name, -1, headers[i].value.data,
+                                   (ssize_t)headers[i].value.size);
+    return code;
+}
+
 enum ss_status ss_kafka_watermarks(rd_kafka_t *handle, const char *topic, int32_t partition,
                                    int64_t *low, int64_t *high, int timeout_ms,
                                    struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + timeout_ms;
     rd_kafka_resp_err_t code;
     for (;;) {
-        const int64_t left = deadline - ss_kafka_now_ms();
+        const int64_t left = deadline - ss_clock_steady_ms();
         code = rd_kafka_query_watermark_offsets(handle, topic, partition, low, high,
                                                 left > 1 ? (int)left : 1);
         if (!code)

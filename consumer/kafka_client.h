@@ -7,6 +7,7 @@
 #ifndef SS_CONSUMER_KAFKA_CLIENT_H
 #define SS_CONSUMER_KAFKA_CLIENT_H
 
+#include "consumer/bus.h"
 #include "consumer/kafka_access.h"
 
 #include <librdkafka/rdkafka.h>
@@ -20,8 +21,6 @@ struct ss_kafka_client {
     void (*statistics)(void *arg, const char *client, const char *json, size_t size);
     void *statistics_arg;
 };
-
-int64_t ss_kafka_now_ms(void); /* monotonic */
 
 /* A configuration with our logging and error state. Never NULL. */
 rd_kafka_conf_t *ss_kafka_conf_new(struct ss_kafka_client *client);
@@ -60,6 +59,10 @@ rd_kafka_resp_err_t ss_kafka_cause(rd_kafka_t *handle, rd_kafka_resp_err_t code,
 struct ss_kafka_record ss_kafka_record_of(const rd_kafka_message_t *message);
 /* The i-th header of a message; false behind the last. */
 bool ss_kafka_message_header(void *message, size_t i, const char **name, struct ss_bytes *value);
+
+/* A copy for librdkafka; the caller's, also on failure. */
+rd_kafka_resp_err_t ss_kafka_headers_new(const struct ss_header *headers, size_t count,
+                                         rd_kafka_headers_t **list);
 
 /* Low and high watermark by request. SS_RETRY: no answer. */
 SS_MUST_USE enum ss_status ss_kafka_watermarks(rd_kafka_t *handle, const char *topic,

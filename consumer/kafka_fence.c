@@ -14,6 +14,7 @@
  */
 #include "consumer/kafka_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -28,13 +29,13 @@ static int64_t pause_ms(const struct ss_kafka_bus *k)
     const int tenth = k->config.session_timeout_ms / 10 + 1;
     unsigned chance;
     if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance)
-        chance = (unsigned)ss_kafka_now_ms();
+        chance = (unsigned)ss_clock_steady_ms();
     return (int64_t)k->fenced_count * (tenth + (int)(chance % (2 * (unsigned)tenth)));
 }
 
 enum ss_status ss_kafka_fenced(struct ss_kafka_bus *k, const char *cause, struct ss_error *err)
 {
-    const int64_t now = ss_kafka_now_ms();
+    const int64_t now = ss_clock_steady_ms();
     const int64_t window = (int64_t)WINDOW_SESSIONS * k->config.session_timeout_ms;
 
     assert(!k->in_transaction);
@@ -58,6 +59,6 @@ enum ss_status ss_kafka_fenced(struct ss_kafka_bus *k, const char *cause, struct
 
 int ss_kafka_anew_ms(const struct ss_kafka_bus *k)
 {
-    const int64_t left = k->anew_at_ms - ss_kafka_now_ms();
+    const int64_t left = k->anew_at_ms - ss_clock_steady_ms();
     return left > 0 ? (int)left : 0;
 }

@@ -7,6 +7,7 @@
  */
 #include "consumer/kafka_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -238,7 +239,7 @@ bool ss_kafka_group_event(struct ss_kafka_bus *k, struct ss_poll *out)
     }
     out->event = SS_BUS_REVOKED;
     out->lost = any_lost;
-    if (count == 0 && k->producer_ready && ss_kafka_now_ms() >= k->reassign_at_ms) {
+    if (count == 0 && k->producer_ready && ss_clock_steady_ms() >= k->reassign_at_ms) {
         for (int32_t p = 0; p < k->bus.partition_count; p++) {
             struct ss_kafka_partition *partition = &k->partitions[p];
             if (!partition->assign_pending)
@@ -273,5 +274,5 @@ void ss_kafka_take_back(struct ss_kafka_bus *k, int pause_ms)
             partition->revoke_pending = partition->revoke_lost = true;
         partition->assign_pending = partition->assigned;
     }
-    k->reassign_at_ms = ss_kafka_now_ms() + pause_ms;
+    k->reassign_at_ms = ss_clock_steady_ms() + pause_ms;
 }

@@ -2,6 +2,8 @@
  */
 #include "consumer/kafka_internal.h"
 
+#include "base/clock.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,7 +155,7 @@ static bool any_missing(const int32_t *counts, size_t topic_count)
 
 static enum ss_status check_topics(struct ss_kafka_bus *k, struct ss_error *err)
 {
-    const int64_t settled_at = ss_kafka_now_ms() + TOPICS_SETTLE_MS;
+    const int64_t settled_at = ss_clock_steady_ms() + TOPICS_SETTLE_MS;
     const char *topics[TOPICS_MAX];
     int32_t counts[TOPICS_MAX];
     size_t topic_count = SS_INPUT_COUNT;
@@ -171,7 +173,7 @@ static enum ss_status check_topics(struct ss_kafka_bus *k, struct ss_error *err)
         if (status)
             return status;
         missing = any_missing(counts, topic_count);
-        if (!missing || ss_kafka_now_ms() > settled_at)
+        if (!missing || ss_clock_steady_ms() > settled_at)
             break;
         poll(NULL, 0, 100); /* just made: not every broker knows them yet */
     }
@@ -205,7 +207,7 @@ static enum ss_status check_topics(struct ss_kafka_bus *k, struct ss_error *err)
 
 static enum ss_status open_all(struct ss_kafka_bus *k, struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + k->config.open_timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + k->config.open_timeout_ms;
     enum ss_status status;
 
     k->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -236,7 +238,7 @@ static enum ss_status open_all(struct ss_kafka_bus *k, struct ss_error *err)
     }
     do
         status = ss_kafka_producer_ready(k, 1000, err);
-    while (status == SS_RETRY && ss_kafka_now_ms() < deadline);
+    while (status == SS_RETRY && ss_clock_steady_ms() < deadline);
     if (!status)
         status = ss_kafka_group_open(k, err);
     return status;

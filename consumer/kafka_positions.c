@@ -1,5 +1,6 @@
 #include "consumer/kafka_positions.h"
 
+#include "base/clock.h"
 #include "consumer/kafka_client.h"
 
 #include <poll.h>
@@ -100,10 +101,10 @@ enum ss_status ss_kafka_positions_group(const struct ss_kafka_access *access, co
     for (size_t t = 0; t < topic_count; t++)
         for (int32_t p = 0; p < partition_count; p++)
             rd_kafka_topic_partition_list_add(list, topics[t], p);
-    const int64_t deadline = ss_kafka_now_ms() + TIMEOUT_MS;
+    const int64_t deadline = ss_clock_steady_ms() + TIMEOUT_MS;
     for (;;) {
         code = first_error(list, rd_kafka_committed(handle, list, TIMEOUT_MS / 4));
-        if (!code || ss_kafka_now_ms() > deadline)
+        if (!code || ss_clock_steady_ms() > deadline)
             break;
         poll(NULL, 0, 50); /* a transaction is being decided, or the coordinator moves */
     }

@@ -1,5 +1,6 @@
 #include "consumer/kafka_producer.h"
 
+#include "base/clock.h"
 #include "consumer/kafka_client.h"
 
 #include <stdio.h>
@@ -73,11 +74,8 @@ static rd_kafka_resp_err_t send_once(struct ss_kafka_producer *p, const char *to
                                      const struct ss_header *headers, size_t header_count,
                                      int64_t timestamp_ms)
 {
-    rd_kafka_headers_t *list = rd_kafka_headers_new(header_count);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (size_t i = 0; i < header_count && !code; i++)
-        code = rd_kafka_header_add(list, headers[i].name, -1, headers[i].value.data,
-                                   (ssize_t)headers[i].value.size);
+    rd_kafka_headers_t *list;
+    rd_kafka_resp_err_t code = ss_kafka_headers_new(headers, header_count, &list);
     if (!code)
         code = rd_kafka_producev(
             p->handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -93,12 +91,12 @@ enum ss_status ss_kafka_producer_send(struct ss_kafka_producer *producer, const 
                                       const struct ss_header *headers, size_t header_count,
                                       int64_t timestamp_ms, struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + ROOM_TIMEOUT_MS;
+    const int64_t deadline = ss_clock_steady_ms() + ROOM_TIMEOUT_MS;
     rd_kafka_resp_err_t code;
     while ((code = send_once(producer, topic, key, value, headers, header_count, timestamp_ms)) ==
            RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         rd_kafka_poll(producer->handle, 50);
-        if (ss_kafka_now_ms() > deadline)
+        if (ss_clock_steady_ms() > deadline)
             return ss_fail(err, SS_RETRY, "Kafka took no record for %d ms", ROOM_TIMEOUT_MS);
     }
     if (code)

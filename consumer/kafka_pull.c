@@ -1,5 +1,6 @@
 #include "consumer/kafka_pull.h"
 
+#include "base/clock.h"
 #include "consumer/kafka_client.h"
 
 #include <stdlib.h>
@@ -114,7 +115,7 @@ enum ss_status ss_kafka_pull_next(struct ss_kafka_pull *pull, size_t topic,
                                   struct ss_error *err)
 {
     struct part *part = &pull->parts[topic];
-    const int64_t deadline = ss_kafka_now_ms() + pull->timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + pull->timeout_ms;
     int wait_ms = DRY_MS; /* longer and longer, for an end that is held back by a transaction */
     *records = part->records;
     *count = 0;
@@ -133,7 +134,7 @@ enum ss_status ss_kafka_pull_next(struct ss_kafka_pull *pull, size_t topic,
                            pull->partition, rd_kafka_err2str(rd_kafka_last_error()));
         part->message_count = (size_t)got;
         if (got == 0) {
-            if (ss_kafka_now_ms() >= deadline)
+            if (ss_clock_steady_ms() >= deadline)
                 return ss_fail(err, SS_RETRY, "%s [%d]: nothing for %d ms, the end not reached",
                                rd_kafka_topic_name(part->topic), pull->partition, pull->timeout_ms);
             ss_kafka_fetcher_wake(pull->handle, rd_kafka_topic_name(part->topic), pull->partition);

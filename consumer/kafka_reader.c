@@ -1,5 +1,6 @@
 #include "consumer/kafka_reader.h"
 
+#include "base/clock.h"
 #include "consumer/kafka_client.h"
 
 #include <stdlib.h>
@@ -129,7 +130,7 @@ static void wake_fetchers(struct ss_kafka_reader *r)
 enum ss_status ss_kafka_reader_next(struct ss_kafka_reader *reader, struct ss_kafka_record *record,
                                     bool *end, struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + reader->timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + reader->timeout_ms;
     int wait_ms = DRY_MS; /* longer and longer, for an end that is held back by a transaction */
     *end = false;
     for (;;) {
@@ -143,7 +144,7 @@ enum ss_status ss_kafka_reader_next(struct ss_kafka_reader *reader, struct ss_ka
         rd_kafka_message_t *m = rd_kafka_consume_queue(reader->queue, wait_ms);
         rd_kafka_poll(reader->handle, 0);
         if (!m) {
-            if (ss_kafka_now_ms() < deadline) {
+            if (ss_clock_steady_ms() < deadline) {
                 wake_fetchers(reader);
                 wait_ms = wait_ms * 2 < DRY_MS_MAX ? wait_ms * 2 : DRY_MS_MAX;
                 continue;

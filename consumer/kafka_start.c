@@ -7,6 +7,7 @@
  */
 #include "consumer/kafka_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <poll.h>
@@ -22,7 +23,7 @@ static enum ss_status gone(int32_t partition, struct ss_error *err)
 static enum ss_status committed_offsets(struct ss_kafka_bus *k, int32_t partition,
                                         int64_t offsets[SS_INPUT_COUNT], struct ss_error *err)
 {
-    const int64_t deadline = ss_kafka_now_ms() + k->config.restore_timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + k->config.restore_timeout_ms;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(SS_INPUT_COUNT);
     enum ss_status status = SS_OK;
     rd_kafka_resp_err_t code;
@@ -42,7 +43,7 @@ static enum ss_status committed_offsets(struct ss_kafka_bus *k, int32_t partitio
             status = gone(partition, err);
             break;
         }
-        if (ss_kafka_now_ms() >= deadline) {
+        if (ss_clock_steady_ms() >= deadline) {
             status = ss_fail(err, SS_RETRY,
                              "no committed offsets of partition %d: %s (a killed worker's open "
                              "transaction ends with transaction.timeout.ms and the broker's "
@@ -181,7 +182,7 @@ static enum ss_status restore_run(struct restore *r, rd_kafka_queue_t *queue, st
 {
     struct ss_kafka_bus *k = r->k;
     rd_kafka_message_t *batch[RESTORE_BATCH];
-    int64_t progress_at = ss_kafka_now_ms();
+    int64_t progress_at = ss_clock_steady_ms();
     enum ss_status status = SS_OK;
 
     while (r->position < r->to && !status) {
@@ -197,7 +198,7 @@ static enum ss_status restore_run(struct restore *r, rd_kafka_queue_t *queue, st
         rd_kafka_poll(k->restore, 0);
         if (status)
             break;
-        const int64_t now = ss_kafka_now_ms();
+        const int64_t now = ss_clock_steady_ms();
         if (r->position > before)
             progress_at = now;
         else if (now - progress_at > k->config.restore_timeout_ms)

@@ -18,28 +18,21 @@
  */
 #include "consumer/kafka_internal.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { SERVE_REPORTS_EVERY = 5000 };
 
 static int left_ms(int64_t deadline)
 {
-    int64_t left = deadline - ss_kafka_now_ms();
+    int64_t left = deadline - ss_clock_steady_ms();
     return left > 0 ? (int)left : 0;
 }
 
 /* --- the producer's life --- */
-
-/* In place of the broker's time, which the mock cluster makes up. */
-static int64_t wall_clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
@@ -56,8 +49,9 @@ static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, v
         struct ss_kafka_partition *partition = message->_private;
         partition->marked = true;
         partition->mark_offset = message->offset;
+        /* The mock cluster makes up its times. */
         partition->mark_time_ms =
-            k->config.mock ? wall_clock_ms() : rd_kafka_message_timestamp(message, NULL);
+            k->config.mock ? ss_clock_wall_ms() : rd_kafka_message_timestamp(message, NULL);
     }
 }
 
@@ -230,7 +224,7 @@ enum ss_status ss_kafka_begin(struct ss_bus *bus, struct ss_error *err)
     k->delivery_error = RD_KAFKA_RESP_ERR_NO_ERROR;
     k->producer_suspect = false;
     k->produced = 0;
-    k->begun_at_ms = ss_kafka_now_ms();
+    k->begun_at_ms = ss_clock_steady_ms();
     k->in_transaction = true;
     return SS_OK;
 }
@@ -248,11 +242,8 @@ static rd_kafka_resp_err_t produce_once(struct ss_kafka_bus *k, enum ss_target t
             return RD_KAFKA_RESP_ERR_NO_ERROR;
         return rd_kafka_last_error();
     }
-    rd_kafka_headers_t *list = rd_kafka_headers_new(header_count);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (size_t i = 0; i < header_count && !code; i++)
-        code = rd_kafka_header_add(list, headers[i].name, -1, headers[i].value.data,
-                                   (ssize_t)headers[i].value.size);
+    rd_kafka_headers_t *list;
+    rd_kafka_resp_err_t code = ss_kafka_headers_new(headers, header_count, &list);
     if (!code)
         code = rd_kafka_producev(
             k->producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
@@ -322,7 +313,7 @@ static bool group_moved_on(rd_kafka_resp_err_t code)
 /* Leaves the open transaction without committing it: aborted, or the producer thrown away. */
 static void leave_transaction(struct ss_kafka_bus *k, bool discard)
 {
-    const int64_t deadline = ss_kafka_now_ms() + k->config.transaction_timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + k->config.transaction_timeout_ms;
     k->in_transaction = false;
     /* A topic that refused a record stays refused in this producer until its metadata expires. */
     discard |= k->producer_suspect || k->delivery_error;
@@ -344,7 +335,7 @@ static enum ss_status fail_transaction(struct ss_kafka_bus *k, const char *step,
 {
     /* The broker fences a producer for two reasons: another took its id, or its transaction lasted
      * longer than agreed. The second is no sign of a twin. */
-    const bool late = ss_kafka_now_ms() - k->begun_at_ms >= k->config.transaction_timeout_ms;
+    const bool late = ss_clock_steady_ms() - k->begun_at_ms >= k->config.transaction_timeout_ms;
     const bool stale = group_moved_on(failure->code);
 
     const bool fenced = failure->code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
@@ -416,7 +407,7 @@ static enum ss_status send_offsets(struct ss_kafka_bus *k, int64_t deadline, str
 enum ss_status ss_kafka_commit(struct ss_bus *bus, struct ss_error *err)
 {
     struct ss_kafka_bus *k = (struct ss_kafka_bus *)bus;
-    const int64_t deadline = ss_kafka_now_ms() + k->config.transaction_timeout_ms;
+    const int64_t deadline = ss_clock_steady_ms() + k->config.transaction_timeout_ms;
     struct failure failure;
 
     assert(k->in_transaction);
@@ -443,7 +434,7 @@ enum ss_status ss_kafka_commit(struct ss_bus *bus, struct ss_error *err)
         return fail_transaction(k, "commit", &failure, err);
     }
     k->in_transaction = false;
-    k->committed_at_ms = ss_kafka_now_ms();
+    k->committed_at_ms = ss_clock_steady_ms();
     ss_kafka_client_well(&k->client);
     return SS_OK;
 }

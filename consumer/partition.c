@@ -384,56 +384,7 @@ static enum ss_status restore_state(const struct ss_worker_config *config,
     return SS_OK;
 }
 
-/* --- models --- */
-
-const struct ss_models *ss_worker_models(const struct ss_worker_config *config)
-{
-    return config->live ? config->live(config->live_arg) : &config->models;
-}
-
-static void put_in_charge(struct ss_partition *partition, const struct ss_models *models)
-{
-    partition->models = models;
-    memcpy(partition->mark.model_version, models->person->version,
-           sizeof partition->mark.model_version);
-}
-
-void ss_partition_follow(const struct ss_worker_config *config, struct ss_partition *partition)
-{
-    const struct ss_models *models = ss_worker_models(config);
-    struct ss_mark *mark = &partition->mark;
-    if (models->epoch <= mark->epoch)
-        return;
-    ss_info("worker", "worker %d partition %d: model %s from now on (epoch %d)", config->index,
-            partition->number, models->person->version, models->epoch);
-    put_in_charge(partition, models);
-    mark->epoch = models->epoch;
-    mark->sweep_next = mark->sweep_groups = 0;
-    mark->rescored = 0;
-    if (!partition->has_saved && !partition->unsaved) /* nobody is there */
-        mark->swept = mark->epoch;
-}
-
-/* Whoever took the partition over may not have heard yet of the models that are in charge of it. */
-static enum ss_status begin_models(const struct ss_worker_config *config,
-                                   struct ss_partition *partition, bool any_mark,
-                                   struct ss_error *err)
-{
-    const struct ss_models *models = ss_worker_models(config);
-    struct ss_mark *mark = &partition->mark;
-    if (models->epoch < mark->epoch)
-        return ss_fail(
-            err, SS_RETRY,
-            "partition %d: its states are of model %s (epoch %d), the topic of models is "
-            "known up to epoch %d only; waiting for more. If that topic was lost, "
-            "`sesame rescore` makes it anew",
-            partition->number, mark->model_version, mark->epoch, models->epoch);
-    if (!any_mark)
-        mark->epoch = mark->swept = models->epoch;
-    put_in_charge(partition, models);
-    ss_partition_follow(config, partition);
-    return SS_OK;
-}
+/* --- the beginning --- */
 
 static enum ss_status draw(uint8_t *out, size_t size, struct ss_error *err)
 {
@@ -470,7 +421,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
     if (status == SS_OK && !any_mark)
         status = begin_mark(config, &start, &partition->mark, err);
     if (status == SS_OK)
-        status = begin_models(config, partition, any_mark, err);
+        status = ss_partition_begin_models(config, partition, any_mark, err);
     if (status != SS_OK)
         return status;
     memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);

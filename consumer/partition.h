@@ -57,6 +57,11 @@ SS_MUST_USE enum ss_status ss_partition_begin(const struct ss_worker_config *con
 
 /* The newest models there are. */
 const struct ss_models *ss_worker_models(const struct ss_worker_config *config);
+/* Once the mark is in hand. SS_RETRY: whoever took the partition over has not heard yet of the
+ * models that are in charge of it. */
+SS_MUST_USE enum ss_status ss_partition_begin_models(const struct ss_worker_config *config,
+                                                     struct ss_partition *partition, bool any_mark,
+                                                     struct ss_error *err);
 /* Between transactions: puts them in charge. The next mark says so. */
 void ss_partition_follow(const struct ss_worker_config *config, struct ss_partition *partition);
 /* Somebody may not have been told yet of the models in charge. */

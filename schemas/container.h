@@ -37,9 +37,19 @@ SS_MUST_USE enum ss_status ss_container_join(struct ss_container_writer *writer,
 SS_MUST_USE enum ss_status ss_container_finish(struct ss_container_writer *writer,
                                                struct ss_error *err);
 
-/* Opens a file of an input's records and compiles the plan from its own schema. */
+/* A whole number, or null, that somebody has added to our records (Connect's InsertField). */
+struct ss_container_extra {
+    const char *field;
+    uint16_t offset; /* of an int64_t, from the beginning of the struct ss_event that it is with */
+};
+
+/* Opens a file of an input's records and compiles the plan from its own schema. *found: bit i is
+ * set if that schema has the i-th of at most 32 extras. A record without one, or with null, leaves
+ * the number as it was. */
 SS_MUST_USE enum ss_status ss_container_open(const char *path, enum ss_input input,
-                                             struct ss_container_reader **reader,
+                                             const struct ss_container_extra *extras,
+                                             size_t extra_count,
+                                             struct ss_container_reader **reader, uint32_t *found,
                                              struct ss_error *err);
 /* The next event; *end is set behind the last. Texts stay valid until the next call. SS_DROP: this
  * record cannot be read, the next call goes on behind it. SS_STOP: the file is damaged. */
@@ -48,19 +58,6 @@ SS_MUST_USE enum ss_status ss_container_next(struct ss_container_reader *reader,
                                              struct ss_error *err);
 void ss_container_close(struct ss_container_reader *reader);
 
-/* A whole number, or null, that somebody has added to our records (Connect's InsertField). */
-struct ss_container_extra {
-    const char *field;
-    uint16_t offset; /* of an int64_t, from the beginning of the struct ss_event that it is with */
-};
-
-/* ss_container_open for such records. *found: bit i is set if the writer's schema has the i-th of
- * at most 32 extras. A record without one, or with null, leaves the number as it was. */
-SS_MUST_USE enum ss_status ss_container_open_extras(const char *path, enum ss_input input,
-                                                    const struct ss_container_extra *extras,
-                                                    size_t extra_count,
-                                                    struct ss_container_reader **reader,
-                                                    uint32_t *found, struct ss_error *err);
 /* Whether the block in hand has no more records: the next call frees what texts point into. */
 bool ss_container_block_end(const struct ss_container_reader *reader);
 

@@ -192,16 +192,9 @@ static enum ss_status open_reader(const char *path, const struct wanted *wanted,
 }
 
 enum ss_status ss_container_open(const char *path, enum ss_input input,
-                                 struct ss_container_reader **reader, struct ss_error *err)
-{
-    const struct wanted wanted = {.input = input};
-    return open_reader(path, &wanted, reader, err);
-}
-
-enum ss_status ss_container_open_extras(const char *path, enum ss_input input,
-                                        const struct ss_container_extra *extras, size_t extra_count,
-                                        struct ss_container_reader **reader, uint32_t *found,
-                                        struct ss_error *err)
+                                 const struct ss_container_extra *extras, size_t extra_count,
+                                 struct ss_container_reader **reader, uint32_t *found,
+                                 struct ss_error *err)
 {
     const struct wanted wanted = {.input = input, .extras = extras, .extra_count = extra_count};
     enum ss_status status = open_reader(path, &wanted, reader, err);

@@ -1,15 +1,9 @@
 #include "schemas/registry_cache.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static uint64_t key_of(int input, uint32_t id)
 {
@@ -90,7 +84,7 @@ const char *ss_registry_cache_refusal(const struct ss_registry_cache *cache, int
 {
     uint64_t key = key_of(input, id);
     const struct ss_cached_refusal *refusal = &cache->refusals[slot_of(key, SS_CACHE_SLOTS)];
-    return refusal->key == key && refusal->until_ms > now_ms() ? refusal->detail : NULL;
+    return refusal->key == key && refusal->until_ms > ss_clock_steady_ms() ? refusal->detail : NULL;
 }
 
 void ss_registry_cache_add_refusal(struct ss_registry_cache *cache, int input, uint32_t id,
@@ -99,7 +93,7 @@ void ss_registry_cache_add_refusal(struct ss_registry_cache *cache, int input, u
     uint64_t key = key_of(input, id);
     struct ss_cached_refusal *refusal = &cache->refusals[slot_of(key, SS_CACHE_SLOTS)];
     refusal->key = key;
-    refusal->until_ms = now_ms() + for_ms;
+    refusal->until_ms = ss_clock_steady_ms() + for_ms;
     snprintf(refusal->detail, sizeof refusal->detail, "%s", detail);
 }
 

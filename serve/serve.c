@@ -1,12 +1,12 @@
 #include "serve/serve.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "serve/health.h"
 #include "serve/server.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct ss_serve {
     struct ss_server *server; /* NULL: not listening */
@@ -16,15 +16,8 @@ struct ss_serve {
     struct ss_engine *engine;         /* NULL: none to tell about */
     struct ss_engine_worker *workers; /* room for the view */
     bool ready, was_ready;
-    double changed_s; /* when `ready` last changed, or the process started */
+    int64_t changed_ms; /* when `ready` last changed, or the process started */
 };
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* With the lock held; the view is good until it is given back. */
 static void look(struct ss_serve *serve, struct ss_health *health, struct ss_verdict *verdict)
@@ -89,7 +82,7 @@ enum ss_status ss_serve_open(const struct ss_config *config, struct ss_serve **o
     }
     serve->stuck_ms = config->serve_stuck_ms;
     serve->worker_count = (int)config->workers;
-    serve->changed_s = now_s();
+    serve->changed_ms = ss_clock_steady_ms();
     pthread_mutex_init(&serve->lock, NULL);
     if (config->serve_listen) {
         enum ss_status status =
@@ -122,18 +115,18 @@ void ss_serve_note(struct ss_serve *serve)
     pthread_mutex_unlock(&serve->lock);
     if (verdict.ready == serve->ready)
         return;
-    double now = now_s();
+    const int64_t now = ss_clock_steady_ms();
     if (!verdict.ready)
         ss_info("serve", "no longer ready: %s", verdict.why_not_ready);
     else if (!serve->was_ready)
         ss_info("serve", "ready: %d partitions, %.1f s after start", (int)verdict.sum.ready,
-                now - serve->changed_s);
+                (double)(now - serve->changed_ms) / 1e3);
     else
         ss_info("serve", "ready again: %d partitions, after %.1f s", (int)verdict.sum.ready,
-                now - serve->changed_s);
+                (double)(now - serve->changed_ms) / 1e3);
     serve->ready = verdict.ready;
     serve->was_ready |= verdict.ready;
-    serve->changed_s = now;
+    serve->changed_ms = now;
 }
 
 int ss_serve_port(const struct ss_serve *serve)

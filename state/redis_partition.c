@@ -19,6 +19,14 @@ enum ss_status ss_redis_route(struct ss_redis_store *redis, int32_t partition, s
     return ss_redis_ensure(redis->connection, err);
 }
 
+enum ss_status ss_redis_route_checkpoint(struct ss_redis_store *redis, int32_t partition,
+                                         struct ss_redis_key *key, struct ss_error *err)
+{
+    ss_redis_key_init(key, redis->prefix, partition);
+    ss_redis_key_checkpoint(key);
+    return ss_redis_route(redis, partition, err);
+}
+
 bool ss_redis_reroute(struct ss_redis_store *redis, int32_t partition, enum ss_status status)
 {
     return redis->cluster &&

@@ -48,6 +48,10 @@ static inline struct ss_redis_store *ss_redis_store_of(struct ss_store *store)
  * second: true if it is to be repeated, for the partition turned out to be on another node. */
 SS_MUST_USE enum ss_status ss_redis_route(struct ss_redis_store *redis, int32_t partition,
                                           struct ss_error *err);
+/* … and sets *key to that of the partition's checkpoint. */
+SS_MUST_USE enum ss_status ss_redis_route_checkpoint(struct ss_redis_store *redis,
+                                                     int32_t partition, struct ss_redis_key *key,
+                                                     struct ss_error *err);
 SS_MUST_USE bool ss_redis_reroute(struct ss_redis_store *redis, int32_t partition,
                                   enum ss_status status);
 

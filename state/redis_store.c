@@ -25,11 +25,9 @@ static enum ss_status get_checkpoint(struct ss_redis_store *redis, int32_t parti
     redisReply *reply = NULL;
     memset(out, 0, sizeof *out);
     *found = false;
-    enum ss_status status = ss_redis_route(redis, partition, err);
+    enum ss_status status = ss_redis_route_checkpoint(redis, partition, &key, err);
     if (status != SS_OK)
         return status;
-    ss_redis_key_init(&key, redis->prefix, partition);
-    ss_redis_key_checkpoint(&key);
     ss_redis_keyed(redis, "GET", &key, 0);
     status = ss_redis_reply(redis->connection, &reply, err);
     if (status != SS_OK)

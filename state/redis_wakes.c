@@ -170,11 +170,9 @@ static enum ss_status find_and_deliver(struct ss_redis_store *redis, int32_t par
 {
     struct ss_redis_key key;
     *out = (struct ss_wake_group){.wake_ms = SS_WAKE_NEVER};
-    enum ss_status status = ss_redis_route(redis, partition, err);
+    enum ss_status status = ss_redis_route_checkpoint(redis, partition, &key, err);
     if (status != SS_OK)
         return status;
-    ss_redis_key_init(&key, redis->prefix, partition);
-    ss_redis_key_checkpoint(&key);
     status = find_earliest(redis, partition, &key, expected, nth, out, err);
     if (status == SS_OK && out->found && out->wake_ms <= until_ms)
         status = deliver_bucket(redis, partition, &key, expected, out->group, sink, arg, err);

@@ -45,11 +45,9 @@ static enum ss_status walk(struct ss_redis_store *redis, int32_t partition,
 {
     struct ss_redis_key key;
     redisReply *reply = NULL;
-    enum ss_status status = ss_redis_route(redis, partition, err);
+    enum ss_status status = ss_redis_route_checkpoint(redis, partition, &key, err);
     if (status != SS_OK)
         return status;
-    ss_redis_key_init(&key, redis->prefix, partition);
-    ss_redis_key_checkpoint(&key);
     status = ask_buckets(redis, &key, from, end, err);
     if (status == SS_OK)
         status = ss_redis_exec(redis->connection, &reply, NULL, err);

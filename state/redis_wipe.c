@@ -117,11 +117,9 @@ static enum ss_status wipe_once(struct ss_redis_store *redis, int32_t partition,
                                 struct ss_error *err)
 {
     struct ss_redis_key key;
-    enum ss_status status = ss_redis_route(redis, partition, err);
+    enum ss_status status = ss_redis_route_checkpoint(redis, partition, &key, err);
     if (status != SS_OK)
         return status;
-    ss_redis_key_init(&key, redis->prefix, partition);
-    ss_redis_key_checkpoint(&key);
     status = mark_wipe(redis, partition, &key, shown, mark, err);
     for (uint32_t from = 0; from < mark->buckets && status == SS_OK; from += UNLINK_BATCH) {
         uint32_t to = mark->buckets - from < UNLINK_BATCH ? mark->buckets : from + UNLINK_BATCH;

@@ -16,6 +16,7 @@ from collections import deque
 import fastavro
 
 from bus import INPUTS, schema_text
+from partitioner import murmur2_partition
 from settle import Group, Settler, same, second_scorer
 from stack import TREE
 
@@ -23,21 +24,6 @@ KEY_BYTES_MAX = 64
 TOLERANCE_MS = 86400000
 OUTCOME_NAMES = {"counted": "counted", "duplicate": "duplicate", "not-consented": "not_consented",
                  "dead-lettered": "dead_lettered"}
-
-
-def murmur2(data):
-    """Kafka's hash of a key."""
-    m, mask, size = 0x5BD1E995, 0xFFFFFFFF, len(data)
-    h = 0x9747B28C ^ size
-    for at in range(0, size - size % 4, 4):
-        k = int.from_bytes(data[at:at + 4], "little") * m & mask
-        k = (k ^ k >> 24) * m & mask
-        h = h * m & mask ^ k
-    rest = data[size - size % 4:]
-    if rest:
-        h = (h ^ int.from_bytes(rest, "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    return h ^ h >> 15
 
 
 def plain(schema):
@@ -105,7 +91,7 @@ class Recount:
             raise Refused("NO_VALUE")
         route = self._routes.get(key)
         if route is None:
-            route = self._routes[key] = (murmur2(key) & 0x7FFFFFFF) % self.partitions
+            route = self._routes[key] = murmur2_partition(key, self.partitions)
         if route != self.partition:
             raise Refused("MISROUTED")
         if len(value) < 5 or value[0] != 0:

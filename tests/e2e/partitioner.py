@@ -2,8 +2,9 @@
 
 
 def murmur2_partition(key, partitions):
-    """Kafka's own, written down from its definition (murmur2, seed 0x9747b28c)."""
-    data, mask, m = key.encode(), 0xFFFFFFFF, 0x5BD1E995
+    """Kafka's own, written down from its definition (murmur2, seed 0x9747b28c), of text or bytes."""
+    data = key.encode() if isinstance(key, str) else key
+    mask, m = 0xFFFFFFFF, 0x5BD1E995
     h = 0x9747B28C ^ len(data)
     whole = len(data) & ~3
     for i in range(0, whole, 4):

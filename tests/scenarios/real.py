@@ -8,17 +8,13 @@ import contextlib
 import os
 import pathlib
 import secrets
-import sys
 import tempfile
 import time
 import warnings
 
-from notation import TOPICS, TREE, Calendar, Mistake
-
-sys.path.insert(0, str(TREE / "tests" / "e2e"))
-
-import wire
+import wire  # first: it finds the modules of the end-to-end tests
 from judge import Seen
+from notation import TOPICS, Calendar, Mistake
 from scenario import model_text
 
 OUTPUTS = ("scores", "entitlements")

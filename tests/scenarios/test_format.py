@@ -88,8 +88,8 @@ class Events(unittest.TestCase):
         found = load(["day 0: ann consents GRANTED", "given: ben consents GRANTED"],
                      "    elsewhere: [ben]\n")
         cast = wire.Cast(found, [5, 6], 7)
-        self.assertEqual(wire.partition_of(cast.ids["ann"], 7), 5)
-        self.assertEqual(wire.partition_of(cast.ids["ben"], 7), 6)
+        self.assertEqual(wire.murmur2_partition(cast.ids["ann"], 7), 5)
+        self.assertEqual(wire.murmur2_partition(cast.ids["ben"], 7), 6)
 
     def test_bytes(self):
         # Written down by hand from Avro's specification.

@@ -1,9 +1,12 @@
-"""Events as bytes: an Avro encoder of the contract's schemas, for where no other is installed, and
-Kafka's partitioner."""
+"""Events as bytes: an Avro encoder of the contract's schemas, for where no other is installed."""
 
 import struct
+import sys
 
-from notation import schema_of
+from notation import TREE, schema_of
+
+sys.path.insert(0, str(TREE / "tests" / "e2e"))
+from partitioner import murmur2_partition  # noqa: E402  pylint: disable=wrong-import-position
 
 UNREADABLE = b"\x00\xff\xff\xff\xffnot a value of anybody's schema"
 
@@ -52,20 +55,6 @@ def message(topic, schema_id, value):
     return struct.pack(">bI", 0, schema_id) + encode(SCHEMAS[topic], value)
 
 
-def partition_of(key, partitions):
-    """Kafka's murmur2 partitioner."""
-    data, mask, m = key.encode(), 0xFFFFFFFF, 0x5BD1E995
-    h = 0x9747B28C ^ len(data)
-    whole = len(data) & ~3
-    for i in range(0, whole, 4):
-        k = int.from_bytes(data[i : i + 4], "little") * m & mask
-        h = (h * m & mask) ^ (k ^ k >> 24) * m & mask
-    if tail := data[whole:]:
-        h = (h ^ int.from_bytes(tail, "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    return ((h ^ h >> 15) & 0x7FFFFFFF) % partitions
-
-
 class Cast:
     """The users of one scenario, each with an id that belongs to one of its partitions."""
 
@@ -75,7 +64,7 @@ class Cast:
         for name in scenario.users():
             lane = lanes[1] if name in scenario.elsewhere else lanes[0]
             candidates = (f"{name}-{n}" for n in range(1, 1 << 20))
-            self.ids[name] = next(c for c in candidates if partition_of(c, partitions) == lane)
+            self.ids[name] = next(c for c in candidates if murmur2_partition(c, partitions) == lane)
         self.names = {id: name for name, id in self.ids.items()}
 
     def value(self, event):
@@ -88,7 +77,7 @@ class Cast:
     def place(self, event):
         """The record's key and partition."""
         user = self.ids[event.user]
-        lane = partition_of(user, self.partitions)
+        lane = murmur2_partition(user, self.partitions)
         if "misrouted" in event.flags:
             lane = next(each for each in self.lanes if each != lane)
         return None if "no-key" in event.flags else user, lane

@@ -57,6 +57,13 @@ static void write_ours(enum ss_input input, const char *codec, int events)
     ss_buffer_reset(&out);
 }
 
+static enum ss_status open_plain(const char *file, enum ss_input input,
+                                 struct ss_container_reader **reader, struct ss_error *err)
+{
+    uint32_t found;
+    return ss_container_open(file, input, NULL, 0, reader, &found, err);
+}
+
 static void read_ours(enum ss_input input, int events)
 {
     struct ss_container_reader *reader;
@@ -64,7 +71,7 @@ static void read_ours(enum ss_input input, int events)
     struct ss_event event, expected;
     struct event_texts texts;
     bool end;
-    cr_assert_eq(ss_container_open(path, input, &reader, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(open_plain(path, input, &reader, &err), SS_OK, "%s", err.detail);
     for (int i = 0; i < events; i++) {
         cr_assert_eq(ss_container_next(reader, &event, &end, &err), SS_OK, "%s", err.detail);
         cr_assert_not(end);
@@ -179,7 +186,7 @@ Test(container, snappy_is_read_or_refused_by_name)
     struct ss_container_writer *writer;
     struct ss_error err = {.detail = ""};
     avro_c_writes(SS_BILLS, "snappy");
-    if (ss_container_open(path, SS_BILLS, &reader, &err) == SS_OK) {
+    if (open_plain(path, SS_BILLS, &reader, &err) == SS_OK) {
         ss_container_close(reader);
         read_ours(SS_BILLS, EVENTS);
     } else {
@@ -213,7 +220,7 @@ Test(container, a_record_that_cannot_be_read_is_dropped_and_passed)
     cr_assert_eq(ss_container_append(writer, (struct ss_bytes){"\2c\2u\2\0\2f", 8}, &err), SS_OK);
     cr_assert_eq(ss_container_finish(writer, &err), SS_OK);
 
-    cr_assert_eq(ss_container_open(path, SS_SOCIAL, &reader, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(open_plain(path, SS_SOCIAL, &reader, &err), SS_OK, "%s", err.detail);
     cr_expect_eq(ss_container_next(reader, &event, &end, &err), SS_OK);
     cr_expect_eq(event.event_id.data[0], 'a');
     cr_expect_eq(ss_container_next(reader, &event, &end, &err), SS_DROP);
@@ -239,7 +246,7 @@ static int read_damaged(const char *bytes, size_t size, enum ss_status *last)
     FILE *file = fopen(path, "wb");
     cr_assert_eq(fwrite(bytes, 1, size, file), size);
     cr_assert_eq(fclose(file), 0);
-    *last = ss_container_open(path, SS_BILLS, &reader, &err);
+    *last = open_plain(path, SS_BILLS, &reader, &err);
     if (*last != SS_OK) {
         cr_assert_eq(*last, SS_STOP);
         return 0;
@@ -301,7 +308,7 @@ Test(container, files_that_are_none)
     struct ss_container_writer *writer;
     struct ss_error err = {.detail = ""};
     enum ss_status last;
-    cr_expect_eq(ss_container_open("/nonexistent/x.avro", SS_BILLS, &reader, &err), SS_STOP);
+    cr_expect_eq(open_plain("/nonexistent/x.avro", SS_BILLS, &reader, &err), SS_STOP);
     cr_expect(strstr(err.detail, "/nonexistent/x.avro"));
     cr_expect_eq(ss_container_create("/nonexistent/x.avro", ss_schema_of_input(SS_BILLS), "null",
                                      &writer, &err),
@@ -318,7 +325,7 @@ Test(container, files_that_are_none)
     (void)read_damaged("Obj\1\2\x80\x80\x80\x80\x80\x80\x80\x80\x20", 14, &last);
     cr_expect_eq(last, SS_STOP);
     write_ours(SS_SOCIAL, "null", 3);
-    cr_expect_eq(ss_container_open(path, SS_BILLS, &reader, &err), SS_STOP, "another topic's file");
+    cr_expect_eq(open_plain(path, SS_BILLS, &reader, &err), SS_STOP, "another topic's file");
     cr_expect(strstr(err.detail, "status"), "%s", err.detail);
 }
 
@@ -385,7 +392,7 @@ Test(container, zstandard_is_read)
         if (!damaged)
             read_ours(SS_BILLS, 20);
     }
-    cr_assert_eq(ss_container_open(path, SS_BILLS, &reader, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(open_plain(path, SS_BILLS, &reader, &err), SS_OK, "%s", err.detail);
     enum ss_status status = SS_OK;
     for (int i = 0; i < 20 && status != SS_STOP; i++)
         status = ss_container_next(reader, &event, &end, &err);
