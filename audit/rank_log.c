@@ -183,15 +183,21 @@ static enum ss_status counts_first_transaction(const struct reading *r, const st
     const struct ss_published_config config = {.output = SS_SCORES, .partition = entry->partition};
     struct ss_published_batch batch;
     struct ss_published_log *records;
+    struct ss_source_range range;
     struct ss_score_view view;
     struct ss_error ignored;
     bool more = true;
     *does = false;
-    enum ss_status status = ss_published_open(r->from->source, &config, &records, NULL, err);
+    enum ss_status status = ss_published_open(r->from->source, &config, &records, &range, err);
     if (status != SS_OK)
         return status;
+    /* of a whole log the first record may stand behind aborted ones; of an archive who knows */
+    bool leading = range.low == 0 && range.end != INT64_MAX;
     for (int64_t offset = 0; more && (status = next_batch(r, records, &batch, err)) == SS_OK;) {
         more = batch.count > 0;
+        if (more && leading)
+            offset = batch.records[0].offset;
+        leading = false;
         for (size_t i = 0; more && i < batch.count; i++, offset++) {
             const struct ss_published_record *record = &batch.records[i];
             const bool same = record->offset == offset;
