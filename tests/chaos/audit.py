@@ -1,7 +1,6 @@
 """The run's own audit: `sesame snapshot` in its middle, and afterwards `sesame verify` over the whole of
 it, and from the snapshot on. Inputs and outputs of a run are kept whole, so every record must be proven, by
-the models that the run itself has kept. Percentiles and histograms may rest on what compaction took:
-of these none may differ."""
+the models that the run itself has kept, with its percentile and the histograms that this is of."""
 
 import json
 import subprocess
@@ -26,10 +25,12 @@ class Proof(dict):
         accepted = self["before_snapshot"] if partial else 0
         self.differences = self["records"] - self["proven"] - accepted
         self.differences += self["missing"] + self["newer"] + self["entitlements_differing"]
-        self.differences += self["percentiles_differing"] + self["percentiles_unchecked"]
-        self.differences += self["histograms_differing"]
+        self.differences += self["percentiles_differing"] + self["histograms_differing"]
+        self.differences += self["percentiles_out_of_retention"] + self["percentiles_unchecked"]
         if not partial:
             self.differences += self["entitlements_not_judged"]
+            self.differences += self["histograms"] - self["histograms_proven"] - \
+                self["histograms_differing"]
 
     def __str__(self):
         text = (f"{self['records']} score records: {self['proven']} proven, {self['differing']} "
