@@ -3,11 +3,13 @@ it, and from the snapshot on. Inputs and outputs of a run are kept whole, so eve
 the models that the run itself has kept, with its percentile and the histograms that this is of."""
 
 import json
+import re
 import subprocess
 import threading
 
 SNAPSHOT_SECONDS = 60  # for one attempt, with a broker that comes and goes
 VERIFY_SECONDS = 3600
+STATES = re.compile(r"sound: [1-9]\d* states")  # before there are any, nothing is older than it
 SHOWN_MAX = 20
 COUNTS = ("records", "proven", "differing", "missing", "erased", "out_of_retention", "newer",
           "before_snapshot", "undecided", "entitlements", "entitlements_proven",
@@ -76,7 +78,7 @@ class Audit:
                                      seconds=SNAPSHOT_SECONDS)
             except subprocess.TimeoutExpired:
                 continue
-            if done.returncode == 0:
+            if done.returncode == 0 and STATES.search(done.stdout):
                 return
         self.snapshot.unlink(missing_ok=True)
 
