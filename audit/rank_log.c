@@ -175,37 +175,104 @@ static enum ss_status next_batch(const struct reading *r, struct ss_published_lo
     return status == SS_RETRY ? SS_STOP : status;
 }
 
-/* Whether a histogram counts what the partition's first transaction wrote to `scores`, no less and
- * no more. */
-static enum ss_status counts_first_transaction(const struct reading *r, const struct entry *entry,
-                                               bool *does, struct ss_error *err)
+/* Whether a histogram is of the partition's first transaction in `scores`. It can be of any that
+ * ends before a record beyond its positions; what time alone led to is beyond none. */
+struct first_search {
+    const int64_t *positions;
+    int64_t left[SS_SCORE_COUNT]; /* the histogram's users, less those of the records so far */
+    int left_count;               /* scores at which that is not 0 */
+    int64_t next;                 /* the transaction's next offset */
+    bool ended;                   /* the first one has */
+    bool is_first;
+};
+
+static void take_away(struct first_search *search, bool has, int32_t score, int users)
 {
-    const struct ss_published_config config = {.output = SS_SCORES, .partition = entry->partition};
+    if (!has || score < SS_SCORE_MIN || score > SS_SCORE_MAX)
+        return;
+    int64_t *left = &search->left[score - SS_SCORE_MIN];
+    search->left_count -= *left != 0;
+    *left -= users;
+    search->left_count += *left != 0;
+}
+
+/* false: no need to look on. */
+static bool look_on(struct first_search *search, const struct ss_score_view *view, int64_t offset)
+{
+    bool beyond = false;
+    for (int n = 0; n < SS_INPUT_COUNT; n++)
+        beyond |= view->positions[n] > search->positions[n];
+    if (offset != search->next) {
+        search->is_first =
+            search->ended ? search->left_count > 0 : beyond || search->left_count == 0;
+        search->ended = true;
+    } else if (beyond && !search->ended) {
+        search->is_first = false;
+    }
+    if (beyond || !search->is_first)
+        return false;
+    search->next = offset + 1;
+    take_away(search, view->has_previous, view->previous_score, -1);
+    take_away(search, view->has_score, view->score, 1);
+    return true;
+}
+
+/* Whether the first record there is has none before it. Of a whole log it may stand behind aborted
+ * ones; of an archive nobody knows. */
+static bool begins(const struct ss_source_range *range, int64_t offset)
+{
+    return offset == 0 || (range->low == 0 && range->end != INT64_MAX);
+}
+
+static enum ss_status search_first(const struct reading *r, int32_t partition,
+                                   struct first_search *search, struct ss_error *err)
+{
+    const struct ss_published_config config = {.output = SS_SCORES, .partition = partition};
     struct ss_published_batch batch;
     struct ss_published_log *records;
+    struct ss_source_range range;
     struct ss_score_view view;
     struct ss_error ignored;
-    bool more = true;
-    *does = false;
-    enum ss_status status = ss_published_open(r->from->source, &config, &records, NULL, err);
+    bool more = true, begun = false;
+    enum ss_status status = ss_published_open(r->from->source, &config, &records, &range, err);
     if (status != SS_OK)
         return status;
-    for (int64_t offset = 0; more && (status = next_batch(r, records, &batch, err)) == SS_OK;) {
-        more = batch.count > 0;
-        for (size_t i = 0; more && i < batch.count; i++, offset++) {
+    while (more && (status = next_batch(r, records, &batch, err)) == SS_OK) {
+        if (batch.count == 0) {
+            search->is_first &= !search->ended || search->left_count > 0;
+            break;
+        }
+        if (!begun) {
+            search->next = batch.records[0].offset;
+            search->is_first = more = begins(&range, search->next);
+            begun = true;
+        }
+        for (size_t i = 0; more && i < batch.count; i++) {
             const struct ss_published_record *record = &batch.records[i];
-            const bool same = record->offset == offset;
-            bool beyond = false;
-            *does =
+            const bool readable =
                 record->body.data && ss_score_view_decode(record->body, &view, &ignored) == SS_OK;
-            for (int n = 0; *does && n < SS_INPUT_COUNT; n++)
-                beyond |= view.positions[n] > entry->positions[n];
-            /* the transaction's own, or the first of another */
-            *does &= same ? !beyond : beyond && offset > 0;
-            more = *does && same;
+            search->is_first &= readable;
+            more = readable && look_on(search, &view, record->offset);
         }
     }
     ss_published_close(records);
+    return status;
+}
+
+static enum ss_status is_first_ever(const struct reading *r, const struct entry *entry, bool *is,
+                                    struct ss_error *err)
+{
+    struct first_search *search = calloc(1, sizeof *search);
+    *is = false;
+    if (!search)
+        return ss_fail(err, SS_STOP, "out of memory for histograms");
+    search->positions = entry->positions;
+    apply_changes(r->log, entry, search->left); /* there is none before it */
+    for (int i = 0; i < SS_SCORE_COUNT; i++)
+        search->left_count += search->left[i] != 0;
+    const enum ss_status status = search_first(r, entry->partition, search, err);
+    *is = search->is_first;
+    free(search);
     return status;
 }
 
@@ -218,7 +285,7 @@ static enum ss_status find_known(const struct reading *r, struct ss_error *err)
         const struct entry *entry = &log->entries[r->firsts[i]];
         bool first_ever = false;
         if (entry->partition < ss_source_partition_count(r->from->source))
-            status = counts_first_transaction(r, entry, &first_ever, err);
+            status = is_first_ever(r, entry, &first_ever, err);
         if (!first_ever)
             log->known_from = entry->offset + 1; /* they rise */
     }

@@ -9,7 +9,9 @@
  *    of two, never the newer. It is also known of a partition whose first histogram that is there
  *    is its first ever: that one counts the score records of the partition's first transaction,
  * with which an engine publishes it (consumer/transact_rank.c), and no more. A transaction ends
- * where offsets of `scores` are missing.
+ * where offsets of `scores` are missing; the first one begins at 0, or, in a log that is there
+ * from 0 on, behind those that were aborted. Where the next one read nothing more, so that
+ * positions do not tell the two apart, the users that they count must.
  * 2. A record cites the offset behind the last histogram that was read: beyond the end of the topic
  *    there is none. Offsets with the same histograms below are as good as each other.
  *

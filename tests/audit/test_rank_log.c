@@ -169,18 +169,48 @@ Test(rank_log, what_compaction_took_is_not_known_and_the_rest_is)
 
 /* Whether a partition that is first heard of late was heard of before, the scores tell. */
 
-static struct logged_value score_value(int64_t offset, int64_t position)
+static struct logged_value encoded(int64_t offset, const struct ss_score_record *record)
 {
     struct logged_value value = {.offset = offset, .timestamp_ms = LOGS_BEGIN};
+    ss_buffer_init(&value.value, 1 << 16);
+    cr_assert_eq(ss_encode_score(1, record, &value.value, &err), SS_OK, "%s", err.detail);
+    return value;
+}
+
+static struct logged_value score_value(int64_t offset, int64_t position)
+{
     struct ss_score_record record = {.user_id = logs_text("ann"),
                                      .kind = SS_KIND_OPT_OUT,
                                      .standing = SS_STANDING_OPTED_OUT,
                                      .model_version = "m"};
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         record.positions[i] = position;
-    ss_buffer_init(&value.value, 1 << 16);
-    cr_assert_eq(ss_encode_score(1, &record, &value.value, &err), SS_OK, "%s", err.detail);
-    return value;
+    return encoded(offset, &record);
+}
+
+/* At the histogram's own positions, or before; `previous` 0: none. */
+static struct logged_value scored_value(int64_t offset, int32_t previous, int32_t score)
+{
+    const struct ss_score_record record = {.user_id = logs_text("ann"),
+                                           .kind = previous ? SS_KIND_RESCORE : SS_KIND_OPT_IN,
+                                           .standing = SS_STANDING_SCORED,
+                                           .has_score = true,
+                                           .has_previous = previous != 0,
+                                           .previous_score = previous,
+                                           .score.score = score,
+                                           .tier_name = "good",
+                                           .model_version = "m"};
+    return encoded(offset, &record);
+}
+
+static void expect_known_if(struct ss_rank_cursor *cursor, int64_t offset, bool known, size_t c)
+{
+    int32_t percentile;
+    if (known)
+        expect_known(cursor, offset);
+    else
+        cr_assert_eq(ss_rank_percentile_at(cursor, offset, 600, &percentile), SS_RANK_GONE,
+                     "case %zu", c);
 }
 
 Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its_first)
@@ -196,7 +226,6 @@ Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its
         {{1, 2, 3, 5}, {HISTOGRAMS + 500, 9999, 9999, 9999}, false}, /* … which it may count */
     };
     const int64_t first[PARTITIONS] = {HISTOGRAMS, 0, 0};
-    int32_t percentile;
     make(first);
     write_all(0);
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
@@ -208,11 +237,50 @@ Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its
         struct ss_rank_log *log = read_log();
         struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
         for (int64_t offset = 41; offset < HISTOGRAMS - 20; offset += 20)
-            if (cases[c].first)
-                expect_known(cursor, offset);
-            else
-                cr_assert_eq(ss_rank_percentile_at(cursor, offset, 600, &percentile), SS_RANK_GONE,
-                             "case %zu", c);
+            expect_known_if(cursor, offset, cases[c].first, c);
+        expect_known(cursor, HISTOGRAMS + 21);
+        ss_rank_cursor_close(cursor);
+        ss_rank_log_close(log);
+    }
+}
+
+/* What a partition publishes by itself reads nothing: its positions are those of the histogram. */
+Test(rank_log, records_that_time_led_to_are_told_from_those_of_the_first_transaction)
+{
+    enum { OF_SCORES = 4 };
+    static const struct {
+        uint32_t users[2]; /* that the histogram counts at 600 and 610 */
+        int32_t then;      /* the score of the first user by a RESCORE, and one more */
+        int32_t at_last;
+        bool first;
+    } cases[] = {
+        {{2, 0}, 610, 610, true},
+        {{2, 0}, 600, 610, false}, /* it may be of the second transaction */
+        {{2, 0}, 610, 600, false}, /* … or of the third */
+        {{1, 1}, 610, 610, false}, /* it is of a later one */
+    };
+    const int64_t first[PARTITIONS] = {HISTOGRAMS, 0, 0};
+    size_t i = 0;
+    make(first);
+    while (made[i].partition != 0)
+        i++;
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        memset(&made[i].histogram, 0, sizeof made[i].histogram);
+        made[i].histogram.users[600 - SS_SCORE_MIN] = cases[c].users[0];
+        made[i].histogram.users[610 - SS_SCORE_MIN] = cases[c].users[1];
+        write_all(0);
+        struct logged_value values[OF_SCORES] = {
+            scored_value(0, 0, 600),
+            scored_value(1, 0, 600),
+            scored_value(3, 600, cases[c].then),
+            scored_value(5, cases[c].then, cases[c].at_last),
+        };
+        logs_archive_values(logs_path("scores+0+0000000000.avro"), ss_schema_of_output(SS_SCORES),
+                            values, OF_SCORES);
+        struct ss_rank_log *log = read_log();
+        struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
+        for (int64_t offset = 41; offset < HISTOGRAMS - 20; offset += 20)
+            expect_known_if(cursor, offset, cases[c].first, c);
         expect_known(cursor, HISTOGRAMS + 21);
         ss_rank_cursor_close(cursor);
         ss_rank_log_close(log);

@@ -1,17 +1,21 @@
 """The run's own audit: `sesame snapshot` in its middle, and afterwards `sesame verify` over the whole of
-it, and from the snapshot on. Inputs and outputs of a run are kept whole, so every record must be proven."""
+it, and from the snapshot on. Inputs and outputs of a run are kept whole, so every record must be proven, by
+the models that the run itself has kept, with its percentile and the histograms that this is of."""
 
 import json
+import re
 import subprocess
 import threading
 
 SNAPSHOT_SECONDS = 60  # for one attempt, with a broker that comes and goes
 VERIFY_SECONDS = 3600
+STATES = re.compile(r"sound: [1-9]\d* states")  # before there are any, nothing is older than it
 SHOWN_MAX = 20
 COUNTS = ("records", "proven", "differing", "missing", "erased", "out_of_retention", "newer",
-          "before_snapshot", "undecided", "percentiles_unchecked", "entitlements",
-          "entitlements_proven", "entitlements_differing", "entitlements_not_judged",
-          "users_looked_at_again", "records_searched_for")
+          "before_snapshot", "undecided", "entitlements", "entitlements_proven",
+          "entitlements_differing", "entitlements_not_judged", "percentiles_proven",
+          "percentiles_differing", "percentiles_out_of_retention", "percentiles_unchecked",
+          "histograms", "histograms_proven", "histograms_differing")
 
 
 class Proof(dict):
@@ -23,27 +27,34 @@ class Proof(dict):
         accepted = self["before_snapshot"] if partial else 0
         self.differences = self["records"] - self["proven"] - accepted
         self.differences += self["missing"] + self["newer"] + self["entitlements_differing"]
+        self.differences += self["percentiles_differing"] + self["histograms_differing"]
+        self.differences += self["percentiles_out_of_retention"] + self["percentiles_unchecked"]
         if not partial:
             self.differences += self["entitlements_not_judged"]
+            self.differences += self["histograms"] - self["histograms_proven"] - \
+                self["histograms_differing"]
 
     def __str__(self):
         text = (f"{self['records']} score records: {self['proven']} proven, {self['differing']} "
                 f"differing, {self['missing']} missing, {self['erased']} erased, "
                 f"{self['out_of_retention']} out of retention; {self['entitlements']} entitlements: "
                 f"{self['entitlements_proven']} proven, {self['entitlements_differing']} differing "
-                "or missing")
-        for name in ("before_snapshot", "newer", "undecided"):
+                f"or missing; percentiles: {self['percentiles_proven']} proven, "
+                f"{self['percentiles_differing']} differing, "
+                f"{self['percentiles_out_of_retention']} out of retention; {self['histograms']} "
+                f"histograms: {self['histograms_proven']} proven, "
+                f"{self['histograms_differing']} differing")
+        for name in ("before_snapshot", "newer", "undecided", "percentiles_unchecked"):
             if self[name]:
                 text += f"; {self[name]} {name.replace('_', ' ')}"
         return text
 
 
 class Audit:
-    """`tool`: an Engine with the config of one that reads past the proxies; `models`: the files of all
-    that were live, the first one first."""
+    """`tool`: an Engine with the config of one that reads past the proxies."""
 
-    def __init__(self, tool, models, directory):
-        self.tool, self.models = tool, models
+    def __init__(self, tool, directory):
+        self.tool = tool
         self.snapshot = directory / "middle.avro"
         self.proofs = {}  # what of -> Proof
         self.differences = []
@@ -67,7 +78,7 @@ class Audit:
                                      seconds=SNAPSHOT_SECONDS)
             except subprocess.TimeoutExpired:
                 continue
-            if done.returncode == 0:
+            if done.returncode == 0 and STATES.search(done.stdout):
                 return
         self.snapshot.unlink(missing_ok=True)
 
@@ -83,9 +94,8 @@ class Audit:
             self.differences.append("the snapshot leaves nothing, or everything, to be proven")
 
     def _verify(self, what, more, say):
-        models = [word for file in self.models for word in ("--model", str(file))]
-        done = self.tool.run("verify", "--json", "--show-users", "--limit", str(SHOWN_MAX), *models,
-                             *more, check=False, seconds=VERIFY_SECONDS)
+        done = self.tool.run("verify", "--json", "--show-users", "--limit", str(SHOWN_MAX), *more,
+                             check=False, seconds=VERIFY_SECONDS)
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if not lines or "holds" not in lines[-1]:
             self.differences.append(

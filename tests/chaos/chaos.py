@@ -174,7 +174,7 @@ class Run:
         self.timely = Timely(self.bus, self.engine, self.options.seed,
                              max(self.options.rate / EVENTS_PER_LIFE_SECOND, 1))
         self.closers.append(self.timely.finish)
-        self.audit = Audit(tool, self.models.files, self.directory)
+        self.audit = Audit(tool, self.directory)
         self.closers.append(self.audit.finish)
         self.faults = Faults(self.options.seed, self.stack, self.toxiproxy, self.redis, self.fleet,
                              self.models)
@@ -193,8 +193,7 @@ class Run:
             time.sleep(0.2)
             if now >= middle:
                 middle = deadline
-                if not self.options.models:  # of whom was told of which, a snapshot knows nothing
-                    self.audit.take_snapshot()
+                self.audit.take_snapshot()
             if now - said >= PROGRESS_SECONDS:
                 said = now
                 say(f"{int(now - began):5} s: {self.lag.text}; {self.faults.total()} faults; now "

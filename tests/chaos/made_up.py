@@ -237,7 +237,8 @@ class World:
 
     def mark(self):
         numbers = [n for name in INPUTS for n in (
-            self.positions[name], *(self.counts[name][o] for o in OUTCOMES), self.positions[name], 0, 0)]
+            self.positions[name], *(self.counts[name][o] for o in OUTCOMES), self.positions[name],
+            0, 0)]
         numbers += [0] * (4 + len(OUTCOMES))  # neighbours
         numbers += [0 for _ in SWEEP]
         body = (b"\3" + bytes(16) + varints((1, self.clock)) + b"\0"

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from accounts import MARK_KEY, mark_histogram, wait_consumed
 from feed import DAY_MS, Feed, check_sequences
+from partitioner import murmur2_partition
 from redis_view import redis_delete
 from waiting import wait_until
 
@@ -192,6 +193,34 @@ def test_percentiles_are_recomputed_through_a_kill_an_emptied_redis_and_opt_outs
     before = len(ranks.histograms())
     assert ranks.engine.drain()["consumed"] == 0
     assert len(ranks.histograms()) == before
+
+
+def test_a_partition_that_comes_late_was_not_compacted_though_transactions_were_aborted(ranks):
+    producer = ranks.bus.producer(transactional_id=uuid.uuid4().hex)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for partition in range(PARTITIONS):
+        producer.produce(ranks.topic("scores"), b"nobody", b"nobody", partition=partition)
+    assert producer.flush(30) == 0
+    producer.abort_transaction(30)
+
+    users = [f"user-{n}" for n in range(USERS)]
+    process = ranks.start()
+    for partition in range(PARTITIONS):
+        those = [user for user in users if murmur2_partition(user, PARTITIONS) == partition]
+        ranks.send([ranks.consent(user, "GRANTED") for user in those])
+        ranks.wait_consumed(process)
+        ranks.send(ranks.payments(those))
+        ranks.wait_consumed(process)
+        ranks.wait_told(process)
+        ranks.send(ranks.payments(those))
+        ranks.wait_consumed(process)
+    assert process.stop() == 0
+    assert all(record.offset > 1 for record in ranks.scores())
+    late = min(r.offset for r in ranks.histograms() if r.value["partition"] == PARTITIONS - 1)
+    cited = [r.value["ranks"] for r in ranks.scores() if r.value["ranks"] is not None]
+    assert sum(at <= late for at in cited) > 0
+    assert verify(ranks)["percentiles_proven"] == len(cited) == check_percentiles(ranks)
 
 
 def test_verify_proves_percentiles_and_tells_which_compaction_took(ranks):
