@@ -58,6 +58,31 @@ Test(verify_friends, time_owes_nothing_where_the_logs_end)
     }
 }
 
+/* … but what an event led to there is owed. */
+Test(verify_friends, the_last_record_that_a_user_caused_is_missed)
+{
+    int gone = 0;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct story *story = open_story(seed);
+        for (size_t i = 0; i < story->score_count; i++) {
+            const struct ss_score_record *record = &story->scores[i].record;
+            bool last = record->has_cause;
+            for (size_t j = i + 1; last && j < story->score_count; j++)
+                last = story->scores[j].record.user_id.data != record->user_id.data;
+            if (!last)
+                continue;
+            story->scores[i].gone = true;
+            struct ss_proof_result result = story_prove(story, NULL);
+            cr_assert_gt(result.missing + result.differing, 0,
+                         "seed %d: without record %d all is proven", (int)seed, (int)i);
+            story->scores[i].gone = false;
+            gone++;
+        }
+        story_close(story);
+    }
+    cr_assert_gt(gone, 40);
+}
+
 /* Friends that there can be, with a sum of bands that there can be: but these were not they. */
 Test(verify_friends, other_friends_than_there_were_show)
 {
