@@ -1,27 +1,11 @@
 /* What an explanation finds in a history: which score, from which events, and what it keeps quiet
  * about. */
-#include "helper_explain.h"
+#include "helper_explained.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-static struct life life;
-static struct ss_explanation e;
-static struct ss_explain_request request;
-static struct ss_error err;
-
-static void begin(void)
-{
-    life_begin(&life, "u-1");
-}
-
-static void end(void)
-{
-    ss_explanation_reset(&e);
-    life_end(&life);
-}
-
-TestSuite(explain, .init = begin, .fini = end);
+TestSuite(explain, .init = begin_life, .fini = end_life);
 
 static void explain(void)
 {

@@ -1,34 +1,16 @@
 /* What is promised comes true: an act carried out by the engine gives the score that the advice
  * named. */
-#include "helper_explain.h"
+#include "helper_explained.h"
 
 #include <criterion/criterion.h>
 
-static struct life life;
-static struct ss_explanation e;
-static struct ss_explain_request request;
-static struct ss_error err;
-
 static void begin(void)
 {
-    life_begin(&life, "u-1");
+    begin_life();
     live_hundred_days(&life);
 }
 
-static void end(void)
-{
-    ss_explanation_reset(&e);
-    life_end(&life);
-}
-
-TestSuite(advice, .init = begin, .fini = end);
-
-static void explain(void)
-{
-    request = ask(&life);
-    cr_assert_eq(ss_explain(&life.history, &request, &e, &err), SS_OK, "%s", err.detail);
-    cr_assert_eq(e.recomputed, SS_RECOMPUTED_SAME);
-}
+TestSuite(advice, .init = begin, .fini = end_life);
 
 static const struct ss_act *find(enum ss_act_kind kind)
 {
@@ -41,7 +23,7 @@ static const struct ss_act *find(enum ss_act_kind kind)
 /* Does it in truth, at the instant that the advice was for. */
 static void expect(enum ss_act_kind kind, const struct ss_event *events, int count)
 {
-    explain();
+    explain_newest();
     const struct ss_act *act = find(kind);
     cr_assert(act, "kind %d", kind);
     int32_t promised = act->score, gain = act->gain, before = life.state.published.score;
@@ -61,7 +43,7 @@ Test(advice, paying_an_overdue_bill_gives_the_score_promised)
 
 Test(advice, names_the_overdue_bill_by_its_id_amount_and_due_date)
 {
-    explain();
+    explain_newest();
     const struct ss_act *act = find(SS_ACT_PAY_OVERDUE);
     cr_assert_eq(act->bill->bill_id.size, 6);
     cr_assert_eq(memcmp(act->bill->bill_id.data, "b-open", 6), 0);
@@ -75,7 +57,7 @@ Test(advice, tells_bills_of_one_due_date_apart)
     live(&life, BEGIN + 100 * DAY, bill(SS_BILL_ISSUED, "b-x", 100, BEGIN + 110 * DAY));
     live(&life, BEGIN + 100 * DAY, bill(SS_BILL_ISSUED, "b-y", 200, BEGIN + 110 * DAY));
     live(&life, BEGIN + 101 * DAY, paid(100, SS_CATEGORY_DINING));
-    explain();
+    explain_newest();
     cr_assert_eq(e.bill_count, 3);
     cr_assert_neq(e.bills[1].bill_id.data[2], e.bills[2].bill_id.data[2]);
     for (int i = 1; i < 3; i++)
@@ -94,11 +76,11 @@ Test(advice, paying_all_overdue_bills_gives_the_score_promised)
 Test(advice, verifying_a_fact_gives_the_score_promised)
 {
     struct ss_event identity = verified(SS_FACT_IDENTITY);
-    explain();
+    explain_newest();
     cr_assert_eq(find(SS_ACT_VERIFY)->fact, SS_FACT_IDENTITY, "the best comes first");
     ss_explanation_reset(&e);
     expect(SS_ACT_VERIFY, &identity, 1);
-    explain();
+    explain_newest();
     cr_assert_eq(find(SS_ACT_VERIFY)->fact, SS_FACT_ADDRESS, "the phone is verified already");
 }
 
@@ -113,7 +95,7 @@ Test(advice, repaying_a_credit_line_gives_the_score_promised)
                                         .currency = {"USD", 3}}};
     live(&life, BEGIN + 100 * DAY, line);
     line.profile.balance_minor = 0;
-    explain();
+    explain_newest();
     cr_assert_eq(find(SS_ACT_REPAY)->amount_minor, 95000 * 71 / 10, "in the base currency");
     ss_explanation_reset(&e);
     expect(SS_ACT_REPAY, &line, 1);
@@ -137,7 +119,7 @@ Test(advice, does_not_ask_for_what_would_change_nothing)
     struct ss_event kept = {.input = SS_BOOKINGS,
                             .booking = {.status = SS_BOOKING_HONOURED, .booking_id = {"x", 1}}};
     live(&life, BEGIN + 100 * DAY, kept);
-    explain();
+    explain_newest();
     cr_assert_null(find(SS_ACT_BOOKINGS), "none was ever missed");
 }
 
@@ -146,7 +128,7 @@ Test(advice, the_end_of_all_cases_gives_the_score_promised)
     struct ss_event removed[] = {listing(SS_DELISTED, "case-1"), listing(SS_DELISTED, "case-2")};
     live(&life, BEGIN + 100 * DAY, listing(SS_LISTED, "case-1"));
     live(&life, BEGIN + 100 * DAY, listing(SS_LISTED, "case-2"));
-    explain();
+    explain_newest();
     cr_assert(e.advice.listed);
     cr_assert_eq(find(SS_ACT_CLOSE_CASES)->count, 2);
     cr_assert_eq(find(SS_ACT_CLOSE_CASES)->score, e.advice.score);
@@ -158,7 +140,7 @@ Test(advice, a_bill_left_unpaid_costs_what_was_said)
 {
     int64_t due_ms = BEGIN + 105 * DAY;
     live(&life, BEGIN + 100 * DAY, bill(SS_BILL_ISSUED, "b-next", 5000, due_ms));
-    explain();
+    explain_newest();
     int32_t loss = e.advice.unpaid_loss;
     struct ss_user_state unpaid = life.state;
     live(&life, due_ms, bill(SS_BILL_PAID, "b-next", 5000, SS_TIME_UNKNOWN));
@@ -170,7 +152,7 @@ Test(advice, a_bill_left_unpaid_costs_what_was_said)
 
 Test(advice, the_greatest_gain_comes_first_and_nothing_without_a_gain)
 {
-    explain();
+    explain_newest();
     cr_assert_geq(e.advice.act_count, 4);
     for (int i = 0; i < e.advice.act_count; i++) {
         cr_assert_gt(e.advice.acts[i].gain, 0);
@@ -182,7 +164,7 @@ Test(advice, the_greatest_gain_comes_first_and_nothing_without_a_gain)
 
 Test(advice, steady_months_are_those_of_the_engine)
 {
-    explain();
+    explain_newest();
     struct ss_advice advice = e.advice;
     int64_t as_of_ms = e.as_of_ms;
     ss_explanation_reset(&e);

@@ -1,36 +1,13 @@
 /* What an explanation tells of others: how many are scored lower, how many friends count and where
  * they stand, and never enough to know a friend's own score. The same in text, JSON and page. */
 #include "audit/explain_internal.h"
-#include "helper_explain.h"
+#include "helper_explained.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdlib.h>
 
-static struct life life;
-static struct ss_explanation e;
-static struct ss_explain_request request;
-static struct ss_error err;
-
-static void begin(void)
-{
-    life_begin(&life, "u-1");
-}
-
-static void end(void)
-{
-    ss_explanation_reset(&e);
-    life_end(&life);
-}
-
-TestSuite(explain_others, .init = begin, .fini = end);
-
-static void explain(void)
-{
-    request = ask(&life);
-    cr_assert_eq(ss_explain(&life.history, &request, &e, &err), SS_OK, "%s", err.detail);
-    cr_assert_eq(e.recomputed, SS_RECOMPUTED_SAME);
-}
+TestSuite(explain_others, .init = begin_life, .fini = end_life);
 
 /* Folded to single blanks: text is wrapped. */
 static char *unwrapped(char *text)
@@ -88,21 +65,21 @@ Test(explain_others, says_how_many_in_a_hundred_have_a_lower_score)
         life.ranked = true;
         life.percentile = cases[i].percentile;
         live(&life, BEGIN, granted());
-        explain();
+        explain_newest();
         shows(cases[i].words);
         json_t *json = as_json();
         cr_expect_float_eq(json_number_value(json_object_get(json, "percentile")),
                            cases[i].percentile / 100.0, 1e-9);
         json_decref(json);
-        end();
-        begin();
+        end_life();
+        begin_life();
     }
 }
 
 Test(explain_others, a_percentile_that_was_not_known_is_left_out)
 {
     live(&life, BEGIN, granted());
-    explain();
+    explain_newest();
     hides("in 100 people");
     json_t *json = as_json();
     cr_expect(json_is_null(json_object_get(json, "percentile")));
@@ -117,7 +94,7 @@ static void friends(const uint8_t *bands, int count)
     for (int i = 0; i < count; i++)
         befriend(&life, BEGIN + (i + 1) * DAY, ids[i], bands[i]);
     live(&life, BEGIN + 9 * DAY, verified(SS_FACT_PHONE));
-    explain();
+    explain_newest();
     cr_assert_eq(e.score->friends_confirmed, count);
     hides("friend-");
 }

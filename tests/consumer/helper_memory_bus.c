@@ -45,92 +45,6 @@ static struct memory_bus *memory_of(struct ss_bus *bus)
     return (struct memory_bus *)bus;
 }
 
-/* --- logs --- */
-
-static struct ss_bytes copy(struct ss_bytes bytes)
-{
-    if (!bytes.data)
-        return bytes;
-    char *data = malloc(bytes.size + 1);
-    if (bytes.size)
-        memcpy(data, bytes.data, bytes.size);
-    return (struct ss_bytes){data, bytes.size};
-}
-
-static struct memory_record *record_new(struct ss_bytes key, struct ss_bytes value,
-                                        const struct ss_header *headers, size_t header_count)
-{
-    struct memory_record *record = calloc(1, sizeof *record);
-    cr_assert_leq(header_count, MEMORY_HEADERS_MAX);
-    record->key = copy(key);
-    record->value = copy(value);
-    record->headers = header_count ? calloc(header_count, sizeof *record->headers) : NULL;
-    for (size_t i = 0; i < header_count; i++)
-        record->headers[i] = (struct ss_header){strdup(headers[i].name), copy(headers[i].value)};
-    record->header_count = header_count;
-    return record;
-}
-
-static void record_free(struct memory_record *record)
-{
-    free((void *)record->key.data);
-    free((void *)record->value.data);
-    for (size_t i = 0; i < record->header_count; i++) {
-        free((void *)record->headers[i].name);
-        free((void *)record->headers[i].value.data);
-    }
-    free(record->headers);
-    free(record);
-}
-
-static int64_t log_append(struct memory_log *log, struct memory_record *record)
-{
-    if ((size_t)log->end == log->capacity) {
-        log->capacity = log->capacity ? log->capacity * 2 : 16;
-        log->records = realloc(log->records, log->capacity * sizeof(struct memory_record *));
-    }
-    log->records[log->end] = record;
-    return log->end++;
-}
-
-static void log_append_marker(struct memory_log *log)
-{
-    struct memory_record *marker = calloc(1, sizeof *marker);
-    marker->marker = true;
-    log_append(log, marker);
-}
-
-static void log_reset(struct memory_log *log)
-{
-    for (int64_t i = 0; i < log->end; i++)
-        record_free(log->records[i]);
-    free(log->records);
-    *log = (struct memory_log){0};
-}
-
-const struct memory_record *memory_log_next(const struct memory_log *log, int64_t *offset)
-{
-    while (*offset < log->end) {
-        const struct memory_record *record = log->records[(*offset)++];
-        if (!record->marker && !record->aborted)
-            return record;
-    }
-    return NULL;
-}
-
-struct ss_bytes memory_record_header(const struct memory_record *record, const char *name)
-{
-    struct ss_bytes found = {"", 0};
-    int count = 0;
-    for (size_t i = 0; i < record->header_count; i++) {
-        if (strcmp(record->headers[i].name, name) != 0)
-            continue;
-        found = record->headers[i].value;
-        cr_assert_eq(++count, 1, "header %s is there twice", name);
-    }
-    return found;
-}
-
 /* --- the cluster --- */
 
 static const struct ss_bus_ops memory_ops;
@@ -167,9 +81,9 @@ void memory_bus_free(struct memory_bus *memory)
 {
     for (int32_t p = 0; p < memory->bus.partition_count; p++) {
         for (int input = 0; input < SS_INPUT_COUNT; input++)
-            log_reset(&memory->parts[p].inputs[input]);
+            memory_log_reset(&memory->parts[p].inputs[input]);
         for (int target = 0; target < SS_TARGET_MAX; target++)
-            log_reset(&memory->parts[p].targets[target]);
+            memory_log_reset(&memory->parts[p].targets[target]);
     }
     free(memory->parts);
     free(memory->told);
@@ -186,30 +100,31 @@ int64_t memory_bus_append(struct memory_bus *memory, enum ss_input input, int32_
                           struct ss_bytes key, struct ss_bytes value, int64_t timestamp_ms,
                           const struct ss_header *headers, size_t header_count)
 {
-    struct memory_record *record = record_new(key, value, headers, header_count);
+    struct memory_record *record = memory_record_new(key, value, headers, header_count);
     record->timestamp_ms = timestamp_ms;
-    return log_append(&memory->parts[partition].inputs[input], record);
+    return memory_log_append(&memory->parts[partition].inputs[input], record);
 }
 
 void memory_bus_append_gap(struct memory_bus *memory, enum ss_input input, int32_t partition)
 {
     struct memory_log *log = &memory->parts[partition].inputs[input];
     struct memory_record *record =
-        record_new((struct ss_bytes){"gap", 3}, (struct ss_bytes){"gap", 3}, NULL, 0);
+        memory_record_new((struct ss_bytes){"gap", 3}, (struct ss_bytes){"gap", 3}, NULL, 0);
     record->aborted = true;
-    log_append(log, record);
-    log_append_marker(log);
+    memory_log_append(log, record);
+    memory_log_append_marker(log);
 }
 
 void memory_bus_append_target(struct memory_bus *memory, enum ss_target target, int32_t partition,
                               struct ss_bytes key, struct ss_bytes value)
 {
-    log_append(&memory->parts[partition].targets[target], record_new(key, value, NULL, 0));
+    memory_log_append(&memory->parts[partition].targets[target],
+                      memory_record_new(key, value, NULL, 0));
 }
 
 void memory_bus_truncate(struct memory_bus *memory, enum ss_target target, int32_t partition)
 {
-    log_reset(&memory->parts[partition].targets[target]);
+    memory_log_reset(&memory->parts[partition].targets[target]);
 }
 
 void memory_bus_restart(struct memory_bus *memory)
@@ -545,13 +460,13 @@ static enum ss_status memory_produce(struct ss_bus *bus, enum ss_target target, 
         size += strlen(headers[i].name) + headers[i].value.size;
     if (size > memory->record_max)
         return ss_fail(err, SS_DROP, "a record of %zu bytes", size);
-    struct memory_record *record = record_new(key, value, headers, header_count);
+    struct memory_record *record = memory_record_new(key, value, headers, header_count);
     record->aborted = true;
     record->mark = mark;
     record->timestamp_ms = memory->now_ms;
-    log_append(target == SS_TO_NEIGHBOURS ? &memory->parts[partition].inputs[SS_NEIGHBOURS]
-                                          : &memory->parts[partition].targets[target],
-               record);
+    memory_log_append(target == SS_TO_NEIGHBOURS ? &memory->parts[partition].inputs[SS_NEIGHBOURS]
+                                                 : &memory->parts[partition].targets[target],
+                      record);
     return FAIL_LATE(MEMORY_PRODUCE);
 }
 
@@ -570,7 +485,7 @@ static void end_log(struct memory_log *log, bool commit, struct part *part)
             part->mark_time_ms = log->records[i]->timestamp_ms;
         }
     }
-    log_append_marker(log);
+    memory_log_append_marker(log);
 }
 
 static void end_transaction(struct memory_bus *memory, bool commit)

@@ -12,6 +12,7 @@
 #define SS_TESTS_CONSUMER_HELPER_MEMORY_BUS_H
 
 #include "consumer/bus.h"
+#include "helper_memory_log.h"
 
 enum memory_op {
     MEMORY_POLL,
@@ -27,23 +28,6 @@ enum memory_op {
     MEMORY_OFFSET,
     MEMORY_MARK,
     MEMORY_OP_COUNT
-};
-
-enum { MEMORY_HEADERS_MAX = 160 };
-
-struct memory_record {
-    bool marker, aborted; /* not delivered */
-    int64_t timestamp_ms;
-    struct ss_bytes key, value; /* owned copies; data NULL as given */
-    struct ss_header *headers;
-    size_t header_count;
-    bool mark;
-};
-
-struct memory_log {
-    struct memory_record **records; /* by offset */
-    int64_t end;
-    size_t capacity;
 };
 
 struct memory_bus;
@@ -107,11 +91,5 @@ const struct memory_log *memory_bus_target(const struct memory_bus *memory, enum
 int64_t *memory_bus_committed(struct memory_bus *memory, enum ss_input input, int32_t partition);
 /* Empties the log of a target: the topic was deleted and made anew. */
 void memory_bus_truncate(struct memory_bus *memory, enum ss_target target, int32_t partition);
-
-/* The next record to be seen by a read_committed subscriber from *offset on, which moves behind it;
- * NULL at the end. */
-const struct memory_record *memory_log_next(const struct memory_log *log, int64_t *offset);
-/* A header of a record, "" data if there is none; fails the test if it is there twice. */
-struct ss_bytes memory_record_header(const struct memory_record *record, const char *name);
 
 #endif

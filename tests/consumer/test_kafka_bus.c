@@ -1,11 +1,7 @@
 /* The bus on librdkafka's mock cluster: its contract with the worker, and injected failures. What a
  * mock cannot show (isolation, markers, fencing) is in test_kafka_real.c. */
-#include "consumer/kafka_bus.h"
-#include "consumer/kafka_mock.h"
-#include "consumer/kafka_producer.h"
 #include "consumer/kafka_reader.h"
-#include "consumer/partitioner.h"
-#include "helper_kafka.h"
+#include "helper_kafka_mock.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -31,59 +27,16 @@ enum {
     ERR_PRODUCER_FENCED = 90,
 };
 
-static struct ss_kafka_mock *mock;
-static struct ss_kafka_config config;
-static struct ss_kafka_producer *producer;
-
-static void open_mock(int32_t partitions, int32_t odd_partitions, size_t topic_count)
-{
-    struct ss_kafka_mock_topic topics[SS_INPUT_COUNT + SS_TARGET_COUNT];
-    struct ss_error err;
-    helper_config(&config, 0, NULL, "");
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        topics[i] = (struct ss_kafka_mock_topic){config.inputs[i], partitions};
-    for (int i = 0; i < SS_TARGET_COUNT; i++)
-        topics[SS_INPUT_COUNT + i] = (struct ss_kafka_mock_topic){config.targets[i], partitions};
-    topics[2].partitions = odd_partitions;
-    topics[SS_INPUT_COUNT + SS_TO_RANKS].partitions = 1;
-    cr_assert_eq(ss_kafka_mock_open(1, topics, topic_count, &mock, &err), SS_OK, "%s", err.detail);
-    config.access.bootstrap = ss_kafka_mock_bootstrap(mock);
-    config.mock = true;
-    struct ss_kafka_access access = {.bootstrap = config.access.bootstrap};
-    cr_assert_eq(ss_kafka_producer_open(&access, &producer, &err), SS_OK, "%s", err.detail);
-}
-
 static void set_up(void)
 {
-    open_mock(1, 1, SS_INPUT_COUNT + SS_TARGET_COUNT);
-}
-
-static void tear_down(void)
-{
-    ss_kafka_producer_close(producer);
-    ss_kafka_mock_close(mock);
-}
-
-static void send(enum ss_input input, const char *key, const char *value)
-{
-    struct ss_header header = {"h", helper_text("1")};
-    struct ss_error err;
-    cr_assert_eq(ss_kafka_producer_send(producer, config.inputs[input], helper_text(key),
-                                        helper_text(value), &header, 1, 0, &err),
-                 SS_OK, "%s", err.detail);
-}
-
-static void flush(void)
-{
-    struct ss_error err;
-    cr_assert_eq(ss_kafka_producer_flush(producer, 20000, NULL, &err), SS_OK, "%s", err.detail);
+    mocked_open(1, 1, SS_INPUT_COUNT + SS_TARGET_COUNT);
 }
 
 static struct ss_bus *open_assigned(void)
 {
     struct ss_partition_start start;
     struct ss_poll poll;
-    struct ss_bus *bus = helper_open(&config);
+    struct ss_bus *bus = helper_open(&mocked.config);
     helper_await(bus, SS_BUS_ASSIGNED, &poll);
     for (size_t i = 0; i < poll.partition_count; i++)
         helper_begin(bus, poll.partitions[i], &start);
@@ -108,22 +61,21 @@ static enum ss_status transact(struct ss_bus *bus, int64_t next, struct ss_error
     return bus->ops->commit(bus, err);
 }
 
-TestSuite(kafka_bus, .init = set_up, .fini = tear_down, .timeout = 120);
-TestSuite(kafka_clusters, .timeout = 120); /* with clusters of their own */
+TestSuite(kafka_bus, .init = set_up, .fini = mocked_close, .timeout = 120);
 
 Test(kafka_bus, delivers_what_was_sent_with_keys_headers_and_null_values)
 {
     struct ss_error err;
     struct ss_poll poll;
     struct ss_header header;
-    send(SS_PAYMENTS, "alice", "one");
-    cr_assert_eq(ss_kafka_producer_send(producer, "payments", helper_text("alice"),
+    mocked_send(SS_PAYMENTS, "alice", "one");
+    cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", helper_text("alice"),
                                         (struct ss_bytes){0}, NULL, 0, 0, &err),
                  SS_OK);
-    cr_assert_eq(ss_kafka_producer_send(producer, "payments", (struct ss_bytes){0},
+    cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", (struct ss_bytes){0},
                                         helper_text("no key"), NULL, 0, 0, &err),
                  SS_OK);
-    flush();
+    mocked_flush();
     struct ss_bus *bus = open_assigned();
     cr_assert_eq(bus->partition_count, 1);
     cr_assert_neq(bus->cluster_id[0], '\0');
@@ -147,9 +99,9 @@ Test(kafka_bus, delivers_nothing_before_a_partition_is_opened)
     struct ss_error err;
     struct ss_poll poll;
     struct ss_partition_start start;
-    send(SS_PAYMENTS, "alice", "one");
-    flush();
-    struct ss_bus *bus = helper_open(&config);
+    mocked_send(SS_PAYMENTS, "alice", "one");
+    mocked_flush();
+    struct ss_bus *bus = helper_open(&mocked.config);
     helper_await(bus, SS_BUS_ASSIGNED, &poll);
     for (int i = 0; i < 5; i++) {
         cr_assert_eq(bus->ops->poll(bus, 10, 100, &poll, &err), SS_OK);
@@ -169,8 +121,8 @@ Test(kafka_bus, commits_outputs_and_reports_the_mark)
     struct ss_error err;
     struct ss_poll poll;
     int64_t offset = -1, time_ms = -1;
-    send(SS_PAYMENTS, "alice", "one");
-    flush();
+    mocked_send(SS_PAYMENTS, "alice", "one");
+    mocked_flush();
     struct ss_bus *bus = open_assigned();
     helper_await(bus, SS_BUS_RECORDS, &poll);
     for (int64_t i = 0; i < 3; i++) {
@@ -182,10 +134,11 @@ Test(kafka_bus, commits_outputs_and_reports_the_mark)
     bus->ops->close(bus);
 
     struct ss_kafka_reader *reader;
-    struct ss_kafka_reader_config reading = {.access = {.bootstrap = config.access.bootstrap},
-                                             .topic = "scores",
-                                             .partition = -1,
-                                             .from_offset = -1};
+    struct ss_kafka_reader_config reading = {
+        .access = {.bootstrap = mocked.config.access.bootstrap},
+        .topic = "scores",
+        .partition = -1,
+        .from_offset = -1};
     struct ss_kafka_record record;
     bool end = false;
     int count = 0;
@@ -219,7 +172,7 @@ Test(kafka_bus, restores_a_changelog)
         cr_assert_eq(transact(bus, 0, &err), SS_OK, "%s", err.detail);
     bus->ops->close(bus);
 
-    bus = helper_open(&config);
+    bus = helper_open(&mocked.config);
     helper_await(bus, SS_BUS_ASSIGNED, &poll);
     cr_assert_eq(bus->ops->start(bus, 0, &start, &err), SS_OK, "%s", err.detail);
     cr_assert_eq(start.changelog_end, 3);
@@ -248,11 +201,11 @@ static void expect_failure(int api, int code, int times, enum ss_status expected
     struct ss_error err = {.detail = ""};
     struct ss_poll poll;
     struct ss_partition_start start;
-    send(SS_PAYMENTS, "alice", "one");
-    flush();
+    mocked_send(SS_PAYMENTS, "alice", "one");
+    mocked_flush();
     struct ss_bus *bus = open_assigned();
     helper_await(bus, SS_BUS_RECORDS, &poll);
-    ss_kafka_mock_fail(mock, api, code, times);
+    ss_kafka_mock_fail(mocked.mock, api, code, times);
     enum ss_status status = transact(bus, 1, &err);
     cr_assert_eq(status, expected, "%s: %s", ss_status_name(status), err.detail);
     if (expected != SS_OK && heals) {
@@ -333,9 +286,9 @@ static void expect_begun_anew(int api)
     struct ss_error err = {.detail = ""};
     struct ss_bus *bus = open_assigned();
     cr_assert_eq(transact(bus, 0, &err), SS_OK, "%s", err.detail);
-    ss_kafka_mock_fail(mock, api, ERR_FENCED_INSTANCE_ID, 1);
+    ss_kafka_mock_fail(mocked.mock, api, ERR_FENCED_INSTANCE_ID, 1);
     if (api == API_JOIN_GROUP) /* it has to join to be refused */
-        ss_kafka_mock_fail(mock, API_HEARTBEAT, ERR_ILLEGAL_GENERATION, 1);
+        ss_kafka_mock_fail(mocked.mock, API_HEARTBEAT, ERR_ILLEGAL_GENERATION, 1);
     cr_assert_eq(await_loss(bus, &err), SS_OK, "%s", err.detail);
     await_again(bus);
     cr_assert_eq(transact(bus, 0, &err), SS_OK, "%s", err.detail);
@@ -358,13 +311,14 @@ Test(kafka_bus, stops_when_it_is_fenced_again_and_again)
     struct ss_poll poll;
     struct ss_bus *bus = open_assigned();
     for (int i = 0; i < 2; i++) {
-        ss_kafka_mock_fail(mock, API_END_TXN, ERR_PRODUCER_FENCED, 1);
+        ss_kafka_mock_fail(mocked.mock, API_END_TXN, ERR_PRODUCER_FENCED, 1);
         enum ss_status status = transact(bus, 0, &err);
         cr_assert_eq(status, SS_RETRY, "%s: %s", ss_status_name(status), err.detail);
         cr_assert_eq(await_loss(bus, &err), SS_OK, "%s", err.detail);
         await_again(bus);
     }
-    ss_kafka_mock_fail(mock, API_HEARTBEAT, ERR_FENCED_INSTANCE_ID, 1); /* whatever it loses */
+    ss_kafka_mock_fail(mocked.mock, API_HEARTBEAT, ERR_FENCED_INSTANCE_ID,
+                       1); /* whatever it loses */
     cr_assert_eq(await_loss(bus, &err), SS_STOP);
     cr_assert(strstr(err.detail, "another process runs as instance one"), "%s", err.detail);
     cr_assert(strstr(err.detail, "an `instance` of its own"), "%s", err.detail);
@@ -379,17 +333,18 @@ Test(kafka_bus, forgets_that_it_was_fenced)
 {
     struct ss_error err = {.detail = ""};
     struct ss_poll poll;
-    config.session_timeout_ms = 4500;
+    mocked.config.session_timeout_ms = 4500;
     struct ss_bus *bus = open_assigned();
     for (int i = 0; i < 3; i++) {
         const int64_t fenced_at = helper_now_ms();
-        ss_kafka_mock_fail(mock, API_END_TXN, ERR_PRODUCER_FENCED, 1);
+        ss_kafka_mock_fail(mocked.mock, API_END_TXN, ERR_PRODUCER_FENCED, 1);
         enum ss_status status = transact(bus, 0, &err);
         cr_assert_eq(status, SS_RETRY, "%s: %s", ss_status_name(status), err.detail);
         cr_assert_eq(await_loss(bus, &err), SS_OK, "%s", err.detail);
         await_again(bus);
         /* The first two count together, the third comes too late for that. */
-        while (i == 1 && helper_now_ms() < fenced_at + 3 * config.session_timeout_ms + 1000) {
+        while (i == 1 &&
+               helper_now_ms() < fenced_at + 3 * mocked.config.session_timeout_ms + 1000) {
             status = bus->ops->poll(bus, 10, 100, &poll, &err);
             cr_assert_neq(status, SS_STOP, "%s", err.detail);
             if (poll.event == SS_BUS_ASSIGNED) {
@@ -424,7 +379,7 @@ Test(kafka_bus, rewinds_after_an_abort)
 Test(kafka_bus, refuses_a_record_that_is_too_large_and_goes_on)
 {
     struct ss_error err;
-    config.record_bytes_max = 100000;
+    mocked.config.record_bytes_max = 100000;
     struct ss_bus *bus = open_assigned();
     char *big = calloc(1, 200000);
     cr_assert_eq(bus->ops->begin(bus, &err), SS_OK);
@@ -448,13 +403,13 @@ Test(kafka_bus, delivers_the_blacklist_ahead_of_a_backlog)
     size_t before = 0;
     bool seen = false;
     for (int i = 0; i < 20000; i++)
-        send(SS_PAYMENTS, "alice", "a payment of some length, as they are in a backlog");
-    flush();
+        mocked_send(SS_PAYMENTS, "alice", "a payment of some length, as they are in a backlog");
+    mocked_flush();
     struct ss_bus *bus = open_assigned();
     helper_await(bus, SS_BUS_RECORDS, &poll); /* the backlog is flowing and fills its queue */
-    send(SS_BLACKLIST, "alice", "listed");
-    send(SS_CONSENTS, "alice", "granted");
-    flush();
+    mocked_send(SS_BLACKLIST, "alice", "listed");
+    mocked_send(SS_CONSENTS, "alice", "granted");
+    mocked_flush();
     const int64_t deadline = helper_now_ms() + 30000;
     while (!seen && helper_now_ms() < deadline) {
         cr_assert_eq(bus->ops->poll(bus, 10, 1000, &poll, &err), SS_OK);
@@ -475,9 +430,9 @@ Test(kafka_bus, holds_an_input_until_it_is_released)
     struct ss_error err;
     struct ss_poll poll;
     for (int i = 0; i < 10; i++)
-        send(SS_PAYMENTS, "alice", "p");
-    send(SS_CONSENTS, "alice", "c");
-    flush();
+        mocked_send(SS_PAYMENTS, "alice", "p");
+    mocked_send(SS_CONSENTS, "alice", "c");
+    mocked_flush();
     struct ss_bus *bus = open_assigned();
     cr_assert_eq(bus->ops->hold(bus, SS_PAYMENTS, 0, true, &err), SS_OK);
     helper_await(bus, SS_BUS_RECORDS, &poll);
@@ -503,8 +458,8 @@ Test(kafka_bus, delivers_again_from_where_the_worker_rewinds_to)
     struct ss_poll poll;
     int64_t expected = 3;
     for (int i = 0; i < 500; i++)
-        send(SS_BILLS, "alice", "b");
-    flush();
+        mocked_send(SS_BILLS, "alice", "b");
+    mocked_flush();
     struct ss_bus *bus = open_assigned();
     /* Fewer than are there, so that the queue still holds what comes behind. */
     const int64_t deadline = helper_now_ms() + 30000;
@@ -530,11 +485,11 @@ Test(kafka_bus, carries_a_record_of_ten_megabytes)
     char *big = malloc(size);
     for (size_t i = 0; i < size; i++)
         big[i] = (char)(i * 2654435761u >> 13);
-    config.fetch_bytes = 4u << 20; /* less than the record */
-    cr_assert_eq(ss_kafka_producer_send(producer, "payments", helper_text("alice"),
+    mocked.config.fetch_bytes = 4u << 20; /* less than the record */
+    cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", helper_text("alice"),
                                         (struct ss_bytes){big, size}, NULL, 0, 0, &err),
                  SS_OK, "%s", err.detail);
-    flush();
+    mocked_flush();
     struct ss_bus *bus = open_assigned();
     helper_await(bus, SS_BUS_RECORDS, &poll);
     cr_assert(ss_bytes_equal(poll.records[0].value, (struct ss_bytes){big, size}));
@@ -553,14 +508,14 @@ Test(kafka_bus, waits_out_a_cluster_that_is_away)
     struct ss_error err;
     struct ss_poll poll;
     struct ss_bus *bus = open_assigned();
-    ss_kafka_mock_down(mock, true);
+    ss_kafka_mock_down(mocked.mock, true);
     for (int i = 0; i < 10; i++) {
         enum ss_status status = bus->ops->poll(bus, 10, 50, &poll, &err);
         cr_assert(status == SS_OK || status == SS_RETRY, "%s", err.detail);
     }
-    ss_kafka_mock_down(mock, false);
-    send(SS_PAYMENTS, "alice", "after");
-    flush();
+    ss_kafka_mock_down(mocked.mock, false);
+    mocked_send(SS_PAYMENTS, "alice", "after");
+    mocked_flush();
     const int64_t deadline = helper_now_ms() + 60000;
     bool seen = false;
     while (!seen && helper_now_ms() < deadline) {
@@ -576,126 +531,15 @@ Test(kafka_bus, waits_out_a_cluster_that_is_away)
     bus->ops->close(bus);
 }
 
-/* A second member comes: what each of the two is assigned then. */
-static void share_out(int partitions, size_t *at_a, size_t *at_b)
-{
-    struct ss_error err;
-    struct ss_poll poll;
-    struct ss_kafka_config other;
-    open_mock(partitions, partitions, SS_INPUT_COUNT + SS_TARGET_COUNT);
-    struct ss_bus *a = helper_open(&config), *b;
-    helper_await(a, SS_BUS_ASSIGNED, &poll);
-    cr_assert_eq(poll.partition_count, partitions);
-    other = config;
-    other.worker = 1;
-    b = helper_open(&other);
-    bool revoked = false, told_a = false, told_b = false;
-    const int64_t deadline = helper_now_ms() + 60000;
-    while (!(told_a && told_b)) {
-        cr_assert_lt(helper_now_ms(), deadline, "told: %d, %d", told_a, told_b);
-        cr_assert_eq(a->ops->poll(a, 10, 50, &poll, &err), SS_OK, "%s", err.detail);
-        revoked |= poll.event == SS_BUS_REVOKED;
-        if (poll.event == SS_BUS_ASSIGNED) {
-            cr_assert(revoked, "assigned before revoked");
-            told_a = true;
-            *at_a = poll.partition_count;
-        }
-        cr_assert_eq(b->ops->poll(b, 10, 50, &poll, &err), SS_OK, "%s", err.detail);
-        if (poll.event == SS_BUS_ASSIGNED) {
-            told_b = true;
-            *at_b = poll.partition_count;
-        }
-    }
-    b->ops->close(b);
-    a->ops->close(a);
-    tear_down();
-}
-
-Test(kafka_clusters, shares_partitions_whole_between_two_members)
-{
-    size_t at_a = 0, at_b = 0;
-    share_out(4, &at_a, &at_b);
-    cr_assert_eq(at_a, 2);
-    cr_assert_eq(at_b, 2);
-}
-
-Test(kafka_clusters, tells_who_gets_no_partition)
-{
-    size_t at_a = 9, at_b = 9;
-    share_out(1, &at_a, &at_b);
-    cr_assert_eq(at_a + at_b, 1);
-}
-
-/* --- what open refuses --- */
-
-Test(kafka_clusters, refuses_unequal_partition_counts)
-{
-    struct ss_error err;
-    struct ss_bus *bus;
-    open_mock(2, 3, SS_INPUT_COUNT + SS_TARGET_COUNT);
-    cr_assert_eq(ss_kafka_bus_open(&config, &bus, &err), SS_STOP);
-    cr_assert(strstr(err.detail, "bookings 3") && strstr(err.detail, "payments 2"), "%s",
-              err.detail);
-    tear_down();
-}
-
-Test(kafka_clusters, names_missing_topics)
-{
-    struct ss_error err;
-    struct ss_bus *bus;
-    open_mock(1, 1, SS_INPUT_COUNT + SS_TARGET_COUNT - 1);
-    cr_assert_eq(ss_kafka_bus_open(&config, &bus, &err), SS_STOP);
-    cr_assert(strstr(err.detail, " told") && strstr(err.detail, "topics create"), "%s", err.detail);
-    cr_assert_null(strstr(err.detail, "payments"));
-    tear_down();
-}
-
 Test(kafka_bus, refuses_properties_that_promises_rest_on)
 {
     struct ss_error err;
     struct ss_bus *bus;
     struct ss_kafka_property property = {"isolation.level", "read_uncommitted"};
-    config.access.common = (struct ss_kafka_properties){&property, 1};
-    cr_assert_eq(ss_kafka_bus_open(&config, &bus, &err), SS_STOP);
+    mocked.config.access.common = (struct ss_kafka_properties){&property, 1};
+    cr_assert_eq(ss_kafka_bus_open(&mocked.config, &bus, &err), SS_STOP);
     cr_assert(strstr(err.detail, "isolation.level"), "%s", err.detail);
     property = (struct ss_kafka_property){"no.such.property", "1"};
-    cr_assert_eq(ss_kafka_bus_open(&config, &bus, &err), SS_STOP);
+    cr_assert_eq(ss_kafka_bus_open(&mocked.config, &bus, &err), SS_STOP);
     cr_assert(strstr(err.detail, "no.such.property"), "%s", err.detail);
-}
-
-Test(kafka_clusters, says_retry_when_no_cluster_answers)
-{
-    struct ss_error err;
-    struct ss_bus *bus;
-    helper_config(&config, 0, "127.0.0.1:1", "");
-    config.open_timeout_ms = 500;
-    cr_assert_eq(ss_kafka_bus_open(&config, &bus, &err), SS_RETRY, "%s", err.detail);
-}
-
-Test(kafka_clusters, partitions_as_librdkafka_does)
-{
-    struct ss_error err;
-    struct ss_kafka_reader *reader;
-    struct ss_kafka_record record;
-    bool end = false;
-    int count = 0;
-    open_mock(5, 5, SS_INPUT_COUNT + SS_TARGET_COUNT);
-    for (int i = 0; i < 300; i++) {
-        char key[32];
-        snprintf(key, sizeof key, "\xc3\xa4-%d", i * 7919);
-        send(SS_PAYMENTS, key, "x");
-    }
-    flush();
-    struct ss_kafka_reader_config reading = {.access = {.bootstrap = config.access.bootstrap},
-                                             .topic = "payments",
-                                             .partition = -1,
-                                             .from_offset = -1};
-    cr_assert_eq(ss_kafka_reader_open(&reading, &reader, &err), SS_OK, "%s", err.detail);
-    while (ss_kafka_reader_next(reader, &record, &end, &err) == SS_OK && !end) {
-        cr_assert_eq(record.partition, ss_partition_of(record.key, 5));
-        count++;
-    }
-    cr_assert_eq(count, 300, "%d: %s", count, err.detail);
-    ss_kafka_reader_close(reader);
-    tear_down();
 }
