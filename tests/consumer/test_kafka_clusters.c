@@ -18,7 +18,7 @@ static void share_out(int partitions, size_t *at_a, size_t *at_b)
     mocked_open(partitions, partitions, SS_INPUT_COUNT + SS_TARGET_COUNT);
     struct ss_bus *a = helper_open(&mocked.config), *b;
     helper_await(a, SS_BUS_ASSIGNED, &poll);
-    cr_assert_eq(poll.partition_count, partitions);
+    cr_assert_eq(poll.partition_count, (size_t)partitions);
     other = mocked.config;
     other.worker = 1;
     b = helper_open(&other);
