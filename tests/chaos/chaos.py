@@ -31,7 +31,7 @@ from load import Load  # noqa: E402
 from models import Models  # noqa: E402
 from parts import RedisPair, Toxiproxy, lasting_port  # noqa: E402
 from record import published_of, sums_of, write_record  # noqa: E402
-from stack import TREE, Stack  # noqa: E402
+from stack import Stack  # noqa: E402
 from timely import DUE_MS_MAX, Timely  # noqa: E402
 from waiting import wait_until  # noqa: E402
 

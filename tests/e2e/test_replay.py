@@ -2,13 +2,14 @@
 
 import csv
 
+import fastavro
 import pytest
 
 from accounts import committed_total
 from archive import archive
 from bus import INPUTS
 from engine import Accounted
-from feed import Feed, last_by_user, millis
+from feed import Feed, last_by_user
 from history import START_MS, STEP_MS, History
 
 EVENTS = 6000

@@ -7,7 +7,7 @@ import pytest
 
 from bus import INPUTS
 from engine import Accounted
-from test_main_job import Play, at, consent, event, payment
+from play import Play, at, consent, event, payment
 from waiting import wait_until
 
 

@@ -11,7 +11,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from feed import last_by_user
 from play import Play, at, consent, good_life, listing, payment
-from stack import TREE, servers
+from stack import servers
 from subscriber import Subscriber, blocks, share
 from waiting import wait_until
 
