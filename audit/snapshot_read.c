@@ -196,9 +196,10 @@ static enum ss_status read_all(struct ss_snapshot *snapshot, struct ss_error *er
     for (;;) {
         int64_t at = ss_container_tell(snapshot->container);
         struct ss_bytes body;
-        enum ss_status status = ss_container_next_raw(snapshot->container, &body, err);
+        struct ss_error why;
+        enum ss_status status = ss_container_next_raw(snapshot->container, &body, &why);
         if (status != SS_OK)
-            return status;
+            return ss_fail(err, status, "no sound snapshot: %.400s", why.detail);
         if (!body.data)
             return ended ? SS_OK
                          : ss_fail(err, SS_STOP, "%.200s is no sound snapshot: its end is missing",

@@ -156,10 +156,15 @@ Test(snapshot, a_changed_byte_is_noticed_wherever_it_is)
     size_t size;
     uint8_t *bytes = read_file(write_snapshot(USERS / 2), &size);
     cr_assert(opens_with(bytes, size));
+    /* the container's head, up to the first mark of synchronisation, has errors of its own */
+    const uint8_t *head_end = memmem(bytes, size, bytes + size - 16, 16);
     for (size_t at = 0; at < size; at++) {
         const uint8_t was = bytes[at];
+        const bool at_states = bytes + at >= head_end + 16;
         bytes[at] = was ^ flips[at % sizeof flips];
         cr_assert_not(opens_with(bytes, size), "byte %zu of %zu", at, size);
+        cr_assert(!at_states || strstr(err.detail, "no sound snapshot"), "byte %zu of %zu: %s", at,
+                  size, err.detail);
         bytes[at] = was;
     }
     free(bytes);
