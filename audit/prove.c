@@ -1,10 +1,9 @@
 #include "audit/prove.h"
 
+#include "audit/again.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
-
-enum { RETRIES_MAX = 30, RETRY_MS = 1000 };
 
 struct proving {
     const struct ss_prove_options *options;
@@ -33,23 +32,14 @@ static const enum ss_output outputs[2] = {SS_SCORES, SS_ENTITLEMENTS};
 
 /* --- the feed --- */
 
-static bool stopped(const struct part *part)
-{
-    const atomic_bool *stop = part->proving->options->stop;
-    return stop && atomic_load(stop);
-}
-
-/* Whether to ask again; what is away may come back. */
 static bool again(const struct part *part, enum ss_status *status, int *tries, struct ss_error *err)
 {
     if (*status != SS_RETRY)
         return false;
-    if (stopped(part) || ++*tries > RETRIES_MAX) {
-        *status = ss_fail(err, SS_STOP, "partition %d: %.400s", part->partition, err->detail);
-        return false;
-    }
-    nanosleep(&(struct timespec){RETRY_MS / 1000, RETRY_MS % 1000 * 1000000L}, NULL);
-    return true;
+    if (ss_wait_again(tries, part->proving->options->stop))
+        return true;
+    *status = ss_fail(err, SS_STOP, "partition %d: %.400s", part->partition, err->detail);
+    return false;
 }
 
 static enum ss_status on_events(void *arg, enum ss_input input, struct ss_source_batch *batch,

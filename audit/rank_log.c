@@ -1,12 +1,13 @@
 #include "audit/rank_log.h"
 
+#include "audit/again.h"
+#include "audit/room.h"
 #include "audit/snapshot_format.h" /* numbers of variable length */
 #include "schemas/output_view.h"
 
 #include <stdlib.h>
-#include <time.h>
 
-enum { SUM_EVERY = 512, PARTITIONS_MAX = 100000, RETRIES_MAX = 30, NO_HISTOGRAM = -1 };
+enum { SUM_EVERY = 512, PARTITIONS_MAX = 100000, NO_HISTOGRAM = -1 };
 
 struct entry {
     int64_t offset;
@@ -33,7 +34,7 @@ struct reading {
     struct ss_histogram **last;
     int32_t partition_count;
     size_t *firsts; /* entries: the first of each partition */
-    size_t first_count;
+    size_t first_count, first_capacity;
     int64_t users[SS_SCORE_COUNT];
 };
 
@@ -111,24 +112,16 @@ static struct entry *add_entry(struct reading *r)
     struct ss_rank_log *log = r->log;
     if (!keep_sum(log, r->users))
         return NULL;
-    if (log->count == log->capacity) {
-        size_t more = log->capacity ? log->capacity * 2 : 1024;
-        struct entry *grown = realloc(log->entries, more * sizeof *grown);
-        if (!grown)
-            return NULL;
-        log->entries = grown;
-        log->capacity = more;
-    }
+    if (!ss_make_room(&log->entries, log->count, &log->capacity, sizeof *log->entries))
+        return NULL;
     return &log->entries[log->count++];
 }
 
 static enum ss_status add_first(struct reading *r, size_t entry, struct ss_error *err)
 {
-    size_t *firsts = realloc(r->firsts, (r->first_count + 1) * sizeof *firsts);
-    if (!firsts)
+    if (!ss_make_room(&r->firsts, r->first_count, &r->first_capacity, sizeof *r->firsts))
         return ss_fail(err, SS_STOP, "out of memory for histograms");
-    r->firsts = firsts;
-    firsts[r->first_count++] = entry;
+    r->firsts[r->first_count++] = entry;
     return SS_OK;
 }
 
@@ -159,19 +152,17 @@ static enum ss_status take(struct reading *r, const struct ss_published_record *
     return first ? add_first(r, log->count - 1, err) : SS_OK;
 }
 
-/* What is away may come back. */
 static enum ss_status next_batch(const struct reading *r, struct ss_published_log *records,
                                  struct ss_published_batch *batch, struct ss_error *err)
 {
     const atomic_bool *stop = r->from->stop;
-    enum ss_status status = SS_RETRY;
-    for (int tries = 0; status == SS_RETRY && tries <= RETRIES_MAX; tries++) {
-        if (tries)
-            nanosleep(&(struct timespec){1, 0}, NULL);
+    enum ss_status status;
+    int tries = 0;
+    do {
         if (stop && atomic_load(stop))
             return ss_fail(err, SS_STOP, "stopped");
         status = ss_published_next(records, batch, err);
-    }
+    } while (status == SS_RETRY && ss_wait_again(&tries, stop));
     return status == SS_RETRY ? SS_STOP : status;
 }
 
