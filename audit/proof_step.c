@@ -268,10 +268,10 @@ static enum ss_status begin_known(struct proof *proof, struct ss_user **user)
 
 static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
                                      const struct ss_walk_record *record,
-                                     const struct ss_source_event *cause)
+                                     const struct ss_source_event *cause, bool old)
 {
     const struct ss_score_view *view = &record->view;
-    if (is_old(proof, user, view))
+    if (old)
         return pass_by(proof, view, &proof->result->before_start);
     if (user->flags & UNKNOWN) {
         if (ss_proof_stays_unknown(proof, view))
@@ -328,13 +328,13 @@ enum ss_status ss_proof_on_record(struct proof *proof)
         proof->interval++;
     if (status == SS_OK)
         status = find_user(proof, record, &user);
-    /* what was in charge before the snapshot is not any more */
-    if (status == SS_OK && !is_old(proof, user, &record->view))
+    const bool old = status == SS_OK && is_old(proof, user, &record->view);
+    if (status == SS_OK && !old) /* what was in charge before the snapshot is not any more */
         status = ss_proof_models(proof, record);
     if (status == SS_OK && user && gone && !proof->careful) /* who reads everybody's events knows */
         user->flags |= GONE;
     if (status == SS_OK && user)
-        status = on_user_record(proof, user, record, cause);
+        status = on_user_record(proof, user, record, cause, old);
     if (record->view.clock_ms > proof->low_ms)
         proof->low_ms = record->view.clock_ms;
     proof->heard = record->view.positions[SS_NEIGHBOURS];
