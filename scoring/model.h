@@ -191,17 +191,8 @@ static inline bool ss_rescore_due(const struct ss_models *models, const struct s
 
 enum { SS_SCORE_MIN = 350, SS_SCORE_MAX = 950 };
 
-/* Which factor a variable belongs to: enum ss_variable lists them factor by factor. */
-static inline enum ss_factor ss_variable_factor(enum ss_variable variable)
-{
-    return variable <= SS_VAR_DEBT        ? SS_FACTOR_HISTORY
-           : variable <= SS_VAR_REVERSALS ? SS_FACTOR_BEHAVIOUR
-           : variable <= SS_VAR_BOOKINGS  ? SS_FACTOR_FULFILMENT
-           : variable <= SS_VAR_TENURE    ? SS_FACTOR_CHARACTERISTICS
-                                          : SS_FACTOR_RELATIONSHIPS;
-}
-
-/* The first variable of a factor; of SS_FACTOR_COUNT, SS_VAR_COUNT. */
+/* The first variable of a factor, for enum ss_variable lists them factor by factor; of
+ * SS_FACTOR_COUNT, SS_VAR_COUNT. */
 static inline int ss_factor_first(int factor)
 {
     static const uint8_t first[SS_FACTOR_COUNT + 1] = {
@@ -209,6 +200,15 @@ static inline int ss_factor_first(int factor)
         SS_VAR_IDENTITY, SS_VAR_FRIENDS,  SS_VAR_COUNT,
     };
     return first[factor];
+}
+
+/* Which factor a variable belongs to. */
+static inline enum ss_factor ss_variable_factor(enum ss_variable variable)
+{
+    int factor = 0;
+    while ((int)variable >= ss_factor_first(factor + 1))
+        factor++;
+    return (enum ss_factor)factor;
 }
 
 /* Names as in model.yaml and in records: "history", "lateness", …; static text. */
