@@ -274,7 +274,6 @@ static void load_all(struct ss_store *store, const struct ss_checkpoint *checkpo
 static size_t save_friends(struct ss_store *store, struct ss_checkpoint *checkpoint, int less)
 {
     struct ss_error err;
-    struct ss_friends_sum sum;
     struct ss_put *puts = must_have(malloc((size_t)options.batch * sizeof *puts));
     uint8_t(*keys)[SS_FRIENDS_KEY_MAX] = must_have(malloc((size_t)options.batch * sizeof *keys));
     size_t most = 3 + (size_t)options.friends * 2 * (2 + LIFE_ID_SIZE) + SS_SEAL_OVERHEAD_MAX;
@@ -288,9 +287,8 @@ static size_t save_friends(struct ss_store *store, struct ss_checkpoint *checkpo
             size_t at = 0;
             for (int i = 0; i < n; i++) {
                 int user = user_at(p, from + i, count);
-                struct ss_bytes value = {list,
-                                         memory_friends_pack(user_ids, options.users, user,
-                                                             options.friends, less, &sum, list)};
+                struct ss_bytes value = {list, memory_friends_pack(user_ids, options.users, user,
+                                                                   options.friends, less, list)};
                 struct ss_bytes key = ss_friends_key(id_of(user), keys[given]);
                 if (value.size == 0)
                     continue;

@@ -8,8 +8,8 @@
 
 /* The packed list of a user of `users`, all of whose links are confirmed: 0 to 2 * mean of them, as
  * many of each count, `less` fewer (but none below 0). Writes at most SS_FRIENDS_PACKED_MAX bytes.
- * `sum` gets what the user's own state holds of it. One thread. */
+ * One thread. */
 size_t memory_friends_pack(char (*user_ids)[LIFE_ID_SIZE], int users, int user, int mean, int less,
-                           struct ss_friends_sum *sum, uint8_t *out);
+                           uint8_t *out);
 
 #endif
