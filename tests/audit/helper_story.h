@@ -101,6 +101,8 @@ struct ss_proof_result story_prove(struct story *story, const struct ss_proof_op
 void story_expect_proven(const struct story *story, const struct ss_proof_result *result);
 /* Retention took what friends had told before that offset, or (-1) all of it. */
 struct ss_proof_options story_cut_messages(struct story *story, int64_t offset);
+/* What is left to prove from how all stood at the half on: a snapshot, and no event before it. */
+struct ss_proof_options story_from_half(struct story *story);
 /* Gives the states of the half to `put`: ss_proof_options.seed, with the story as its argument. */
 enum ss_status story_seed(void *arg,
                           enum ss_status (*put)(void *to, struct ss_text user_id,

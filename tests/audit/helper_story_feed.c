@@ -268,6 +268,20 @@ void story_expect_proven(const struct story *story, const struct ss_proof_result
     cr_assert_eq(story->told, 0);
 }
 
+struct ss_proof_options story_from_half(struct story *story)
+{
+    struct ss_proof_options options = {
+        .seed = story_seed,
+        .start_clock_ms = story->half_clock_ms,
+        .neighbours_from = story->half_positions[SS_NEIGHBOURS],
+        .entitlements_cut = true,
+    };
+    memcpy(options.start, story->half_positions, sizeof options.start);
+    memcpy(options.start_days, story->half_days, sizeof options.start_days);
+    memcpy(story->drop_events, story->half_read, sizeof story->drop_events);
+    return options;
+}
+
 struct ss_proof_options story_cut_messages(struct story *story, int64_t offset)
 {
     size_t *dropped = &story->drop_events[SS_NEIGHBOURS];

@@ -213,6 +213,21 @@ static void expect_known_if(struct ss_rank_cursor *cursor, int64_t offset, bool 
                      "case %zu", c);
 }
 
+/* With these as the first partition's scores, its first histogram is its first ever, or that is not
+ * known. */
+static void expect_first_if(bool first, struct logged_value *scores, size_t count, size_t c)
+{
+    logs_archive_values(logs_path("scores+0+0000000000.avro"), ss_schema_of_output(SS_SCORES),
+                        scores, count);
+    struct ss_rank_log *log = read_log();
+    struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
+    for (int64_t offset = 41; offset < HISTOGRAMS - 20; offset += 20)
+        expect_known_if(cursor, offset, first, c);
+    expect_known(cursor, HISTOGRAMS + 21);
+    ss_rank_cursor_close(cursor);
+    ss_rank_log_close(log);
+}
+
 Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its_first)
 {
     static const struct {
@@ -232,15 +247,7 @@ Test(rank_log, the_first_transaction_of_a_partition_shows_which_histogram_is_its
         struct logged_value values[4];
         for (int i = 0; i < 4; i++)
             values[i] = score_value(cases[c].offsets[i], cases[c].positions[i]);
-        logs_archive_values(logs_path("scores+0+0000000000.avro"), ss_schema_of_output(SS_SCORES),
-                            values, 4);
-        struct ss_rank_log *log = read_log();
-        struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
-        for (int64_t offset = 41; offset < HISTOGRAMS - 20; offset += 20)
-            expect_known_if(cursor, offset, cases[c].first, c);
-        expect_known(cursor, HISTOGRAMS + 21);
-        ss_rank_cursor_close(cursor);
-        ss_rank_log_close(log);
+        expect_first_if(cases[c].first, values, 4, c);
     }
 }
 
@@ -275,15 +282,7 @@ Test(rank_log, records_that_time_led_to_are_told_from_those_of_the_first_transac
             scored_value(3, 600, cases[c].then),
             scored_value(5, cases[c].then, cases[c].at_last),
         };
-        logs_archive_values(logs_path("scores+0+0000000000.avro"), ss_schema_of_output(SS_SCORES),
-                            values, OF_SCORES);
-        struct ss_rank_log *log = read_log();
-        struct ss_rank_cursor *cursor = ss_rank_cursor_open(log);
-        for (int64_t offset = 41; offset < HISTOGRAMS - 20; offset += 20)
-            expect_known_if(cursor, offset, cases[c].first, c);
-        expect_known(cursor, HISTOGRAMS + 21);
-        ss_rank_cursor_close(cursor);
-        ss_rank_log_close(log);
+        expect_first_if(cases[c].first, values, OF_SCORES, c);
     }
 }
 

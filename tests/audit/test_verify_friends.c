@@ -214,13 +214,7 @@ Test(verify_friends, it_goes_on_from_a_snapshot)
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct story *story = open_story(2 * seed);
         const int64_t from = story->half_positions[SS_NEIGHBOURS];
-        struct ss_proof_options more = {.seed = story_seed,
-                                        .start_clock_ms = story->half_clock_ms,
-                                        .neighbours_from = from,
-                                        .entitlements_cut = true};
-        memcpy(more.start, story->half_positions, sizeof more.start);
-        memcpy(more.start_days, story->half_days, sizeof more.start_days);
-        memcpy(story->drop_events, story->half_read, sizeof story->drop_events);
+        struct ss_proof_options more = story_from_half(story);
         struct ss_proof_result result = story_prove(story, &more);
         cr_assert(ss_proof_holds(&result), "seed %d: %d differ, %d miss: %s", (int)seed,
                   (int)result.differing, (int)result.missing, story->fields[0]);

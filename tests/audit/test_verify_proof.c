@@ -409,11 +409,7 @@ Test(verify_proof, what_rests_on_cut_logs_is_not_judged)
 Test(verify_proof, it_goes_on_from_a_snapshot)
 {
     struct story *story = story_open(&story_plain);
-    struct ss_proof_options more = {.seed = story_seed, .start_clock_ms = story->half_clock_ms};
-    memcpy(more.start, story->half_positions, sizeof more.start);
-    memcpy(more.start_days, story->half_days, sizeof more.start_days);
-    memcpy(story->drop_events, story->half_read, sizeof story->drop_events);
-    more.entitlements_cut = true;
+    const struct ss_proof_options more = story_from_half(story);
     while (story->drop_grants < story->grant_count &&
            story->grants[story->drop_grants].entitlement.sequence > 0 &&
            story->drop_grants < story->grant_count / 4)

@@ -232,18 +232,13 @@ Test(verify_ranks, a_snapshot_knows_who_has_been_told_of_which_model)
         options.two_models = options.half_told = true;
         options.wake_every = 5000; /* nobody is told but with an event of his own */
         struct story *story = story_open(&options);
-        struct ss_proof_options more = {.seed = story_seed,
-                                        .start_clock_ms = story->half_clock_ms,
-                                        .entitlements_cut = true,
-                                        .models = story->models};
+        struct ss_proof_options more = story_from_half(story);
+        more.models = story->models;
         int told = 0, untold = 0;
         for (int user = 0; user < options.users; user++)
             if (story->half_states[user].consents.scoring)
                 ++*(story->half_states[user].published.epoch ? &told : &untold);
         cr_assert(told > 3 && untold > 3, "%d, %d", told, untold);
-        memcpy(more.start, story->half_positions, sizeof more.start);
-        memcpy(more.start_days, story->half_days, sizeof more.start_days);
-        memcpy(story->drop_events, story->half_read, sizeof story->drop_events);
         struct ss_proof_result result = story_prove(story, &more);
         cr_assert(ss_proof_holds(&result), "seed %d: %d differ, %d miss: %s", (int)seed,
                   (int)result.differing, (int)result.missing, story->fields[0]);
