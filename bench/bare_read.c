@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH = 512, WAIT_MS = 1000, METADATA_MS = 30000 };
+enum { BATCH = 512, WAIT_MS = 20, METADATA_MS = 30000 };
 
 _Noreturn static void die(const char *what, const char *why)
 {
