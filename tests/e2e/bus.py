@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import confluent_kafka
+from confluent_kafka import IsolationLevel
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
@@ -184,16 +185,17 @@ class Bus:
         context = SerializationContext(record.topic, MessageField.VALUE)
         return record._replace(value=self._deserializer(record.value, context))
 
-    def ends(self, topic):
-        """End offset (the next one to be written, markers included) of each partition."""
-        return wait_until(lambda: self._ends(topic), 30, f"the end offsets of {topic}")
+    def ends(self, topic, isolation=IsolationLevel.READ_UNCOMMITTED):
+        """End offset (the next one to be written, markers included) of each partition; with
+        READ_COMMITTED the last stable one, which is before it while a transaction is open."""
+        return wait_until(lambda: self._ends(topic, isolation), 30, f"the end offsets of {topic}")
 
-    def _ends(self, topic):
+    def _ends(self, topic, isolation):
         """None while the leader of a new partition does not know of its office yet."""
         partitions = self.admin.list_topics(topic, timeout=30).topics[topic].partitions
         asked = {confluent_kafka.TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}
         found = {}
-        for part, future in self.admin.list_offsets(asked).items():
+        for part, future in self.admin.list_offsets(asked, isolation_level=isolation).items():
             try:
                 found[part.partition] = future.result(30).offset
             except confluent_kafka.KafkaException as failure:

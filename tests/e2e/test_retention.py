@@ -4,6 +4,7 @@ engine goes on; a record that it takes unread is a loss, and stops the engine un
 
 import confluent_kafka
 import pytest
+from confluent_kafka import IsolationLevel
 
 from bus import INPUTS
 from engine import Accounted
@@ -26,6 +27,12 @@ class Transactional(Play):
             self.bus.produce(self.topics[name], [(value["user_id"], self.feed.encode(name, value))],
                              producer=self.producer)
         self.producer.commit_transaction(30)
+        # the commit is told of before its markers are in the logs
+        for topic in {self.topics[name] for name, _ in events}:
+            wait_until(lambda topic=topic: self.is_stable(topic), 30, f"the markers of {topic}")
+
+    def is_stable(self, topic):
+        return self.bus.ends(topic) == self.bus.ends(topic, IsolationLevel.READ_COMMITTED)
 
     def uncommitted(self):
         """(input, partition) -> what the group has committed, and where the log ends, where they
