@@ -1,18 +1,16 @@
 /* `sesame dead-letters` on librdkafka's mock cluster: what it shows, and what it sends back. */
-#include "cli/command.h"
 #include "consumer/kafka_mock.h"
 #include "consumer/kafka_producer.h"
 #include "consumer/kafka_reader.h"
 #include "consumer/partitioner.h"
+#include "helper_command.h"
 #include "schemas/codec.h"
 
 #include <criterion/criterion.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { ERR_TOPIC_AUTHORIZATION_FAILED = 29, API_PRODUCE = 0, PARTITIONS = 3 };
 
@@ -102,23 +100,8 @@ TestSuite(dead_letters, .init = open_all, .fini = close_all, .timeout = 120);
 
 /* --- running it --- */
 
-struct output {
-    int code;
-    char out[32768], err[32768];
-};
-
-static void slurp(FILE *file, char *text_out, size_t size)
+static const struct command_output *run(const char *what, ...)
 {
-    rewind(file);
-    size_t used = fread(text_out, 1, size - 1, file);
-    text_out[used] = '\0';
-    fclose(file);
-}
-
-/* Runs the command in this process with its output in files. */
-static struct output *run(const char *what, ...)
-{
-    static struct output output;
     char bootstrap[160];
     const char *argv[24] = {"dead-letters", what, "-X", bootstrap, "-X", "registry.url=embedded:"};
     int argc = 6;
@@ -128,23 +111,7 @@ static struct output *run(const char *what, ...)
     for (const char *arg; (arg = va_arg(args, const char *));)
         argv[argc++] = arg;
     va_end(args);
-    fflush(stdout);
-    fflush(stderr);
-    FILE *out = tmpfile(), *err = tmpfile();
-    int old_out = dup(STDOUT_FILENO), old_err = dup(STDERR_FILENO);
-    dup2(fileno(out), STDOUT_FILENO);
-    dup2(fileno(err), STDERR_FILENO);
-    optind = 0;
-    output.code = ss_command_dead_letters.run(argc, (char **)argv);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(old_out, STDOUT_FILENO);
-    dup2(old_err, STDERR_FILENO);
-    close(old_out);
-    close(old_err);
-    slurp(out, output.out, sizeof output.out);
-    slurp(err, output.err, sizeof output.err);
-    return &output;
+    return command_run(&ss_command_dead_letters, argc, argv);
 }
 
 #define RUN(...) run(__VA_ARGS__, NULL)
@@ -166,7 +133,7 @@ static void check_has(const char *where, const char *what)
 
 Test(dead_letters, list_shows_each_readably)
 {
-    struct output *output = RUN("list");
+    const struct command_output *output = RUN("list");
     cr_assert_eq(output->code, 0, "%s", output->err);
     check_has(output->out, "MISROUTED: because");
     check_has(output->out, "from payments [2] 5, key \"user-1\"");
@@ -181,7 +148,7 @@ Test(dead_letters, list_shows_each_readably)
     cr_assert_eq(count_of(output->out, "\x1b"), 0, "an escape sequence reaches the terminal");
 }
 
-static json_t *only_line(const struct output *output)
+static json_t *only_line(const struct command_output *output)
 {
     cr_assert_eq(output->code, 0, "%s", output->err);
     cr_assert_eq(count_of(output->out, "\n"), 1, "%s", output->out);
@@ -286,7 +253,7 @@ static bool is_empty(const char *topic)
 
 Test(dead_letters, replay_wants_to_be_told_which)
 {
-    struct output *output = RUN("replay");
+    const struct command_output *output = RUN("replay");
     cr_assert_eq(output->code, 2);
     check_has(output->err, "or --all");
     cr_assert_eq(RUN("replay", "--limit", "5")->code, 2);
@@ -295,7 +262,7 @@ Test(dead_letters, replay_wants_to_be_told_which)
 
 Test(dead_letters, a_dry_run_sends_nothing)
 {
-    struct output *output = RUN("replay", "--all", "--dry-run");
+    const struct command_output *output = RUN("replay", "--all", "--dry-run");
     cr_assert_eq(output->code, 0, "%s", output->err);
     check_has(output->out, "key \"user-1\"");
     check_has(output->out, "to payments");
@@ -310,7 +277,7 @@ Test(dead_letters, replay_sends_back_what_came_to_where_its_key_belongs)
     struct ss_kafka_record record;
     struct ss_header header;
     char place[32];
-    struct output *output = RUN("replay", "--all");
+    const struct command_output *output = RUN("replay", "--all");
     cr_assert_eq(output->code, 0, "%s", output->err);
     check_has(output->out, "matched 4: sent 2, not replayable 2, failed 0");
     check_has(output->err, "twice is safe only");
@@ -336,7 +303,7 @@ Test(dead_letters, replay_sends_back_what_came_to_where_its_key_belongs)
 
 Test(dead_letters, replay_sends_elsewhere_where_it_is_told_to)
 {
-    struct output *output = RUN("replay", "--topic", "elsewhere", "--to", "aside");
+    const struct command_output *output = RUN("replay", "--topic", "elsewhere", "--to", "aside");
     cr_assert_eq(output->code, 0, "%s", output->err);
     check_has(output->out, "matched 1: sent 1, not replayable 0, failed 0");
     struct ss_kafka_reader *reader;
@@ -350,7 +317,7 @@ Test(dead_letters, replay_sends_elsewhere_where_it_is_told_to)
 Test(dead_letters, a_refused_one_is_a_failure)
 {
     ss_kafka_mock_fail(mock, API_PRODUCE, ERR_TOPIC_AUTHORIZATION_FAILED, 1);
-    struct output *output = RUN("replay", "--reason", "MISROUTED");
+    const struct command_output *output = RUN("replay", "--reason", "MISROUTED");
     cr_assert_eq(output->code, 1);
     check_has(output->out, "sent 0, not replayable 0, failed 1");
 }
