@@ -6,16 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DEADLINE_S = 20 };
-
-double cluster_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static redisReply *ask(const struct cluster *cluster, int node, const char *format, va_list args)
 {
@@ -62,13 +54,13 @@ static void ask_text(const struct cluster *cluster, int node, char *out, size_t 
 void cluster_wait(const struct cluster *cluster, int node, const char *command, const char *text)
 {
     static char info[32768];
-    double deadline = cluster_seconds() + DEADLINE_S;
+    double deadline = clock_seconds(CLOCK_MONOTONIC) + DEADLINE_S;
     for (;;) {
         ask_text(cluster, node, info, sizeof info, "%s", command);
         if (strstr(info, text))
             return;
-        cr_assert(cluster_seconds() < deadline, "node %d: no %s in %s: %s", node, text, command,
-                  info);
+        cr_assert(clock_seconds(CLOCK_MONOTONIC) < deadline, "node %d: no %s in %s: %s", node, text,
+                  command, info);
         poll(NULL, 0, 5);
     }
 }

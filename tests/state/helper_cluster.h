@@ -36,6 +36,4 @@ void cluster_move_open(const struct cluster *cluster, int slot, int from, int to
 bool cluster_move_key(const struct cluster *cluster, int slot, int from, int to, const char *skip);
 void cluster_move_close(const struct cluster *cluster, int slot, int from, int to);
 
-double cluster_seconds(void);
-
 #endif

@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static double seconds(void)
+double clock_seconds(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -90,14 +90,14 @@ static bool answers(const struct redis_server *server)
 
 static void wait_until_up(struct redis_server *server)
 {
-    double deadline = seconds() + 10;
+    double deadline = clock_seconds(CLOCK_MONOTONIC) + 10;
     while (!answers(server)) {
         int status;
         if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
             server->pid = 0;
             cr_assert_fail("redis-server did not start, status %d", status);
         }
-        cr_assert(seconds() < deadline, "redis-server does not answer");
+        cr_assert(clock_seconds(CLOCK_MONOTONIC) < deadline, "redis-server does not answer");
         poll(NULL, 0, 2);
     }
 }

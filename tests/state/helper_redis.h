@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct redis_server {
     char directory[64];
@@ -28,6 +29,8 @@ void redis_server_kill(struct redis_server *server);
 void redis_server_restart(struct redis_server *server, const char *const *options);
 /* Kill it, and remove the directory. */
 void redis_server_remove(struct redis_server *server);
+
+double clock_seconds(clockid_t clock);
 
 /* A client beside the store under test. */
 redisContext *redis_server_connect(const struct redis_server *server);

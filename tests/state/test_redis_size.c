@@ -22,13 +22,6 @@ static void remove_server(void)
 
 TestSuite(redis_size, .fini = remove_server);
 
-static double seconds(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 enum { CROWD = 20000, BUCKETS = CROWD / 60 };
 
 static void count_bytes(void *arg, size_t i, struct ss_bytes packed)
@@ -87,7 +80,8 @@ Test(redis_size, a_crowd_of_typical_users_stays_compact)
         cr_assert_lt(memory, entries * 1.2 + 16, "%.0f bytes for %.0f of entries", memory, entries);
 
         for (int batch = 1000; batch <= CROWD; batch *= 20) {
-            double cpu = seconds(CLOCK_THREAD_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC);
+            double cpu = clock_seconds(CLOCK_THREAD_CPUTIME_ID),
+                   wall = clock_seconds(CLOCK_MONOTONIC);
             for (int i = 0; i < CROWD; i += batch) {
                 struct ss_checkpoint next = checkpoint;
                 next.offset++;
@@ -96,8 +90,8 @@ Test(redis_size, a_crowd_of_typical_users_stays_compact)
                     SS_OK, "%s", err.detail);
                 checkpoint = next;
             }
-            double save_cpu = seconds(CLOCK_THREAD_CPUTIME_ID),
-                   save_wall = seconds(CLOCK_MONOTONIC);
+            double save_cpu = clock_seconds(CLOCK_THREAD_CPUTIME_ID),
+                   save_wall = clock_seconds(CLOCK_MONOTONIC);
             loaded = 0;
             for (int i = 0; i < CROWD; i += batch)
                 cr_assert_eq(store->ops->load(store, 0, &checkpoint, user_ids + i, (size_t)batch,
@@ -106,8 +100,8 @@ Test(redis_size, a_crowd_of_typical_users_stays_compact)
             cr_assert_eq(loaded, sum);
             printf("  batches of %5d: save %.2f us, of them our CPU %.2f; load %.2f, %.2f\n", batch,
                    (save_wall - wall) / CROWD * 1e6, (save_cpu - cpu) / CROWD * 1e6,
-                   (seconds(CLOCK_MONOTONIC) - save_wall) / CROWD * 1e6,
-                   (seconds(CLOCK_THREAD_CPUTIME_ID) - save_cpu) / CROWD * 1e6);
+                   (clock_seconds(CLOCK_MONOTONIC) - save_wall) / CROWD * 1e6,
+                   (clock_seconds(CLOCK_THREAD_CPUTIME_ID) - save_cpu) / CROWD * 1e6);
         }
         store->ops->close(store);
     }
