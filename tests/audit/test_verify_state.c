@@ -1,127 +1,11 @@
 /* Redis against the changelog, on a log and a store in memory, with an engine that moves on at the
  * worst moments. */
-#include "audit/repair_state.h"
-#include "audit/verify_state.h"
-#include "helper_state_log.h"
+#include "helper_verify_state.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { MIB = 1 << 20 };
-
-/* A store that lets things happen between the calls of whoever reads it. */
-struct meddler {
-    struct ss_store store;
-    struct engine *engine;
-    void (*before_scan)(struct meddler *self);
-    void (*before_load)(struct meddler *self);
-    void (*before_checkpoint)(struct meddler *self);
-    void (*before_wipe)(struct meddler *self);
-    void (*after_scan)(struct meddler *self, ss_store_scan_sink *sink, void *arg);
-    int scans, loads, checkpoints, wipes;
-    enum ss_status wipe_status;
-};
-
-static void call(struct meddler *self, void (*hook)(struct meddler *self), int *count)
-{
-    ++*count;
-    if (hook)
-        hook(self);
-}
-
-static enum ss_status checkpoint(struct ss_store *store, int32_t partition,
-                                 struct ss_checkpoint *out, bool *found, struct ss_error *err)
-{
-    struct meddler *self = (struct meddler *)store;
-    call(self, self->before_checkpoint, &self->checkpoints);
-    store = self->engine->store;
-    return store->ops->checkpoint(store, partition, out, found, err);
-}
-
-static enum ss_status load(struct ss_store *store, int32_t partition,
-                           const struct ss_checkpoint *expect, const struct ss_bytes *user_ids,
-                           size_t count, ss_store_sink *sink, void *arg, struct ss_error *err)
-{
-    struct meddler *self = (struct meddler *)store;
-    call(self, self->before_load, &self->loads);
-    store = self->engine->store;
-    return store->ops->load(store, partition, expect, user_ids, count, sink, arg, err);
-}
-
-static enum ss_status scan(struct ss_store *store, int32_t partition, ss_store_scan_sink *sink,
-                           void *arg, struct ss_error *err)
-{
-    struct meddler *self = (struct meddler *)store;
-    call(self, self->before_scan, &self->scans);
-    store = self->engine->store;
-    enum ss_status status = store->ops->scan(store, partition, sink, arg, err);
-    if (self->after_scan)
-        self->after_scan(self, sink, arg);
-    return status;
-}
-
-static enum ss_status wipe(struct ss_store *store, int32_t partition,
-                           const struct ss_checkpoint *shown, struct ss_error *err)
-{
-    struct meddler *self = (struct meddler *)store;
-    call(self, self->before_wipe, &self->wipes);
-    if (self->wipe_status != SS_OK)
-        return ss_fail(err, self->wipe_status, "told to");
-    store = self->engine->store;
-    return store->ops->wipe(store, partition, shown, err);
-}
-
-static const struct ss_store_ops meddler_ops = {
-    .checkpoint = checkpoint, .load = load, .scan = scan, .wipe = wipe};
-
-static struct engine *engine;
-static struct meddler meddler;
-static struct ss_verify_result result;
-static struct ss_verify_difference last;
-static char last_user[64];
-static int reported;
-
-static void setup(void)
-{
-    engine = engine_open();
-    meddler = (struct meddler){.store = {&meddler_ops}, .engine = engine};
-    reported = 0;
-}
-
-static void teardown(void)
-{
-    engine_close(engine);
-}
-
-static void on_difference(void *arg, const struct ss_verify_difference *difference)
-{
-    (void)arg;
-    last = *difference;
-    snprintf(last_user, sizeof last_user, "%.*s", (int)difference->user_id.size,
-             (const char *)difference->user_id.data);
-    reported++;
-}
-
-static enum ss_status try_verify(size_t memory, int settle_ms, struct ss_error *err)
-{
-    struct ss_verify_options options = {.store = &meddler.store,
-                                        .log = &engine->log,
-                                        .memory_bytes_max = memory,
-                                        .settle_ms = settle_ms,
-                                        .difference = on_difference};
-    reported = 0;
-    return ss_verify_partition(&options, LOG_PARTITION, &result, err);
-}
-
-static int64_t verify(void)
-{
-    struct ss_error err;
-    cr_assert_eq(try_verify(MIB, 0, &err), SS_OK, "%s", err.detail);
-    return ss_verify_differences(&result);
-}
-
-TestSuite(verify_state, .init = setup, .fini = teardown);
+TestSuite(verify_state, .init = verify_open, .fini = verify_close);
 
 Test(verify_state, equal_copies_have_no_difference)
 {
@@ -220,7 +104,7 @@ Test(verify_state, a_checkpoint_that_never_holds_still_is_no_verdict)
     engine_commit_many(engine, 10);
     engine_save(engine);
     meddler.before_scan = meddler.before_load = move_on;
-    cr_assert_eq(try_verify(MIB, 0, &err), SS_RETRY);
+    cr_assert_eq(try_verify(VERIFY_MEMORY, 0, &err), SS_RETRY);
 }
 
 static void wipe_and_restore(struct meddler *self)
@@ -252,7 +136,7 @@ Test(verify_state, a_store_that_is_wiped_meanwhile_is_compared_again)
     engine_save(engine);
     meddler.before_scan = wipe_and_restore;
     meddler.before_checkpoint = restore;
-    cr_assert_eq(try_verify(MIB, 5000, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(try_verify(VERIFY_MEMORY, 5000, &err), SS_OK, "%s", err.detail);
     cr_assert_eq(ss_verify_differences(&result), 0);
     cr_assert_eq(result.states, 10);
     cr_assert_geq(meddler.scans, 2);
@@ -264,7 +148,7 @@ Test(verify_state, a_commit_that_is_not_visible_yet_is_waited_for)
     engine_commit_many(engine, 10);
     engine_save(engine);
     engine->hidden = 4;
-    cr_assert_eq(try_verify(MIB, 5000, &err), SS_OK);
+    cr_assert_eq(try_verify(VERIFY_MEMORY, 5000, &err), SS_OK);
     cr_assert_eq(ss_verify_differences(&result), 0);
     cr_assert_eq(engine->reads, 2);
 }
@@ -290,7 +174,7 @@ Test(verify_state, what_compaction_took_is_undecided_until_the_store_moves_on)
     cr_assert_eq(verify(), 1);
     meddler.loads = 0;
     meddler.before_checkpoint = catch_up;
-    cr_assert_eq(try_verify(MIB, 5000, &err), SS_OK);
+    cr_assert_eq(try_verify(VERIFY_MEMORY, 5000, &err), SS_OK);
     cr_assert_eq(ss_verify_differences(&result), 1);
     cr_assert_eq(result.undecided, 0);
     cr_assert_eq(result.equal, 9);
@@ -389,7 +273,7 @@ Test(verify_state, each_unusable_checkpoint_has_its_name)
     engine_commit(engine, "later", "later");
     engine_compact(engine, 13);
     cr_assert_eq(verify(), 0);
-    cr_assert_eq(try_verify(MIB, 0, &err), SS_OK);
+    cr_assert_eq(try_verify(VERIFY_MEMORY, 0, &err), SS_OK);
     cr_assert_eq(result.states, 10);
 }
 
@@ -409,89 +293,6 @@ Test(verify_state, a_restore_under_way_is_compared_where_it_stands)
     cr_assert_eq(verify(), 1);
     cr_assert_str_eq(last_user, "u1");
 }
-
-/* --- repair --- */
-
-static bool lives(void *arg)
-{
-    return (*(int *)arg)-- > 0;
-}
-
-static void owner_restores(struct meddler *self)
-{
-    if (self->checkpoints == 3)
-        engine_save(self->engine);
-}
-
-Test(verify_state, an_owner_brings_an_invalidated_partition_back)
-{
-    struct ss_error err;
-    int alive = 1000;
-    bool back;
-    struct ss_repair_wait wait = {
-        .store = &meddler.store, .wait_ms = 5000, .live = lives, .arg = &alive};
-    engine_commit_many(engine, 10);
-    engine_save(engine);
-    tamper(engine, "u1", "wrong");
-    cr_assert_eq(verify(), 1);
-    int64_t mark = result.mark_offset;
-    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK);
-    cr_assert_eq(verify(), 11);
-    engine->saved_any = false;
-    meddler.checkpoints = 0;
-    meddler.before_checkpoint = owner_restores;
-    cr_assert_eq(ss_repair_await(&wait, LOG_PARTITION, mark, &back, &err), SS_OK);
-    cr_assert(back);
-    cr_assert_eq(verify(), 0);
-}
-
-Test(verify_state, without_an_owner_nobody_is_waited_for)
-{
-    struct ss_error err;
-    int alive = 2;
-    bool back = true;
-    struct ss_repair_wait wait = {
-        .store = &meddler.store, .wait_ms = 60000, .live = lives, .arg = &alive};
-    engine_commit_many(engine, 10);
-    engine_save(engine);
-    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK);
-    cr_assert_eq(ss_repair_await(&wait, LOG_PARTITION, 10, &back, &err), SS_OK);
-    cr_assert_not(back);
-    cr_assert_eq(alive, -1);
-}
-
-Test(verify_state, an_owner_that_wipes_too_is_no_failure)
-{
-    struct ss_error err;
-    engine_commit_many(engine, 10);
-    engine_save(engine);
-    meddler.wipe_status = SS_GIVE_UP;
-    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK);
-    meddler.wipe_status = SS_RETRY;
-    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_RETRY);
-}
-
-static void move_on_twice(struct meddler *self)
-{
-    if (self->wipes > 2)
-        return;
-    engine_commit(self->engine, "u2", "newer");
-    engine_save(self->engine);
-}
-
-/* The owner commits between the look at its checkpoint and the wipe. */
-Test(verify_state, an_owner_that_moves_on_is_looked_at_again)
-{
-    struct ss_error err;
-    engine_commit_many(engine, 10);
-    engine_save(engine);
-    meddler.before_wipe = move_on_twice;
-    cr_assert_eq(ss_repair_invalidate(&meddler.store, LOG_PARTITION, &err), SS_OK, "%s",
-                 err.detail);
-    cr_assert_eq(meddler.checkpoints, 3);
-    cr_assert_eq(verify(), 11, "it was not taken away");
-}
-
 /* --- keys --- */
 
 static struct ss_verify_key key_of(uint32_t id)
@@ -519,7 +320,7 @@ Test(verify_state, what_each_key_seals_is_counted_once)
     engine_commit(engine, "u3", "\xe5\x01 sealed, then erased");
     engine_commit(engine, "u3", NULL);
     engine_save(engine);
-    static const size_t memories[] = {MIB, 20000};
+    static const size_t memories[] = {VERIFY_MEMORY, 20000};
     for (int i = 0; i < 2; i++) {
         struct ss_error err;
         cr_assert_eq(try_verify(memories[i], 0, &err), SS_OK, "%s", err.detail);
