@@ -24,6 +24,11 @@ void mocked_open(int32_t partitions, int32_t odd_partitions, size_t topic_count)
     cr_assert_eq(ss_kafka_producer_open(&access, &mocked.producer, &err), SS_OK, "%s", err.detail);
 }
 
+void mocked_open_all(void)
+{
+    mocked_open(1, 1, SS_INPUT_COUNT + SS_TARGET_COUNT);
+}
+
 void mocked_close(void)
 {
     ss_kafka_producer_close(mocked.producer);
@@ -44,4 +49,32 @@ void mocked_flush(void)
     struct ss_error err;
     cr_assert_eq(ss_kafka_producer_flush(mocked.producer, 20000, NULL, &err), SS_OK, "%s",
                  err.detail);
+}
+
+struct ss_bus *mocked_open_assigned(void)
+{
+    struct ss_partition_start start;
+    struct ss_poll poll;
+    struct ss_bus *bus = helper_open(&mocked.config);
+    helper_await(bus, SS_BUS_ASSIGNED, &poll);
+    for (size_t i = 0; i < poll.partition_count; i++)
+        helper_begin(bus, poll.partitions[i], &start);
+    return bus;
+}
+
+enum ss_status mocked_transact(struct ss_bus *bus, int64_t next, struct ss_error *err)
+{
+    cr_assert_eq(bus->ops->begin(bus, err), SS_OK, "%s", err->detail);
+    enum ss_status status = bus->ops->produce(bus, SS_TO_SCORES, 0, helper_text("k"),
+                                              helper_text("v"), NULL, 0, false, err);
+    if (!status)
+        status = bus->ops->produce(bus, SS_TO_CHANGELOG, 0, helper_text("\1"), helper_text("m"),
+                                   NULL, 0, true, err);
+    if (status) {
+        struct ss_error ignored;
+        cr_assert_eq(bus->ops->abort(bus, &ignored), SS_OK);
+        return status;
+    }
+    cr_assert_eq(bus->ops->offset(bus, SS_PAYMENTS, 0, next, err), SS_OK);
+    return bus->ops->commit(bus, err);
 }
