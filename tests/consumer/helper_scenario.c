@@ -1,6 +1,7 @@
 #include "helper_scenario.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 struct rig rig;
 
@@ -140,4 +141,52 @@ int run_all(void (*between)(void))
         between();
     send_more(&rig);
     return failures + rig_run(&rig);
+}
+
+void wipe_store(void)
+{
+    wipe_partitions(rig.store, rig.config.bus->partition_count);
+}
+
+void restart(void)
+{
+    rig_restart(&rig);
+}
+
+void restart_wiped(void)
+{
+    wipe_store();
+    rig_restart(&rig);
+}
+
+struct copy {
+    struct ss_put puts[64];
+    size_t count;
+};
+
+static void copy_state(void *arg, struct ss_bytes user_id, struct ss_bytes packed)
+{
+    struct copy *copy = arg;
+    char *bytes = malloc(user_id.size + packed.size);
+    memcpy(bytes, user_id.data, user_id.size);
+    memcpy(bytes + user_id.size, packed.data, packed.size);
+    copy->puts[copy->count++] =
+        (struct ss_put){{bytes, user_id.size}, {bytes + user_id.size, packed.size}, 0};
+}
+
+void copy_store(struct ss_store *from, struct ss_store *to)
+{
+    wipe_partitions(to, PARTITIONS);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        struct copy copy = {.count = 0};
+        struct ss_checkpoint checkpoint;
+        bool found;
+        cr_assert_eq(from->ops->checkpoint(from, p, &checkpoint, &found, NULL), SS_OK);
+        cr_assert_eq(from->ops->scan(from, p, copy_state, &copy, NULL), SS_OK);
+        if (found)
+            cr_assert_eq(to->ops->save(to, p, NULL, &checkpoint, copy.puts, copy.count, NULL),
+                         SS_OK);
+        for (size_t i = 0; i < copy.count; i++)
+            free((void *)copy.puts[i].user_id.data);
+    }
 }

@@ -31,6 +31,14 @@ void send_the_rest(struct rig *to);
  * again. */
 int run_all(void (*between)(void));
 
+/* What may happen between them, or at any time: the store loses all, the worker's process ends and
+ * a new one begins, both. */
+void wipe_store(void);
+void restart(void);
+void restart_wiped(void);
+/* Each partition of a store as it stands, its checkpoint included, into another one. */
+void copy_store(struct ss_store *from, struct ss_store *to);
+
 /* The same scores and entitlements as where nothing fails, and rig_check. */
 void check_against_reference(const char *what, int nth);
 

@@ -119,17 +119,3 @@ int count_marks(int32_t partition)
         count += ss_bytes_equal(record->key, ss_mark_key);
     return count;
 }
-
-void wipe_store(void)
-{
-    struct ss_checkpoint shown;
-    bool found;
-    cr_assert_eq(rig.store->ops->checkpoint(rig.store, 0, &shown, &found, NULL), SS_OK);
-    cr_assert_eq(rig.store->ops->wipe(rig.store, 0, &shown, NULL), SS_OK);
-}
-
-void restart_wiped(void)
-{
-    wipe_store();
-    rig_restart(&rig);
-}

@@ -38,7 +38,9 @@ json_t *last_record(void); /* the caller decrefs */
 int64_t mark_clock(void);
 int count_marks(int32_t partition);
 
+/* helper_scenario.h */
 void wipe_store(void);
+void restart(void);
 void restart_wiped(void);
 
 #endif

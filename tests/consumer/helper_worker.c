@@ -339,6 +339,16 @@ struct ss_counts rig_counts(struct rig *rig, enum ss_input input)
     return mark.counts[input];
 }
 
+void wipe_partitions(struct ss_store *store, int32_t count)
+{
+    for (int32_t p = 0; p < count; p++) {
+        struct ss_checkpoint shown;
+        bool found;
+        cr_assert_eq(store->ops->checkpoint(store, p, &shown, &found, NULL), SS_OK);
+        cr_assert_eq(store->ops->wipe(store, p, &shown, NULL), SS_OK);
+    }
+}
+
 bool rig_stored(struct rig *rig, const char *user_id)
 {
     struct find find = {user_id, false};

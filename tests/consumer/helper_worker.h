@@ -70,6 +70,8 @@ int rig_last_score(struct rig *rig, const char *user_id);
 bool rig_mark(struct rig *rig, int32_t partition, struct ss_mark *mark, int64_t *offset);
 /* Its counts of an input, in partition 0. */
 struct ss_counts rig_counts(struct rig *rig, enum ss_input input);
+/* Whatever a store shows of its partitions is gone. */
+void wipe_partitions(struct ss_store *store, int32_t count);
 /* Whether the store holds a state of the user. */
 bool rig_stored(struct rig *rig, const char *user_id);
 

@@ -370,12 +370,7 @@ Test(neighbours, a_restored_store_has_the_friends_as_well)
     all_join(1);
     befriend(a, b);
     rig_run(&rig);
-    for (int32_t p = 0; p < 2; p++) {
-        struct ss_checkpoint shown;
-        bool found;
-        cr_assert_eq(rig.store->ops->checkpoint(rig.store, p, &shown, &found, NULL), SS_OK);
-        cr_assert_eq(rig.store->ops->wipe(rig.store, p, &shown, NULL), SS_OK);
-    }
+    wipe_partitions(rig.store, 2);
     rig_restart(&rig);
     rig_run(&rig);
     expect_friends(a, 1, band(b));

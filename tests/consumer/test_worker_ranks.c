@@ -237,22 +237,12 @@ Test(worker_ranks, survive_a_failed_commit)
     expect_histograms();
 }
 
-static void wipe(void)
-{
-    for (int32_t p = 0; p < PARTITIONS; p++) {
-        struct ss_checkpoint shown;
-        bool found;
-        cr_assert_eq(rig.store->ops->checkpoint(rig.store, p, &shown, &found, NULL), SS_OK);
-        cr_assert_eq(rig.store->ops->wipe(rig.store, p, &shown, NULL), SS_OK);
-    }
-}
-
 Test(worker_ranks, survive_a_lost_store_and_restarts)
 {
     for (int i = 0; i < USERS; i++)
         grant(rig_user(&rig, i % PARTITIONS, i / PARTITIONS));
     rig_run(&rig);
-    wipe();
+    wipe_partitions(rig.store, PARTITIONS);
     verify(rig_user(&rig, 0, 0), SS_FACT_IDENTITY);
     rig_run(&rig);
     expect_histograms();
@@ -260,7 +250,7 @@ Test(worker_ranks, survive_a_lost_store_and_restarts)
     rig_send(&rig, rig_consent(&rig, rig_user(&rig, 0, 1), SS_CONSENT_WITHDRAWN));
     rig_run(&rig);
     expect_histograms();
-    wipe();
+    wipe_partitions(rig.store, PARTITIONS);
     rig_restart(&rig);
     pass(10 * SECOND);
     cr_assert_eq(ranked(0), USERS / PARTITIONS - 1);

@@ -108,16 +108,6 @@ static struct tally logged_states(void)
     return tally;
 }
 
-static void wipe_store(void)
-{
-    for (int32_t p = 0; p < PARTITIONS; p++) {
-        struct ss_checkpoint shown;
-        bool found;
-        cr_assert_eq(rig.store->ops->checkpoint(rig.store, p, &shown, &found, NULL), SS_OK);
-        cr_assert_eq(rig.store->ops->wipe(rig.store, p, &shown, NULL), SS_OK);
-    }
-}
-
 static void send_all(void)
 {
     send_consents(&rig);

@@ -81,11 +81,6 @@ Test(worker_time, what_is_past_due_when_it_is_read_needs_no_further_event)
 
 /* --- it outlives the worker and the store --- */
 
-static void restart(void)
-{
-    rig_restart(&rig);
-}
-
 static void move_away_and_back(void)
 {
     memory_bus_revoke(rig.memory, 0);

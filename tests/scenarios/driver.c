@@ -168,14 +168,7 @@ static void do_send(json_t *line)
 
 static void do_wipe(void)
 {
-    struct ss_error err = {.detail = ""};
-    const struct ss_store_ops *ops = rig.store->ops;
-    for (int32_t p = 0; p < rig.config.bus->partition_count; p++) {
-        struct ss_checkpoint shown;
-        bool found;
-        cr_assert_eq(ops->checkpoint(rig.store, p, &shown, &found, &err), SS_OK, "%s", err.detail);
-        cr_assert_eq(ops->wipe(rig.store, p, &shown, &err), SS_OK, "%s", err.detail);
-    }
+    wipe_partitions(rig.store, rig.config.bus->partition_count);
     set_clock(rig.now_ms + WIPE_NOTICED_AFTER_MS);
 }
 
