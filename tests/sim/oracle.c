@@ -1,11 +1,8 @@
 /* oracle.c - a partition's transactions, one after the other. oracle.h says how and why. */
 #include "oracle.h"
 
-#include "state/pack.h"
 #include "state/pack_friends.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static void take(struct oracle *oracle, const struct sim_record *record, int input, int64_t offset,
@@ -131,13 +128,18 @@ static void expect_entitlements(struct oracle *oracle, struct oracle_effect *eff
     }
 }
 
-static int user_of(const struct sim_world *world, struct ss_bytes key)
+int oracle_user_of(const struct sim_world *world, struct ss_bytes id)
 {
     for (int i = 0; i < world->user_count; i++)
-        if (ss_bytes_equal(key,
-                           (struct ss_bytes){world->users[i].id.data, world->users[i].id.size}))
+        if (ss_bytes_equal(id, (struct ss_bytes){world->users[i].id.data, world->users[i].id.size}))
             return i;
     return -1;
+}
+
+struct ss_bytes oracle_owner_of(struct ss_bytes key)
+{
+    size_t skip = ss_is_friends_key(key);
+    return (struct ss_bytes){(const uint8_t *)key.data + skip, key.size - skip};
 }
 
 static void check_score(struct oracle *oracle, const struct sim_record *sent)
@@ -154,7 +156,7 @@ static void check_score(struct oracle *oracle, const struct sim_record *sent)
         sim_differ(world, "partition %d: a score record cannot be read", oracle->partition);
         return;
     }
-    int user = user_of(world, (struct ss_bytes){view.user_id.data, view.user_id.size});
+    int user = oracle_user_of(world, (struct ss_bytes){view.user_id.data, view.user_id.size});
     while (input < SS_INPUT_COUNT &&
            (view.cause.topic.size != strlen(ss_input_name((enum ss_input)input)) ||
             memcmp(view.cause.topic.data, ss_input_name((enum ss_input)input),
@@ -204,95 +206,13 @@ static void check_score(struct oracle *oracle, const struct sim_record *sent)
     expect_entitlements(oracle, &effect);
 }
 
-/* Whose state or friends record it is. */
-static struct ss_bytes owner_of(struct ss_bytes key)
-{
-    size_t skip = ss_is_friends_key(key);
-    return (struct ss_bytes){(const uint8_t *)key.data + skip, key.size - skip};
-}
-
-/* Promise 6, and that the consents that were there came first (promise 7). */
-static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool others)
-{
-    struct sim_world *world = oracle->world;
-    for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        int64_t sum = 0;
-        for (int o = 0; o < SS_OUTCOME_COUNT; o++)
-            sum += mark->counts[i].outcomes[o];
-        if (memcmp(&mark->counts[i], &oracle->counts[i], sizeof mark->counts[i]) != 0 ||
-            sum != mark->counts[i].consumed)
-            sim_differ(world,
-                       "%s [%d]: the mark of txn %d counts %lld consumed (%lld counted), the log "
-                       "%lld (%lld)",
-                       ss_input_name((enum ss_input)i), oracle->partition, oracle->txn->number,
-                       (long long)mark->counts[i].consumed,
-                       (long long)mark->counts[i].outcomes[SS_COUNTED],
-                       (long long)oracle->counts[i].consumed,
-                       (long long)oracle->counts[i].outcomes[SS_COUNTED]);
-    }
-    if (memcmp(mark->days, oracle->days, sizeof mark->days) != 0)
-        sim_differ(world, "partition %d: txn %d has come to other days than the log",
-                   oracle->partition, oracle->txn->number);
-    int64_t at = mark->positions[SS_CONSENTS];
-    if (others && sim_log_next(&world->inputs[SS_CONSENTS][oracle->partition], &at,
-                               oracle->txn->drain_end[oracle->partition], true))
-        sim_differ(world,
-                   "partition %d: txn %d has read others before the consents that were there",
-                   oracle->partition, oracle->txn->number);
-}
-
-/* What the group commits: not behind a record that was not read, and as far as that goes never
- * back.
- */
-static void check_passed(struct oracle *oracle, const struct ss_mark *mark)
-{
-    struct sim_world *world = oracle->world;
-    for (int i = 0; i < SS_INPUT_COUNT; i++) {
-        const struct sim_log *log = &world->inputs[i][oracle->partition];
-        int64_t at = mark->positions[i];
-        if (mark->passed[i] < at || mark->passed[i] < oracle->passed[i] ||
-            mark->passed[i] > log->end || sim_log_next(log, &at, mark->passed[i], true))
-            sim_differ(world,
-                       "%s [%d]: txn %d has read up to %lld and passed all before %lld, after %lld",
-                       ss_input_name((enum ss_input)i), oracle->partition, oracle->txn->number,
-                       (long long)mark->positions[i], (long long)mark->passed[i],
-                       (long long)oracle->passed[i]);
-        oracle->passed[i] = mark->passed[i];
-    }
-}
-
-/* Whoever was scored before this model came into charge is told of it once, and none is forgotten
- * when the mark says that it is over. */
-static void check_epoch(struct oracle *oracle, const struct ss_mark *mark)
-{
-    struct sim_world *world = oracle->world;
-    if (mark->swept > mark->epoch || mark->swept < oracle->swept ||
-        strcmp(mark->model_version, world->epochs[mark->epoch].person->version) != 0 ||
-        mark->rescored != oracle->rescored)
-        sim_differ(world,
-                   "partition %d: the mark of txn %d is at epoch %d (%s), swept %d after %d, with "
-                   "%lld rescored of %lld",
-                   oracle->partition, oracle->txn->number, mark->epoch, mark->model_version,
-                   mark->swept, oracle->swept, (long long)mark->rescored,
-                   (long long)oracle->rescored);
-    oracle->swept = mark->swept;
-    for (int i = 0; i < world->user_count; i++) {
-        const struct ss_user_state *state = &oracle->users[i].state;
-        if (!state->consents.scoring || oracle_knows_model(oracle, state))
-            continue;
-        if (mark->swept == mark->epoch || oracle->users[i].counted)
-            sim_differ(world, "partition %d, user %d: not told of epoch %d in txn %d",
-                       oracle->partition, i, mark->epoch, oracle->txn->number);
-    }
-}
-
 /* A changelog record of this transaction, once everything in it has been applied. */
 static void check_state(struct oracle *oracle, const struct sim_record *sent)
 {
     struct sim_world *world = oracle->world;
     uint8_t stored[SS_SEALED_MAX];
     bool friends = ss_is_friends_key(sent->key);
-    int i = user_of(world, owner_of(sent->key));
+    int i = oracle_user_of(world, oracle_owner_of(sent->key));
     if (i < 0 || world->users[i].partition != oracle->partition) {
         sim_differ(world, "partition %d: the changelog has a state of nobody", oracle->partition);
         return;
@@ -332,7 +252,7 @@ static void note_stored(struct oracle *oracle, int64_t from, int64_t to)
     for (int i = 0; i < oracle->world->user_count; i++)
         oracle->users[i].stored = false;
     while ((record = sim_log_next(log, &from, to, true))) {
-        int i = user_of(oracle->world, record->key);
+        int i = oracle_user_of(oracle->world, record->key);
         if (i >= 0)
             oracle->users[i].stored = true;
     }
@@ -386,11 +306,7 @@ static void check_txn(struct oracle *oracle, int64_t from, int64_t to,
     for (int i = 0; i < SS_CONSENTS; i++)
         others |= oracle->positions[i] > before[i];
     if (!world->failed)
-        check_mark(oracle, &mark, others);
-    if (!world->failed)
-        check_passed(oracle, &mark);
-    if (!world->failed)
-        check_epoch(oracle, &mark);
+        oracle_mark(oracle, &mark, others);
     note_stored(oracle, from, to);
     if (!world->failed)
         oracle_messages(oracle);
@@ -475,29 +391,7 @@ static void check_end(struct oracle *oracle)
                        ss_input_name((enum ss_input)i), p, (long long)committed,
                        (long long)oracle->passed[i]);
     }
-    uint8_t stored[SS_SEALED_MAX];
-    const struct sim_keyspace *space = &world->redis.live[p];
-    size_t kept = 0;
-    for (int i = 0; i < world->user_count; i++) {
-        if (world->users[i].partition != p)
-            continue;
-        struct ss_bytes key = {world->users[i].id.data, world->users[i].id.size};
-        struct ss_bytes expected =
-            sim_keys_write(oracle->users[i].key_id, key, &oracle->users[i].state, stored);
-        kept += expected.size > 0;
-        if (!ss_bytes_equal(sim_redis_get(space, key), expected))
-            sim_differ(world, "partition %d, user %d: redis is not what the logs give", p, i);
-        uint8_t friends_key[SS_FRIENDS_KEY_MAX];
-        key = ss_friends_key(key, friends_key);
-        expected = oracle_stored_friends(&oracle->users[i], key);
-        kept += expected.size > 0;
-        if (!ss_bytes_equal(sim_redis_get(space, key), expected))
-            sim_differ(world, "partition %d, user %d: redis has other friends than the logs give",
-                       p, i);
-    }
-    if (kept != space->count)
-        sim_differ(world, "partition %d: redis keeps %zu states, the logs give %zu", p,
-                   space->count, kept);
+    oracle_store(oracle);
     sim_judge_wakes(world, p);
 }
 
@@ -518,111 +412,4 @@ void sim_judge(struct sim_world *world)
     }
     if (!world->failed)
         oracle_friends_agree(world, oracles);
-}
-
-/* What compaction has superseded since may be missing: whoever builds upon this checkpoint reads on
- * from it. */
-void sim_judge_store(struct sim_world *world, int32_t partition)
-{
-    const struct sim_keyspace *space = &world->redis.live[partition];
-    const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][partition];
-    const struct sim_record *newest[2 * SIM_USERS_MAX] = {0}, *record;
-    int64_t at = 0;
-    size_t kept = 0;
-    bool superseded[2 * SIM_USERS_MAX] = {0};
-    while ((record = sim_log_next(log, &at, log->end, true))) {
-        int i = user_of(world, owner_of(record->key));
-        if (i >= 0 && ss_is_friends_key(record->key))
-            i += SIM_USERS_MAX;
-        if (i >= 0 && at - 1 <= space->checkpoint.offset)
-            newest[i] = record;
-        else if (i >= 0)
-            superseded[i] = true;
-    }
-    for (int n = 0; n < 2 * world->user_count; n++) {
-        uint8_t friends_key[SS_FRIENDS_KEY_MAX];
-        int user = n / 2, i = user + n % 2 * SIM_USERS_MAX;
-        struct ss_bytes key = {world->users[user].id.data, world->users[user].id.size};
-        if (n % 2)
-            key = ss_friends_key(key, friends_key);
-        struct ss_bytes expected = newest[i] ? newest[i]->value : (struct ss_bytes){0};
-        struct ss_bytes stored = sim_redis_get(space, key);
-        kept += stored.size > 0;
-        if (!ss_bytes_equal(expected, stored) && !(newest[i] && newest[i]->gone && superseded[i]))
-            sim_differ(world,
-                       "partition %d, user %d: redis differs from the changelog up to its "
-                       "checkpoint %lld",
-                       partition, i, (long long)space->checkpoint.offset);
-    }
-    if (kept != space->count)
-        sim_differ(world, "partition %d: redis keeps states of nobody", partition);
-}
-
-static bool not_yet(char why[160], const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool not_yet(char why[160], const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, 160, format, args);
-    va_end(args);
-    return false;
-}
-
-/* Promise 10: whoever was to be woken by now has been. The states are the store's, which is where
- * the changelog is. */
-static bool nobody_is_due(const struct sim_world *world, char why[160])
-{
-    struct ss_user_state state;
-    for (int32_t p = 0; p < world->partition_count; p++)
-        for (size_t i = 0; i < world->redis.live[p].count; i++) {
-            const struct sim_pair *pair = &world->redis.live[p].pairs[i];
-            if (!ss_is_friends_key(pair->key) && sim_keys_read(pair->key, pair->value, &state) &&
-                sim_wake_at(sim_model_of(world, &state), &state) <= world->now_ms - SIM_LOOK_MS)
-                return not_yet(why, "user %d of partition %d was to be woken at %lld",
-                               user_of(world, pair->key), p,
-                               (long long)sim_wake_at(sim_model_of(world, &state), &state));
-        }
-    return true;
-}
-
-bool sim_caught_up(const struct sim_world *world, char why[160])
-{
-    if (!sim_upstream_done(world) || world->marker_count > 0 || world->epochs_to_come > 0)
-        return not_yet(why, "upstream or markers are under way");
-    for (int32_t p = 0; p < world->partition_count; p++) {
-        int64_t newest = -1, at = 0;
-        const struct sim_log *log = &world->targets[SS_TO_CHANGELOG][p];
-        const struct sim_record *record, *newest_mark = NULL;
-        while ((record = sim_log_next(log, &at, log->end, true)))
-            if (ss_bytes_equal(record->key, ss_mark_key)) {
-                newest = at - 1;
-                newest_mark = record;
-            }
-        struct ss_mark mark;
-        if (newest_mark && (ss_mark_unpack(newest_mark->value, &mark, NULL) != SS_OK ||
-                            mark.swept < world->epoch_count - 1))
-            return not_yet(why, "partition %d has not told all of epoch %d", p,
-                           world->epoch_count - 1);
-        if (newest_mark && mark.ranks_due)
-            return not_yet(why, "the histogram of %d is not published", p);
-        for (int i = 0; i < SS_INPUT_COUNT; i++) {
-            const struct sim_log *input = &world->inputs[i][p];
-            int64_t next = world->group.committed[i][p] < 0 ? 0 : world->group.committed[i][p];
-            if (sim_log_next(input, &next, input->end, true))
-                return not_yet(why, "%s [%d] is read up to %lld", ss_input_name((enum ss_input)i),
-                               p, (long long)next - 1);
-            if (world->quiet && newest >= 0 && next < input->end)
-                return not_yet(why, "%s [%d] has nothing but markers from %lld on, not passed",
-                               ss_input_name((enum ss_input)i), p, (long long)next);
-        }
-        const struct sim_keyspace *space = &world->redis.live[p];
-        if (newest >= 0 && (!space->found || space->checkpoint.offset != newest))
-            return not_yet(why, "redis is at %lld of changelog %d, not at %lld",
-                           space->found ? (long long)space->checkpoint.offset : -1, p,
-                           (long long)newest);
-    }
-    for (int i = 0; i < world->slot_count; i++)
-        if (world->producers[i].txn && world->producers[i].txn->state == SIM_TXN_OPEN)
-            return not_yet(why, "slot %d has a transaction open", i);
-    return nobody_is_due(world, why);
 }

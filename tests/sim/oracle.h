@@ -111,6 +111,16 @@ struct oracle_effect {
     uint32_t granted, revoked; /* benefits */
 };
 
+/* oracle.c: the number of a user, -1: none of ours; whose state or friends record a key is. */
+int oracle_user_of(const struct sim_world *world, struct ss_bytes id);
+struct ss_bytes oracle_owner_of(struct ss_bytes key);
+
+/* oracle_mark.c. `others`: its transaction has read other inputs than consents. */
+void oracle_mark(struct oracle *oracle, const struct ss_mark *mark, bool others);
+
+/* oracle_store.c: the states of a partition once all is read. */
+void oracle_store(const struct oracle *oracle);
+
 /* oracle_user.c. `cause`: a score record says that this one made it; otherwise nothing may be
  * published. */
 void oracle_apply(struct oracle *oracle, const struct sim_record *record, enum ss_input input,

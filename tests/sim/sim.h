@@ -451,11 +451,11 @@ void sim_subscribers(struct ss_worker_subscriber out[SIM_SUBSCRIBERS]);
 int64_t sim_wake_at(const struct ss_model *model, const struct ss_user_state *state);
 /* oracle.c: judges what is committed, once everything is. */
 void sim_judge(struct sim_world *world);
-/* A store's content against the changelog up to its checkpoint. */
+/* oracle_store.c: a store's content against the changelog up to its checkpoint. */
 void sim_judge_store(struct sim_world *world, int32_t partition);
 /* No group of the store's sleeps longer than the first of its users may. */
 void sim_judge_wakes(struct sim_world *world, int32_t partition);
-/* *why: what is not, if so. */
+/* oracle_rest.c. *why: what is not, if so. */
 bool sim_caught_up(const struct sim_world *world, char why[160]);
 
 static inline bool sim_chance(struct sim_world *world, uint32_t per_mille)
