@@ -21,6 +21,7 @@
 #include "bench/memory_friends.h"
 #include "bench/memory_parts.h"
 #include "bench/memory_redis.h"
+#include "bench/spent.h"
 
 #include "config/model_file.h"
 #include "scoring/apply.h"
@@ -44,14 +45,6 @@ static struct {
 static struct ss_model model;
 static const struct ss_models models = {.person = &model};
 static const struct ss_sealer *sealer;
-
-static void must(enum ss_status status, const struct ss_error *err)
-{
-    if (status == SS_OK)
-        return;
-    fprintf(stderr, "memory: %s\n", err->detail);
-    exit(1);
-}
 
 static void *must_have(void *memory)
 {

@@ -5,6 +5,7 @@
  * have come to look like, so they are applied in order from nothing, and the states at the end are
  * what the later steps work on. One thread, no I/O.
  */
+#include "bench/spent.h"
 #include "cli/population.h"
 #include "config/model_file.h"
 #include "schemas/codec.h"
@@ -15,7 +16,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { ROUNDS = 15, USERS = 1000, EVENTS = 20000 };
 
@@ -39,22 +39,6 @@ static struct ss_plan *plans[SS_INPUT_COUNT];
 static struct ss_buffer encoded;
 static struct ss_cache *cache;
 static volatile uint64_t sink; /* keeps results alive */
-
-static void must(enum ss_status status, const struct ss_error *err)
-{
-    if (status == SS_OK)
-        return;
-    fprintf(stderr, "micro: %s\n", err->detail);
-    exit(1);
-}
-
-/* CPU time, so that other load on the machine shows less. */
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 static uint32_t user_of(struct ss_text id)
 {
@@ -296,26 +280,19 @@ static size_t cache_gets(void)
     return EVENTS;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median_ns(void (*prepare)(void), size_t (*step)(void))
 {
     double ns[ROUNDS];
     for (int round = -1; round < ROUNDS; round++) { /* the first one warms up */
         if (prepare)
             prepare();
-        double started = now_ns();
+        double started = thread_ns();
         size_t count = step();
-        double taken = (now_ns() - started) / (double)count;
+        double taken = (thread_ns() - started) / (double)count;
         if (round >= 0)
             ns[round] = taken;
     }
-    qsort(ns, ROUNDS, sizeof ns[0], by_value);
-    return ns[ROUNDS / 2];
+    return median(ns, ROUNDS);
 }
 
 static double measure_after(void (*prepare)(void), const char *name, size_t (*step)(void),

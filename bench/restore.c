@@ -8,6 +8,8 @@
  * What Kafka's client costs is not in it: bare_loop.c has that. Prints one line of JSON: CPU time
  * of the engine and of the server, and users per second of both together and of either alone.
  */
+#include "base/clock.h"
+#include "bench/spent.h"
 #include "cli/population.h"
 #include "config/model_file.h"
 #include "consumer/partition.h"
@@ -33,14 +35,6 @@ static uint8_t mark[SS_MARK_PACKED_MAX];
 static size_t mark_size;
 static long users = 1000000, buckets;
 static const int64_t start_ms = INT64_C(1704067200000);
-
-static void must(enum ss_status status, const struct ss_error *err)
-{
-    if (status == SS_OK)
-        return;
-    fprintf(stderr, "restore: %s\n", err->detail);
-    exit(1);
-}
 
 static uint32_t number_of(struct ss_text id)
 {
@@ -196,20 +190,10 @@ static double server_seconds(pid_t pid)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static double own_seconds(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 static int64_t now_ms(void *arg)
 {
-    struct timespec now;
     (void)arg;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+    return ss_clock_wall_ms();
 }
 
 static void restore_all(struct ss_store *store, const struct ss_model *model)
@@ -249,11 +233,11 @@ int main(int argc, char **argv)
     mark_size = ss_mark_pack(&newest, mark);
     pid_t server = start_server();
     struct ss_store *store = open_store();
-    double own = own_seconds(), others = server_seconds(server);
+    double own = cpu(), others = server_seconds(server);
     int64_t began_ms = now_ms(NULL);
     restore_all(store, &model);
     double wall = (double)(now_ms(NULL) - began_ms) / 1000;
-    own = own_seconds() - own;
+    own = cpu() - own;
     others = server_seconds(server) - others;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);

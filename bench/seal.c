@@ -4,10 +4,9 @@
  * One thread, CPU time, no I/O. Two sizes: somebody ordinary, and somebody with much open.
  */
 #include "state/seal.h"
+#include "bench/spent.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 enum { ROUNDS = 31, STATES = 1000, PASSES = 20, SIZES = 2 };
 
@@ -16,13 +15,6 @@ static const size_t sizes[SIZES] = {100, 250};
 static uint8_t plain[STATES][SS_PACKED_MAX], stored[STATES][SS_SEALED_MAX];
 static char user_ids[STATES][17]; /* 16 bytes, as in the memory budget */
 static volatile uint64_t sink;
-
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 static struct ss_bytes user(size_t i)
 {
@@ -34,7 +26,7 @@ static struct ss_bytes user(size_t i)
 static double seal_all(const struct ss_sealer *sealer, size_t size, size_t *kept)
 {
     uint8_t out[SS_SEALED_MAX];
-    double begun = now_ns();
+    double begun = thread_ns();
     for (int pass = 0; pass < PASSES; pass++)
         for (size_t i = 0; i < STATES; i++) {
             struct ss_bytes bytes =
@@ -42,7 +34,7 @@ static double seal_all(const struct ss_sealer *sealer, size_t size, size_t *kept
             memcpy(stored[i], bytes.data, bytes.size);
             *kept = bytes.size;
         }
-    return (now_ns() - begun) / (PASSES * STATES);
+    return (thread_ns() - begun) / (PASSES * STATES);
 }
 
 static double unseal_all(const struct ss_sealer *sealer, size_t kept)
@@ -50,29 +42,14 @@ static double unseal_all(const struct ss_sealer *sealer, size_t kept)
     uint8_t out[SS_PACKED_MAX];
     struct ss_bytes packed;
     struct ss_error err;
-    double begun = now_ns();
+    double begun = thread_ns();
     for (int pass = 0; pass < PASSES; pass++)
         for (size_t i = 0; i < STATES; i++) {
-            if (ss_unseal(sealer, user(i), (struct ss_bytes){stored[i], kept}, out, &packed,
-                          &err) != SS_OK) {
-                fprintf(stderr, "seal: %s\n", err.detail);
-                exit(1);
-            }
+            must(ss_unseal(sealer, user(i), (struct ss_bytes){stored[i], kept}, out, &packed, &err),
+                 &err);
             sink += ((const uint8_t *)packed.data)[packed.size - 1];
         }
-    return (now_ns() - begun) / (PASSES * STATES);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof *values, by_value);
-    return values[ROUNDS / 2];
+    return (thread_ns() - begun) / (PASSES * STATES);
 }
 
 static void fill(void)
@@ -94,10 +71,7 @@ int main(void)
     struct ss_seal_key key = {1, bytes};
     struct ss_sealer *sealer;
     struct ss_error err;
-    if (ss_sealer_open(&key, 1, 0, SS_PLAIN_ACCEPT, &sealer, &err) != SS_OK) {
-        fprintf(stderr, "seal: %s\n", err.detail);
-        return 1;
-    }
+    must(ss_sealer_open(&key, 1, 0, SS_PLAIN_ACCEPT, &sealer, &err), &err);
     fill();
     printf("%13s  %12s  %9s  %9s  %9s  %9s  %s\n", "packed bytes", "sealed bytes", "write ns",
            "+ sealed", "read ns", "+ sealed", "both, s per million states");
@@ -110,8 +84,8 @@ int main(void)
                 write[with][round] = seal_all(used, sizes[s], &kept);
                 read[with][round] = unseal_all(used, kept);
             }
-        double w0 = median(write[0]), w1 = median(write[1]);
-        double r0 = median(read[0]), r1 = median(read[1]);
+        double w0 = median(write[0], ROUNDS), w1 = median(write[1], ROUNDS);
+        double r0 = median(read[0], ROUNDS), r1 = median(read[1], ROUNDS);
         printf("%13zu  %12zu  %9.0f  %9.0f  %9.0f  %9.0f  %.2f\n", sizes[s], kept, w0, w1 - w0, r0,
                r1 - r0, (w1 - w0 + r1 - r0) / 1000);
     }
