@@ -1,8 +1,10 @@
 #include "cli/blacklist_import.h"
 
+#include "base/clock.h"
 #include "cli/blacklist_progress.h"
 #include "cli/blacklist_rejects.h"
 #include "cli/blacklist_row.h"
+#include "cli/command.h"
 #include "cli/sender.h"
 #include "cli/time_text.h"
 #include "config/model_file.h"
@@ -13,7 +15,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -40,11 +41,6 @@ struct import {
     int64_t now_ms, rows_said, published_before;
 };
 
-static int64_t wall_clock_ms(void)
-{
-    return (int64_t)time(NULL) * 1000;
-}
-
 /* --- what the operator sees --- */
 
 static void report(struct import *im, double now)
@@ -60,12 +56,6 @@ static void report(struct import *im, double now)
     im->rows_said = result->rows;
 }
 
-static void end_progress(const struct import *im)
-{
-    if (im->terminal)
-        fputs("\r\033[K", stderr);
-}
-
 static void reject(struct import *im, const char *reason)
 {
     im->result->rejected++;
@@ -73,7 +63,7 @@ static void reject(struct import *im, const char *reason)
         ss_blacklist_rejects_add(im->rejects, &im->record, reason);
         return;
     }
-    end_progress(im);
+    ss_progress_wipe(im->terminal);
     fprintf(stderr, "sesame: line %" PRId64 ": %s\n", im->record.line, reason);
 }
 
@@ -128,7 +118,7 @@ static enum ss_status tick(struct import *im, struct ss_error *err)
         report(im, now);
     if (im->options->dry_run || now - im->saved < SAVE_SECONDS)
         return SS_OK;
-    im->now_ms = wall_clock_ms();
+    im->now_ms = ss_clock_wall_ms();
     return save(im, err);
 }
 
@@ -197,7 +187,7 @@ static enum ss_status publish_rows(struct import *im, struct ss_error *err)
         status = ss_blacklist_rejects_sync(im->rejects, &im->progress.rejects_bytes, err);
     }
     im->result->seconds = ss_seconds() - im->started;
-    end_progress(im);
+    ss_progress_wipe(im->terminal);
     if (status == SS_RETRY) {
         im->result->end = SS_BLACKLIST_UNDELIVERED;
         return SS_OK;
@@ -327,7 +317,7 @@ enum ss_status ss_blacklist_import(const struct ss_blacklist_import *options,
     im->config = config;
     im->result = result;
     im->terminal = isatty(STDERR_FILENO);
-    im->now_ms = wall_clock_ms();
+    im->now_ms = ss_clock_wall_ms();
     enum ss_status status = begin(im, err);
     if (status == SS_OK)
         status = publish_rows(im, err);

@@ -109,8 +109,7 @@ static int backtest(const struct request *request, const struct ss_config *confi
         status = load_models(request, &logs, config, options.models, &err);
     if (status == SS_OK) {
         status = ss_backtest_run(&options, result, &err);
-        if (progress.terminal)
-            fprintf(stderr, "\r\033[K");
+        ss_progress_wipe(progress.terminal);
         if (status == SS_OK)
             status = report(request, result, &err);
         ss_backtest_reset(result);

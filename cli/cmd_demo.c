@@ -8,6 +8,7 @@
  * ahead of the engine than AHEAD_MAX events, nor the engine ahead of the watch than UNSEEN_MAX
  * records.
  */
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/demo_redis.h"
 #include "cli/demo_screen.h"
@@ -373,7 +374,7 @@ static int run(int argc, char **argv)
         {"users", required_argument, NULL, 'u'}, {"events", required_argument, NULL, 'e'},
         {"seed", required_argument, NULL, 's'},  {"seconds", required_argument, NULL, 't'},
         {"help", no_argument, NULL, 'h'},        {0}};
-    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    int64_t now_ms = ss_clock_wall_ms();
     struct ss_error err;
     int letter, code = SS_EXIT_USAGE;
     struct demo *demo = calloc(1, sizeof *demo);

@@ -52,12 +52,6 @@ static void on_progress(void *arg, const char *what)
         fprintf(stderr, "\r\033[Kreading %s …", what);
 }
 
-static void clear_progress(const struct run *run)
-{
-    if (run->terminal)
-        fprintf(stderr, "\r\033[K");
-}
-
 static enum ss_status on_record(void *arg, struct ss_bytes user_id, struct ss_bytes body,
                                 struct ss_error *err)
 {
@@ -239,7 +233,7 @@ static int act(const struct ss_config *config, const struct request *request)
     enum ss_status status = ss_history_init(&run.history, request->user, &err);
     if (status == SS_OK)
         status = read_logs(&run, &err);
-    clear_progress(&run);
+    ss_progress_wipe(run.terminal);
     if (status == SS_OK)
         status = take_offsets(&run, &err);
     if (status == SS_OK)

@@ -1,4 +1,5 @@
 /* cmd_generate.c - a made-up population's events, into the topics or into files. */
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/sender.h"
 #include "cli/stopping.h"
@@ -62,12 +63,6 @@ static bool keep_pace(struct generate *g)
         now = ss_seconds();
     } while (now < due);
     return true;
-}
-
-static void end_progress(const struct generate *g)
-{
-    if (g->terminal)
-        fputs("\r\033[K", stderr);
 }
 
 static void print_counts(const struct generate *g, const struct ss_sender_counts *counts,
@@ -164,7 +159,7 @@ static int to_files(struct generate *g, struct ss_population *population)
             break;
     }
     status = finish_files(&files, status, &err);
-    end_progress(g);
+    ss_progress_wipe(g->terminal);
     if (status != SS_OK)
         return ss_failed(&err);
     print_counts(g, &files.counts, topics, "wrote");
@@ -212,7 +207,7 @@ static int to_broker(struct generate *g, struct ss_population *population,
             break;
     }
     deliver(g, &sender, &done);
-    end_progress(g);
+    ss_progress_wipe(g->terminal);
     if (status != SS_OK)
         (void)ss_failed(&err);
     print_counts(g, &sender.counts, sender.topics, "sent");
@@ -229,7 +224,7 @@ static int generate(struct generate *g, const struct ss_config *config)
 {
     struct ss_population *population;
     struct ss_error err;
-    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    int64_t now_ms = ss_clock_wall_ms();
 
     if (!g->directory && (!config->registry_url ||
                           !ss_config_property(config, SS_CLIENTS_PRODUCER, "bootstrap.servers"))) {

@@ -47,12 +47,6 @@ struct run {
     int32_t partitions; /* to be verified */
 };
 
-static void clear_progress(const struct run *run)
-{
-    if (run->terminal)
-        fprintf(stderr, "\r\033[K");
-}
-
 /* --- models and histograms --- */
 
 /* Those that were live; where the topic of models is not at hand, those given, or the config's. */
@@ -89,7 +83,7 @@ static enum ss_status read_ranks(struct run *run, struct ss_source *published, s
     if (run->terminal)
         fprintf(stderr, "reading %s …", run->config->ranks_topic);
     enum ss_status status = ss_rank_log_read(&reading, &run->ranks, err);
-    clear_progress(run);
+    ss_progress_wipe(run->terminal);
     return status;
 }
 
@@ -117,7 +111,7 @@ static void on_progress(void *arg, int64_t events, int64_t records, int32_t part
 static void on_difference(void *arg, const struct ss_proof_difference *difference)
 {
     struct run *run = arg;
-    clear_progress(run);
+    ss_progress_wipe(run->terminal);
     ss_verify_report_difference(&run->report, difference);
 }
 
@@ -222,7 +216,7 @@ static enum ss_status prove(struct run *run, struct ss_proof_result *sum, struct
     run->started = run->said = ss_seconds();
     if (status == SS_OK)
         status = ss_prove(&options, results, err);
-    clear_progress(run);
+    ss_progress_wipe(run->terminal);
     for (int32_t p = 0; p < count && status == SS_OK; p++) {
         if (request->partition >= 0 && p != request->partition)
             continue;

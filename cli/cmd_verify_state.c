@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/time_text.h"
-#include "config/number.h"
 #include "consumer/engine.h"
 #include "consumer/kafka_admin.h"
 #include "schemas/wire_json.h"
@@ -63,12 +62,6 @@ static void on_progress(void *arg, int32_t partition, int64_t records, int64_t s
             run->terminal ? "   " : "\n");
 }
 
-static void clear_progress(const struct run *run)
-{
-    if (run->terminal)
-        fprintf(stderr, "\r\033[K");
-}
-
 static void show_user(const struct run *run, const struct ss_verify_difference *difference)
 {
     struct ss_buffer text;
@@ -89,7 +82,7 @@ static void on_difference(void *arg, const struct ss_verify_difference *differen
         return;
     }
     run->shown++;
-    clear_progress(run);
+    ss_progress_wipe(run->terminal);
     printf(run->request->json ? "{\"difference\":\"%s\",\"partition\":%d,\"offset\":%" PRId64
                                 ",\"mark\":%" PRId64 ",\"user_hash\":\"%016" PRIx64 "\""
                               : "  %-9s [%d] changelog offset %" PRId64 ", mark %" PRId64
@@ -113,7 +106,7 @@ static void show_result_json(const struct ss_verify_result *result)
 
 static void show_result(const struct run *run, const struct ss_verify_result *result)
 {
-    clear_progress(run);
+    ss_progress_wipe(run->terminal);
     if (run->request->json) {
         show_result_json(result);
         return;
@@ -205,7 +198,7 @@ static void say(const struct run *run, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    clear_progress(run);
+    ss_progress_wipe(run->terminal);
     vfprintf(run->request->json ? stderr : stdout, format, args);
     va_end(args);
 }
@@ -237,7 +230,7 @@ static enum ss_status verify(struct run *run, int32_t partition, struct ss_error
     enum ss_status status = ss_verify_partition(&options, partition, &run->results[partition], err);
     if (status == SS_OK)
         show_result(run, &run->results[partition]);
-    clear_progress(run);
+    ss_progress_wipe(run->terminal);
     return status;
 }
 
@@ -372,11 +365,6 @@ static int act(const struct ss_common *common, const struct request *request)
 
 /* --- options --- */
 
-static bool parse_number(const char *text, int64_t min, int64_t max, int64_t *number)
-{
-    return ss_number_parse(text, min, max, number) == SS_NUMBER_OK;
-}
-
 static bool parse(int argc, char **argv, struct ss_common *common, struct request *request)
 {
     static const struct option long_options[] = {{"partition", required_argument, NULL, 'p'},
@@ -394,7 +382,7 @@ static bool parse(int argc, char **argv, struct ss_common *common, struct reques
         bool fine = true;
         switch (letter) {
         case 'p':
-            fine = parse_number(optarg, 0, INT32_MAX, &number);
+            fine = ss_usage_number(self, "partition", optarg, 0, INT32_MAX, &number);
             request->partition = fine ? (int32_t)number : -1;
             break;
         case 'r':
@@ -404,25 +392,23 @@ static bool parse(int argc, char **argv, struct ss_common *common, struct reques
             request->json = true;
             break;
         case 'l':
-            fine = parse_number(optarg, 0, INT64_MAX, &request->limit);
+            fine = ss_usage_number(self, "limit", optarg, 0, INT64_MAX, &request->limit);
             break;
         case 'u':
             request->show_users = true;
             break;
         case 'm':
-            fine = parse_number(optarg, 1, 1 << 20, &request->memory_mib);
+            fine = ss_usage_number(self, "memory", optarg, 1, 1 << 20, &request->memory_mib);
             break;
         case 'w':
-            fine = parse_number(optarg, 0, 86400, &request->wait_s);
+            fine = ss_usage_number(self, "wait", optarg, 0, 86400, &request->wait_s);
             break;
         default:
             if (!ss_common_option(common, self, letter, optarg))
                 return false;
         }
-        if (!fine) {
-            ss_usage(self, "'%s' is not a number that can be used here", optarg);
+        if (!fine)
             return false;
-        }
     }
     if (optind < argc)
         ss_usage(self, "'%s' is not expected", argv[optind]);

@@ -57,6 +57,8 @@ SS_MUST_USE bool ss_usage_number(const struct ss_command *command, const char *o
                                  const char *text, int64_t min, int64_t max, int64_t *out);
 /* Prints the help to standard output; returns SS_EXIT_DONE. */
 int ss_help(const struct ss_command *command);
+/* Wipes the line that shows how far it is, if standard error is a terminal. */
+void ss_progress_wipe(bool terminal);
 /* Prints "sesame: DETAIL"; returns SS_EXIT_FAILED. */
 int ss_failed(const struct ss_error *err);
 

@@ -35,6 +35,12 @@ int ss_help(const struct ss_command *command)
     return SS_EXIT_DONE;
 }
 
+void ss_progress_wipe(bool terminal)
+{
+    if (terminal)
+        fputs("\r\033[K", stderr);
+}
+
 int ss_failed(const struct ss_error *err)
 {
     fprintf(stderr, "sesame: %s\n", err->detail);

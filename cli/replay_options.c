@@ -233,8 +233,7 @@ void (*ss_replay_request_progress(struct ss_replay_request *request))(void *, in
 
 void ss_replay_request_clear(struct ss_replay_request *request)
 {
-    if (request->terminal)
-        fprintf(stderr, "\r\033[K");
+    ss_progress_wipe(request->terminal);
 }
 
 /* Nobody is to take a score without friends for one with them. */
