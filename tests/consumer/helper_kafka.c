@@ -1,4 +1,5 @@
 #include "helper_kafka.h"
+#include "base/clock.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -10,18 +11,6 @@ static const char *const input_names[] = {"payments", "bills",    "bookings",  "
                                           "profiles", "consents", "blacklist", "sesame-neighbours"};
 static const char *const target_names[] = {"scores", "entitlements", "dead-letters",
                                            "state",  "ranks",        "told"};
-
-int64_t helper_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-struct ss_bytes helper_text(const char *text)
-{
-    return (struct ss_bytes){text, strlen(text)};
-}
 
 void helper_config(struct ss_kafka_config *config, int slot, const char *bootstrap,
                    const char *prefix)
@@ -56,7 +45,7 @@ struct ss_bus *helper_open(const struct ss_kafka_config *config)
 
 void helper_await(struct ss_bus *bus, enum ss_bus_event event, struct ss_poll *poll)
 {
-    const int64_t deadline = helper_now_ms() + DEADLINE_MS;
+    const int64_t deadline = ss_clock_steady_ms() + DEADLINE_MS;
     struct ss_error err = {.detail = ""};
     do {
         enum ss_status status = bus->ops->poll(bus, 1000, 100, poll, &err);
@@ -67,7 +56,7 @@ void helper_await(struct ss_bus *bus, enum ss_bus_event event, struct ss_poll *p
             return;
         cr_assert_eq(poll->event, SS_BUS_NOTHING, "event %d while waiting for %d", poll->event,
                      event);
-    } while (helper_now_ms() < deadline);
+    } while (ss_clock_steady_ms() < deadline);
     cr_assert_fail("event %d did not come: %s", event, err.detail);
 }
 

@@ -3,6 +3,7 @@
 #define SS_TESTS_CONSUMER_HELPER_KAFKA_H
 
 #include "consumer/kafka_bus.h"
+#include "helper_text.h"
 
 /* Topics "<prefix>payments" and so on; the texts live until the next call with the same slot
  * (0..3). */
@@ -18,8 +19,5 @@ void helper_await(struct ss_bus *bus, enum ss_bus_event event, struct ss_poll *p
 
 /* Starts and opens a partition from where the group stands. */
 void helper_begin(struct ss_bus *bus, int32_t partition, struct ss_partition_start *start);
-
-int64_t helper_now_ms(void);
-struct ss_bytes helper_text(const char *text);
 
 #endif

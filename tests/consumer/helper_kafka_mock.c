@@ -37,10 +37,10 @@ void mocked_close(void)
 
 void mocked_send(enum ss_input input, const char *key, const char *value)
 {
-    struct ss_header header = {"h", helper_text("1")};
+    struct ss_header header = {"h", text("1")};
     struct ss_error err;
-    cr_assert_eq(ss_kafka_producer_send(mocked.producer, mocked.config.inputs[input],
-                                        helper_text(key), helper_text(value), &header, 1, 0, &err),
+    cr_assert_eq(ss_kafka_producer_send(mocked.producer, mocked.config.inputs[input], text(key),
+                                        text(value), &header, 1, 0, &err),
                  SS_OK, "%s", err.detail);
 }
 
@@ -65,11 +65,11 @@ struct ss_bus *mocked_open_assigned(void)
 enum ss_status mocked_transact(struct ss_bus *bus, int64_t next, struct ss_error *err)
 {
     cr_assert_eq(bus->ops->begin(bus, err), SS_OK, "%s", err->detail);
-    enum ss_status status = bus->ops->produce(bus, SS_TO_SCORES, 0, helper_text("k"),
-                                              helper_text("v"), NULL, 0, false, err);
+    enum ss_status status =
+        bus->ops->produce(bus, SS_TO_SCORES, 0, text("k"), text("v"), NULL, 0, false, err);
     if (!status)
-        status = bus->ops->produce(bus, SS_TO_CHANGELOG, 0, helper_text("\1"), helper_text("m"),
-                                   NULL, 0, true, err);
+        status =
+            bus->ops->produce(bus, SS_TO_CHANGELOG, 0, text("\1"), text("m"), NULL, 0, true, err);
     if (status) {
         struct ss_error ignored;
         cr_assert_eq(bus->ops->abort(bus, &ignored), SS_OK);

@@ -1,4 +1,5 @@
 #include "helper_kafka_real.h"
+#include "base/clock.h"
 
 #include "consumer/kafka_admin.h"
 #include "consumer/kafka_producer.h"
@@ -45,7 +46,7 @@ void real_open(void)
         fprintf(stderr, "SESAME_BOOTSTRAP names no Kafka: skipped\n");
         cr_skip_test("SESAME_BOOTSTRAP names no Kafka: skipped");
     }
-    snprintf(prefix, sizeof prefix, "t%d-%lld-", (int)getpid(), (long long)helper_now_ms());
+    snprintf(prefix, sizeof prefix, "t%d-%lld-", (int)getpid(), (long long)ss_clock_steady_ms());
     helper_config(&config, 0, bootstrap, prefix);
     make_topics();
 }
@@ -68,8 +69,8 @@ enum ss_status transact(struct worker *w, const struct ss_poll *poll)
     }
     for (int32_t p = 0; p < PARTITIONS && !status; p++)
         if (touched[p])
-            status = bus->ops->produce(bus, SS_TO_CHANGELOG, p, helper_text("\1"),
-                                       helper_text("mark"), NULL, 0, true, &w->err);
+            status = bus->ops->produce(bus, SS_TO_CHANGELOG, p, text("\1"), text("mark"), NULL, 0,
+                                       true, &w->err);
     w->transactions++;
     if (status || (w->abort_every && w->transactions % w->abort_every == 0))
         return bus->ops->abort(bus, &w->err);

@@ -1,5 +1,8 @@
 #include "helper_scenario.h"
 
+#include "helper_text.h"
+#include "state/memory_store.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -23,11 +26,6 @@ void open_rig_with_a_small_cache(void)
     rig.config.limits.cache_bytes_max = 1;
     struct ss_error err;
     cr_assert_eq(ss_worker_open(&rig.config, &rig.worker, &err), SS_OK);
-}
-
-static struct ss_bytes text(const char *s)
-{
-    return (struct ss_bytes){s, strlen(s)};
 }
 
 void send_consents(struct rig *to)
@@ -174,7 +172,8 @@ static void copy_state(void *arg, struct ss_bytes user_id, struct ss_bytes packe
         (struct ss_put){{bytes, user_id.size}, {bytes + user_id.size, packed.size}, 0};
 }
 
-void copy_store(struct ss_store *from, struct ss_store *to)
+/* Each partition as it stands, its checkpoint included. */
+static void copy_store(struct ss_store *from, struct ss_store *to)
 {
     wipe_partitions(to, PARTITIONS);
     for (int32_t p = 0; p < PARTITIONS; p++) {
@@ -189,4 +188,18 @@ void copy_store(struct ss_store *from, struct ss_store *to)
         for (size_t i = 0; i < copy.count; i++)
             free((void *)copy.puts[i].user_id.data);
     }
+}
+
+void run_and_fall_back(void)
+{
+    struct ss_store *replica;
+    cr_assert_eq(ss_memory_open(&replica, NULL), SS_OK);
+    send_consents(&rig);
+    send_events(&rig);
+    rig_run(&rig);
+    copy_store(rig.store, replica);
+    send_payments(&rig);
+    rig_run(&rig);
+    copy_store(replica, rig.store);
+    replica->ops->close(replica);
 }

@@ -36,8 +36,9 @@ int run_all(void (*between)(void));
 void wipe_store(void);
 void restart(void);
 void restart_wiped(void);
-/* Each partition of a store as it stands, its checkpoint included, into another one. */
-void copy_store(struct ss_store *from, struct ss_store *to);
+/* The first half and a send_payments, and then the store is what it was before these: as after a
+ * fail-over to a replica that lags, an old checkpoint with the states of then. */
+void run_and_fall_back(void);
 
 /* The same scores and entitlements as where nothing fails, and rig_check. */
 void check_against_reference(const char *what, int nth);

@@ -101,12 +101,12 @@ json_t *last_record(void)
     return last;
 }
 
-int64_t mark_clock(void)
+struct ss_mark newest_mark(void)
 {
     struct ss_mark mark;
     int64_t offset;
     cr_assert(rig_mark(&rig, 0, &mark, &offset));
-    return mark.clock_ms;
+    return mark;
 }
 
 int count_marks(int32_t partition)

@@ -34,8 +34,8 @@ void begin(void);
  * call. */
 const char *told(const char *who);
 json_t *last_record(void); /* the caller decrefs */
-/* Of the newest mark that was committed. */
-int64_t mark_clock(void);
+/* That was committed. */
+struct ss_mark newest_mark(void);
 int count_marks(int32_t partition);
 
 /* helper_scenario.h */

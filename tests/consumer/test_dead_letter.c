@@ -1,5 +1,6 @@
 /* The worker's loop in memory: each kind of input that cannot be used is put aside as it came, with
  * the reason, and nothing else suffers. */
+#include "helper_text.h"
 #include "helper_worker.h"
 
 #include "consumer/dead_letter.h"
@@ -22,11 +23,6 @@ static void close_rig(void)
 }
 
 TestSuite(dead_letter, .init = open_one, .fini = close_rig);
-
-static struct ss_bytes text(const char *s)
-{
-    return (struct ss_bytes){s, strlen(s)};
-}
 
 /* The only dead letter. */
 static const struct memory_record *dead_letter(void)

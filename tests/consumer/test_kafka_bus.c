@@ -1,5 +1,6 @@
 /* The bus on librdkafka's mock cluster: its contract with the worker. Injected failures:
  * test_kafka_failures.c; what a mock cannot show (isolation, markers): test_kafka_real.c. */
+#include "base/clock.h"
 #include "consumer/kafka_reader.h"
 #include "helper_kafka_mock.h"
 
@@ -14,11 +15,11 @@ Test(kafka_bus, delivers_what_was_sent_with_keys_headers_and_null_values)
     struct ss_poll poll;
     struct ss_header header;
     mocked_send(SS_PAYMENTS, "alice", "one");
-    cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", helper_text("alice"),
+    cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", text("alice"),
                                         (struct ss_bytes){0}, NULL, 0, 0, &err),
                  SS_OK);
     cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", (struct ss_bytes){0},
-                                        helper_text("no key"), NULL, 0, 0, &err),
+                                        text("no key"), NULL, 0, 0, &err),
                  SS_OK);
     mocked_flush();
     struct ss_bus *bus = mocked_open_assigned();
@@ -29,8 +30,8 @@ Test(kafka_bus, delivers_what_was_sent_with_keys_headers_and_null_values)
     struct ss_record *first = &poll.records[0];
     cr_assert_eq(first->input, SS_PAYMENTS);
     cr_assert_eq(first->offset, 0);
-    cr_assert(ss_bytes_equal(first->key, helper_text("alice")));
-    cr_assert(ss_bytes_equal(first->value, helper_text("one")));
+    cr_assert(ss_bytes_equal(first->key, text("alice")));
+    cr_assert(ss_bytes_equal(first->value, text("one")));
     cr_assert(bus->ops->header(bus, first, 0, &header));
     cr_assert_str_eq(header.name, "h");
     cr_assert(!bus->ops->header(bus, first, 1, &header));
@@ -102,8 +103,8 @@ static enum ss_status restored(void *arg, int64_t offset, int64_t broker_time_ms
     (void)err;
     cr_assert_eq(offset, (*next)++);
     cr_assert_gt(broker_time_ms, 1500000000000);
-    cr_assert(ss_bytes_equal(key, helper_text("\1")));
-    cr_assert(ss_bytes_equal(value, helper_text("m")));
+    cr_assert(ss_bytes_equal(key, text("\1")));
+    cr_assert(ss_bytes_equal(value, text("m")));
     return SS_OK;
 }
 
@@ -136,11 +137,11 @@ Test(kafka_bus, refuses_a_record_that_is_too_large_and_goes_on)
     struct ss_bus *bus = mocked_open_assigned();
     char *big = calloc(1, 200000);
     cr_assert_eq(bus->ops->begin(bus, &err), SS_OK);
-    cr_assert_eq(bus->ops->produce(bus, SS_TO_DEAD_LETTERS, 0, helper_text("k"),
+    cr_assert_eq(bus->ops->produce(bus, SS_TO_DEAD_LETTERS, 0, text("k"),
                                    (struct ss_bytes){big, 200000}, NULL, 0, false, &err),
                  SS_DROP);
-    cr_assert_eq(bus->ops->produce(bus, SS_TO_DEAD_LETTERS, 0, helper_text("k"),
-                                   helper_text("coordinates"), NULL, 0, false, &err),
+    cr_assert_eq(bus->ops->produce(bus, SS_TO_DEAD_LETTERS, 0, text("k"), text("coordinates"), NULL,
+                                   0, false, &err),
                  SS_OK);
     cr_assert_eq(bus->ops->commit(bus, &err), SS_OK, "%s", err.detail);
     free(big);
@@ -163,8 +164,8 @@ Test(kafka_bus, delivers_the_blacklist_ahead_of_a_backlog)
     mocked_send(SS_BLACKLIST, "alice", "listed");
     mocked_send(SS_CONSENTS, "alice", "granted");
     mocked_flush();
-    const int64_t deadline = helper_now_ms() + 30000;
-    while (!seen && helper_now_ms() < deadline) {
+    const int64_t deadline = ss_clock_steady_ms() + 30000;
+    while (!seen && ss_clock_steady_ms() < deadline) {
         cr_assert_eq(bus->ops->poll(bus, 10, 1000, &poll, &err), SS_OK);
         cr_assert_gt(poll.record_count, 0);
         for (size_t i = 0; i < poll.record_count && !seen; i++) {
@@ -215,13 +216,13 @@ Test(kafka_bus, delivers_again_from_where_the_worker_rewinds_to)
     mocked_flush();
     struct ss_bus *bus = mocked_open_assigned();
     /* Fewer than are there, so that the queue still holds what comes behind. */
-    const int64_t deadline = helper_now_ms() + 30000;
+    const int64_t deadline = ss_clock_steady_ms() + 30000;
     do
         cr_assert_eq(bus->ops->poll(bus, 10, 100, &poll, &err), SS_OK);
-    while (poll.record_count == 0 && helper_now_ms() < deadline);
+    while (poll.record_count == 0 && ss_clock_steady_ms() < deadline);
     cr_assert_eq(poll.record_count, 10);
     cr_assert_eq(bus->ops->rewind(bus, SS_BILLS, 0, expected, &err), SS_OK);
-    while (expected < 500 && helper_now_ms() < deadline) {
+    while (expected < 500 && ss_clock_steady_ms() < deadline) {
         cr_assert_eq(bus->ops->poll(bus, 100, 100, &poll, &err), SS_OK);
         for (size_t i = 0; i < poll.record_count; i++)
             cr_assert_eq(poll.records[i].offset, expected++);
@@ -239,7 +240,7 @@ Test(kafka_bus, carries_a_record_of_ten_megabytes)
     for (size_t i = 0; i < size; i++)
         big[i] = (char)(i * 2654435761u >> 13);
     mocked.config.fetch_bytes = 4u << 20; /* less than the record */
-    cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", helper_text("alice"),
+    cr_assert_eq(ss_kafka_producer_send(mocked.producer, "payments", text("alice"),
                                         (struct ss_bytes){big, size}, NULL, 0, 0, &err),
                  SS_OK, "%s", err.detail);
     mocked_flush();
@@ -248,9 +249,9 @@ Test(kafka_bus, carries_a_record_of_ten_megabytes)
     cr_assert(ss_bytes_equal(poll.records[0].value, (struct ss_bytes){big, size}));
     struct ss_bytes copy = poll.records[0].value;
     cr_assert_eq(bus->ops->begin(bus, &err), SS_OK);
-    cr_assert_eq(bus->ops->produce(bus, SS_TO_DEAD_LETTERS, 0, helper_text("alice"), copy, NULL, 0,
-                                   false, &err),
-                 SS_OK, "%s", err.detail);
+    cr_assert_eq(
+        bus->ops->produce(bus, SS_TO_DEAD_LETTERS, 0, text("alice"), copy, NULL, 0, false, &err),
+        SS_OK, "%s", err.detail);
     cr_assert_eq(bus->ops->commit(bus, &err), SS_OK, "%s", err.detail);
     free(big);
     bus->ops->close(bus);

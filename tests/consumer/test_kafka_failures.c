@@ -1,5 +1,6 @@
 /* The bus on librdkafka's mock cluster when calls fail: what is gone on from, rewound, given up, or
  * stopped for. Two workers of one name on a real Kafka: test_kafka_real_twins.c. */
+#include "base/clock.h"
 #include "helper_kafka_mock.h"
 
 #include <criterion/criterion.h>
@@ -104,10 +105,10 @@ Test(kafka_failures, begins_anew_when_a_commit_is_refused_for_its_instance)
 /* Polls until the bus has lost its partition, or ends. */
 static enum ss_status await_loss(struct ss_bus *bus, struct ss_error *err)
 {
-    const int64_t deadline = helper_now_ms() + 60000;
+    const int64_t deadline = ss_clock_steady_ms() + 60000;
     struct ss_poll poll = {.event = SS_BUS_NOTHING};
     enum ss_status status = SS_OK;
-    while (status != SS_STOP && poll.event != SS_BUS_REVOKED && helper_now_ms() < deadline)
+    while (status != SS_STOP && poll.event != SS_BUS_REVOKED && ss_clock_steady_ms() < deadline)
         status = bus->ops->poll(bus, 10, 100, &poll, err);
     cr_assert(status == SS_STOP || (poll.event == SS_BUS_REVOKED && poll.lost), "%s", err->detail);
     return status;
@@ -176,7 +177,7 @@ Test(kafka_failures, forgets_that_it_was_fenced)
     mocked.config.session_timeout_ms = 4500;
     struct ss_bus *bus = mocked_open_assigned();
     for (int i = 0; i < 3; i++) {
-        const int64_t fenced_at = helper_now_ms();
+        const int64_t fenced_at = ss_clock_steady_ms();
         ss_kafka_mock_fail(mocked.mock, API_END_TXN, ERR_PRODUCER_FENCED, 1);
         enum ss_status status = mocked_transact(bus, 0, &err);
         cr_assert_eq(status, SS_RETRY, "%s: %s", ss_status_name(status), err.detail);
@@ -184,7 +185,7 @@ Test(kafka_failures, forgets_that_it_was_fenced)
         await_again(bus);
         /* The first two count together, the third comes too late for that. */
         while (i == 1 &&
-               helper_now_ms() < fenced_at + 3 * mocked.config.session_timeout_ms + 1000) {
+               ss_clock_steady_ms() < fenced_at + 3 * mocked.config.session_timeout_ms + 1000) {
             status = bus->ops->poll(bus, 10, 100, &poll, &err);
             cr_assert_neq(status, SS_STOP, "%s", err.detail);
             if (poll.event == SS_BUS_ASSIGNED) {
@@ -207,9 +208,8 @@ Test(kafka_failures, rewinds_after_an_abort)
     struct ss_poll poll;
     struct ss_bus *bus = mocked_open_assigned();
     cr_assert_eq(bus->ops->begin(bus, &err), SS_OK);
-    cr_assert_eq(bus->ops->produce(bus, SS_TO_SCORES, 0, helper_text("k"), helper_text("v"), NULL,
-                                   0, false, &err),
-                 SS_OK);
+    cr_assert_eq(
+        bus->ops->produce(bus, SS_TO_SCORES, 0, text("k"), text("v"), NULL, 0, false, &err), SS_OK);
     cr_assert_eq(bus->ops->abort(bus, &err), SS_OK);
     expect_cycle(bus);
     cr_assert_eq(bus->ops->poll(bus, 10, 0, &poll, &err), SS_OK);
@@ -229,9 +229,9 @@ Test(kafka_failures, waits_out_a_cluster_that_is_away)
     ss_kafka_mock_down(mocked.mock, false);
     mocked_send(SS_PAYMENTS, "alice", "after");
     mocked_flush();
-    const int64_t deadline = helper_now_ms() + 60000;
+    const int64_t deadline = ss_clock_steady_ms() + 60000;
     bool seen = false;
-    while (!seen && helper_now_ms() < deadline) {
+    while (!seen && ss_clock_steady_ms() < deadline) {
         if (bus->ops->poll(bus, 10, 100, &poll, &err) != SS_OK)
             continue;
         seen = poll.event == SS_BUS_RECORDS;

@@ -1,5 +1,6 @@
 /* The thread that follows sesame-ranks, on librdkafka's mock cluster: from the beginning, on and
  * on, past what is no histogram, and while the brokers are away. */
+#include "base/clock.h"
 #include "consumer/kafka_mock.h"
 #include "consumer/kafka_producer.h"
 #include "consumer/kafka_ranks.h"
@@ -53,9 +54,8 @@ TestSuite(kafka_ranks, .init = set_up, .fini = tear_down);
 static void send(struct ss_bytes value)
 {
     struct ss_error err = {.detail = ""};
-    cr_assert_eq(
-        ss_kafka_producer_send(producer, "ranks", helper_text("0"), value, NULL, 0, 0, &err), SS_OK,
-        "%s", err.detail);
+    cr_assert_eq(ss_kafka_producer_send(producer, "ranks", text("0"), value, NULL, 0, 0, &err),
+                 SS_OK, "%s", err.detail);
     cr_assert_eq(ss_kafka_producer_flush(producer, DEADLINE_MS, NULL, &err), SS_OK, "%s",
                  err.detail);
 }
@@ -75,10 +75,10 @@ static void send_histogram(int32_t partition, uint32_t users)
 
 static void await(int64_t offset, int64_t users)
 {
-    const int64_t deadline = helper_now_ms() + DEADLINE_MS;
+    const int64_t deadline = ss_clock_steady_ms() + DEADLINE_MS;
     while (!ss_ranks_look(ranks, &view) || view.offset != offset ||
            view.table.below[SS_SCORE_COUNT] != users) {
-        cr_assert_lt(helper_now_ms(), deadline, "%lld users before %lld",
+        cr_assert_lt(ss_clock_steady_ms(), deadline, "%lld users before %lld",
                      (long long)view.table.below[SS_SCORE_COUNT], (long long)view.offset);
         poll(NULL, 0, 5);
     }
@@ -96,7 +96,7 @@ Test(kafka_ranks, all_is_read_from_the_beginning_on)
 {
     send_histogram(0, 5);
     send_histogram(1, 7);
-    send(helper_text("no histogram"));
+    send(text("no histogram"));
     send_histogram(0, 6);
     follow();
     await(4, 13);

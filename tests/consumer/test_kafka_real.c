@@ -1,5 +1,6 @@
 /* The bus on a real Kafka: what the mock cluster cannot show of reading, committing and taking
  * over. Twins and fencing: test_kafka_real_twins.c. */
+#include "base/clock.h"
 #include "helper_kafka_real.h"
 
 #include <criterion/criterion.h>
@@ -17,12 +18,12 @@ Test(kafka_real, counts_each_record_once_through_aborts_and_rebalances)
     produce(total, 100);
     second.worker = 1;
     a.bus = helper_open(&config);
-    const int64_t deadline = helper_now_ms() + 120000;
-    while (a.records < total / 10 && helper_now_ms() < deadline)
+    const int64_t deadline = ss_clock_steady_ms() + 120000;
+    while (a.records < total / 10 && ss_clock_steady_ms() < deadline)
         (void)step(&a, 500, 100);
     b.bus = helper_open(&second);
     bool shared = false;
-    while ((a.records + b.records < total || !shared) && helper_now_ms() < deadline) {
+    while ((a.records + b.records < total || !shared) && ss_clock_steady_ms() < deadline) {
         enum ss_status status = step(&a, 500, 10);
         cr_assert_neq(status, SS_STOP, "%s", a.err.detail);
         status = step(&b, 500, 10);
@@ -57,8 +58,7 @@ static void run_and_die(void)
             (void)w.bus->ops->begin(w.bus, &w.err);
             for (size_t i = 0; i < 60000; i++)
                 if (w.bus->ops->produce(w.bus, SS_TO_CHANGELOG, poll.records[0].partition,
-                                        helper_text("ghost"), helper_text("ghost"), NULL, 0, false,
-                                        &w.err))
+                                        text("ghost"), text("ghost"), NULL, 0, false, &w.err))
                     break;
             raise(SIGKILL);
         }
@@ -78,8 +78,8 @@ static enum ss_status on_restored(void *arg, int64_t offset, int64_t broker_time
     (void)offset;
     (void)value;
     (void)err;
-    r->marks += ss_bytes_equal(key, helper_text("\1"));
-    r->ghosts += ss_bytes_equal(key, helper_text("ghost"));
+    r->marks += ss_bytes_equal(key, text("\1"));
+    r->ghosts += ss_bytes_equal(key, text("ghost"));
     r->last_time_ms = broker_time_ms;
     return SS_OK;
 }
@@ -121,8 +121,8 @@ static void take_over(const struct ss_kafka_config *successor)
         w.owned[p] = true;
         helper_begin(bus, p, &start);
     }
-    const int64_t deadline = helper_now_ms() + 60000;
-    while (committed + w.records < total && helper_now_ms() < deadline)
+    const int64_t deadline = ss_clock_steady_ms() + 60000;
+    while (committed + w.records < total && ss_clock_steady_ms() < deadline)
         cr_assert_eq(step(&w, 1000, 100), SS_OK, "%s", w.err.detail);
     bus->ops->close(bus);
     cr_assert_eq(count_outputs(), total);
@@ -153,8 +153,8 @@ Test(kafka_real, reaches_an_end_that_is_a_marker)
     struct ss_bus *writer = helper_open(&upstream);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(writer->ops->begin(writer, &err), SS_OK);
-        cr_assert_eq(writer->ops->produce(writer, SS_TO_SCORES, 0, helper_text("k"),
-                                          helper_text("v"), NULL, 0, false, &err),
+        cr_assert_eq(writer->ops->produce(writer, SS_TO_SCORES, 0, text("k"), text("v"), NULL, 0,
+                                          false, &err),
                      SS_OK);
         if (i == 0)
             cr_assert_eq(writer->ops->commit(writer, &err), SS_OK, "%s", err.detail);
@@ -169,9 +169,9 @@ Test(kafka_real, reaches_an_end_that_is_a_marker)
     cr_assert_geq(start.ends[SS_PAYMENTS], 2);
     helper_await(bus, SS_BUS_RECORDS, &poll);
     cr_assert_eq(poll.record_count, 1);
-    const int64_t deadline = helper_now_ms() + 30000;
+    const int64_t deadline = ss_clock_steady_ms() + 30000;
     while (bus->ops->position(bus, SS_PAYMENTS, 0) < start.ends[SS_PAYMENTS] &&
-           helper_now_ms() < deadline) {
+           ss_clock_steady_ms() < deadline) {
         cr_assert_eq(bus->ops->poll(bus, 100, 50, &poll, &err), SS_OK);
         cr_assert_eq(poll.event, SS_BUS_NOTHING);
     }

@@ -1,5 +1,6 @@
 /* What the bus alone costs on a real Kafka, with one output per record. Informational: nothing is
  * asserted of time. */
+#include "base/clock.h"
 #include "consumer/kafka_producer.h"
 #include "helper_kafka_real.h"
 
@@ -8,17 +9,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 TestSuite(kafka_real_speed, .init = real_open, .timeout = 200);
-
-static int64_t wall_clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -47,27 +40,27 @@ Test(kafka_real_speed, latency_of_poll_produce_commit)
         access.producer = (struct ss_kafka_properties){&linger, 1};
         if (ss_kafka_producer_open(&access, &producer, &err))
             _exit(1);
-        const int64_t from = helper_now_ms();
+        const int64_t from = ss_clock_steady_ms();
         for (int sent = 0; sent < TOTAL;) {
-            const int64_t due = (helper_now_ms() - from) * RATE / 1000;
+            const int64_t due = (ss_clock_steady_ms() - from) * RATE / 1000;
             for (; sent < due && sent < TOTAL; sent++) {
                 int size = snprintf(key, sizeof key, "user-%d", sent % 1000);
                 if (ss_kafka_producer_send(producer, config.inputs[SS_PAYMENTS],
-                                           (struct ss_bytes){key, (size_t)size},
-                                           helper_text("a payment"), NULL, 0, 0, &err))
+                                           (struct ss_bytes){key, (size_t)size}, text("a payment"),
+                                           NULL, 0, 0, &err))
                     _exit(1);
             }
             usleep(500); /* paces the load */
         }
         _exit(ss_kafka_producer_flush(producer, 30000, NULL, &err) != SS_OK);
     }
-    const int64_t deadline = helper_now_ms() + 60000;
-    while (count < TOTAL && helper_now_ms() < deadline) {
+    const int64_t deadline = ss_clock_steady_ms() + 60000;
+    while (count < TOTAL && ss_clock_steady_ms() < deadline) {
         cr_assert_eq(w.bus->ops->poll(w.bus, 10000, 100, &poll, &err), SS_OK, "%s", err.detail);
         if (poll.event != SS_BUS_RECORDS)
             continue;
         cr_assert_eq(transact(&w, &poll), SS_OK, "%s", w.err.detail);
-        const int64_t now = wall_clock_ms();
+        const int64_t now = ss_clock_wall_ms();
         for (size_t i = 0; i < poll.record_count; i++)
             latency_ms[count++] = now - poll.records[i].timestamp_ms;
     }
@@ -91,10 +84,10 @@ Test(kafka_real_speed, speed_of_poll_produce_commit)
     while (owned_count(&w) < PARTITIONS)
         cr_assert_eq(step(&w, 100, 100), SS_OK, "%s", w.err.detail);
     getrusage(RUSAGE_SELF, &before);
-    const int64_t from = helper_now_ms();
-    while (w.records < total && helper_now_ms() < from + 150000)
+    const int64_t from = ss_clock_steady_ms();
+    while (w.records < total && ss_clock_steady_ms() < from + 150000)
         cr_assert_eq(step(&w, 20000, 100), SS_OK, "%s", w.err.detail);
-    const int64_t ms = helper_now_ms() - from + 1;
+    const int64_t ms = ss_clock_steady_ms() - from + 1;
     getrusage(RUSAGE_SELF, &after);
     cr_assert_eq(w.records, total);
     double cpu = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) +

@@ -1,4 +1,5 @@
 /* The bus on a real Kafka when somebody else has its name, or the broker has given it up. */
+#include "base/clock.h"
 #include "consumer/kafka_admin.h"
 #include "helper_kafka_real.h"
 
@@ -16,19 +17,19 @@ Test(kafka_real_twins, stops_the_older_of_two_twins)
         cr_assert_eq(step(&a, 100, 100), SS_OK, "%s", a.err.detail);
     struct worker b = {.bus = helper_open(&config)};
     enum ss_status status = SS_OK;
-    const int64_t begun = helper_now_ms(), deadline = begun + 90000;
-    while (status != SS_STOP && helper_now_ms() < deadline) {
+    const int64_t begun = ss_clock_steady_ms(), deadline = begun + 90000;
+    while (status != SS_STOP && ss_clock_steady_ms() < deadline) {
         status = step(&a, 100, 50);
         cr_assert_neq(step(&b, 100, 50), SS_STOP, "%s", b.err.detail);
     }
     cr_assert_eq(status, SS_STOP);
-    fprintf(stderr, "told apart after %lld ms\n", (long long)(helper_now_ms() - begun));
+    fprintf(stderr, "told apart after %lld ms\n", (long long)(ss_clock_steady_ms() - begun));
     cr_assert(strstr(a.err.detail, "another process runs as instance one"), "%s", a.err.detail);
     a.bus->ops->close(a.bus);
 
     /* and the younger one has the name to itself */
     produce(total / 2, 100);
-    while (a.records + b.records < total && helper_now_ms() < deadline)
+    while (a.records + b.records < total && ss_clock_steady_ms() < deadline)
         cr_assert_neq(step(&b, 100, 100), SS_STOP, "%s", b.err.detail);
     b.bus->ops->close(b.bus);
     cr_assert_eq(count_outputs(), total);
@@ -40,20 +41,20 @@ Test(kafka_real_twins, outlives_a_late_request_of_its_own_past)
 {
     struct ss_poll poll;
     struct worker a = {.bus = helper_open(&config)};
-    const int64_t total = 1000, deadline = helper_now_ms() + 90000;
+    const int64_t total = 1000, deadline = ss_clock_steady_ms() + 90000;
     while (owned_count(&a) < PARTITIONS)
         cr_assert_eq(step(&a, 100, 100), SS_OK, "%s", a.err.detail);
     struct ss_bus *late = helper_open(&config);
     helper_await(late, SS_BUS_ASSIGNED, &poll);
     late->ops->close(late);
     bool lost = false;
-    while (!lost && helper_now_ms() < deadline) {
+    while (!lost && ss_clock_steady_ms() < deadline) {
         cr_assert_neq(step(&a, 100, 100), SS_STOP, "%s", a.err.detail);
         lost = owned_count(&a) == 0;
     }
     cr_assert(lost);
     produce(total, 100);
-    while (a.records < total && helper_now_ms() < deadline)
+    while (a.records < total && ss_clock_steady_ms() < deadline)
         cr_assert_neq(step(&a, 100, 100), SS_STOP, "%s", a.err.detail);
     a.bus->ops->close(a.bus);
     cr_assert_eq(count_outputs(), total);
@@ -68,9 +69,9 @@ Test(kafka_real_twins, cannot_commit_once_a_twin_has_its_id)
     while (owned_count(&a) < PARTITIONS)
         cr_assert_eq(step(&a, 100, 100), SS_OK, "%s", a.err.detail);
     cr_assert_eq(a.bus->ops->begin(a.bus, &err), SS_OK);
-    cr_assert_eq(a.bus->ops->produce(a.bus, SS_TO_SCORES, 0, helper_text("k"), helper_text("0/0/0"),
-                                     NULL, 0, false, &err),
-                 SS_OK);
+    cr_assert_eq(
+        a.bus->ops->produce(a.bus, SS_TO_SCORES, 0, text("k"), text("0/0/0"), NULL, 0, false, &err),
+        SS_OK);
     struct ss_bus *b = helper_open(&config);
     enum ss_status status = a.bus->ops->commit(a.bus, &err);
     cr_assert_eq(status, SS_RETRY, "%s: %s", ss_status_name(status), err.detail);
@@ -91,13 +92,13 @@ Test(kafka_real_twins, outlives_a_transaction_that_lasted_too_long)
     while (owned_count(&w) < PARTITIONS)
         cr_assert_eq(step(&w, 100, 100), SS_OK, "%s", w.err.detail);
     cr_assert_eq(w.bus->ops->begin(w.bus, &err), SS_OK);
-    cr_assert_eq(w.bus->ops->produce(w.bus, SS_TO_SCORES, 0, helper_text("k"), helper_text("0/0/0"),
-                                     NULL, 0, false, &err),
-                 SS_OK);
+    cr_assert_eq(
+        w.bus->ops->produce(w.bus, SS_TO_SCORES, 0, text("k"), text("0/0/0"), NULL, 0, false, &err),
+        SS_OK);
     /* Until the broker has aborted it: its marker lets the end move past the record. */
-    const int64_t deadline = helper_now_ms() + 60000;
+    const int64_t deadline = ss_clock_steady_ms() + 60000;
     struct ss_kafka_end ends[PARTITIONS] = {0};
-    while (ends[0].high < 2 && helper_now_ms() < deadline) {
+    while (ends[0].high < 2 && ss_clock_steady_ms() < deadline) {
         int32_t room = PARTITIONS;
         cr_assert_eq(ss_kafka_topic_ends(&config.access, config.targets[SS_TO_SCORES], false, ends,
                                          &room, 10000, &err),
@@ -107,7 +108,7 @@ Test(kafka_real_twins, outlives_a_transaction_that_lasted_too_long)
     cr_assert_geq(ends[0].high, 2);
     enum ss_status status = w.bus->ops->commit(w.bus, &err);
     cr_assert_eq(status, SS_RETRY, "%s: %s", ss_status_name(status), err.detail);
-    while (w.records < 100 && helper_now_ms() < deadline) {
+    while (w.records < 100 && ss_clock_steady_ms() < deadline) {
         status = step(&w, 100, 100);
         cr_assert_neq(status, SS_STOP, "%s", w.err.detail);
     }

@@ -1,11 +1,7 @@
 #include "consumer/partitioner.h"
+#include "helper_text.h"
 
 #include <criterion/criterion.h>
-
-static struct ss_bytes text(const char *t)
-{
-    return (struct ss_bytes){t, strlen(t)};
-}
 
 /* The vectors of Kafka's own UtilsTest. */
 Test(partitioner, hashes_as_javas_client_does)

@@ -1,4 +1,5 @@
 /* The worker's loop in memory: what is let through and counted, and when it has caught up. */
+#include "helper_text.h"
 #include "helper_worker.h"
 
 #include <criterion/criterion.h>
@@ -16,11 +17,6 @@ static void close_rig(void)
 }
 
 TestSuite(worker, .init = open_one, .fini = close_rig);
-
-static struct ss_bytes text(const char *s)
-{
-    return (struct ss_bytes){s, strlen(s)};
-}
 
 static json_t *score_at(json_t *scores, size_t i)
 {

@@ -1,17 +1,11 @@
 /* The worker's loop in memory: a store that is not what was left there, restarts, rebalances, and
  * what cannot be mended. Time that passes within a restore: test_worker_restore.c. */
 #include "helper_scenario.h"
-
-#include "state/memory_store.h"
+#include "helper_text.h"
 
 #include <criterion/criterion.h>
 
 TestSuite(recovery, .init = open_rig, .fini = close_rig);
-
-static struct ss_bytes text(const char *s)
-{
-    return (struct ss_bytes){s, strlen(s)};
-}
 
 /* --- the store is not what was left there --- */
 
@@ -58,24 +52,14 @@ Test(recovery_store, that_another_one_has_written_to_is_not_believed)
     close_rig();
 }
 
-/* As after a fail-over to a replica that lags: an old checkpoint with the states of then. */
 Test(recovery_store, that_falls_back_to_an_older_copy_is_brought_forward)
 {
-    struct ss_store *replica;
     open_rig_with_a_small_cache();
-    cr_assert_eq(ss_memory_open(&replica, NULL), SS_OK);
-    send_consents(&rig);
-    send_events(&rig);
-    rig_run(&rig);
-    copy_store(rig.store, replica);
-    send_payments(&rig);
-    rig_run(&rig);
-    copy_store(replica, rig.store);
+    run_and_fall_back();
     send_payments(&rig);
     send_the_rest(&rig);
     rig_run(&rig);
     check_against_reference("older copy", 0);
-    replica->ops->close(replica);
     close_rig();
 }
 

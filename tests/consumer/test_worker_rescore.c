@@ -68,14 +68,6 @@ static int count_told(const char *who, const char *kind, const char *version)
     return count;
 }
 
-static struct ss_mark newest_mark(void)
-{
-    struct ss_mark mark = {0};
-    int64_t offset;
-    cr_assert(rig_mark(&rig, 0, &mark, &offset));
-    return mark;
-}
-
 static void check_all_told(int count, int32_t epoch)
 {
     const struct ss_mark mark = newest_mark();

@@ -2,8 +2,6 @@
  * shows of its progress, and in what parts it is saved. */
 #include "helper_scenario.h"
 
-#include "state/memory_store.h"
-
 #include <criterion/criterion.h>
 
 TestSuite(restore, .init = open_rig, .fini = close_rig);
@@ -72,16 +70,7 @@ Test(restore, a_restore_that_outlasts_half_the_retention_starts_over)
 /* The checkpoint is young enough when the restore begins from it, and too old in its middle. */
 static void check_catching_up(int64_t before_ms, int64_t during_ms, bool given_up)
 {
-    struct ss_store *replica;
-    cr_assert_eq(ss_memory_open(&replica, NULL), SS_OK);
-    send_consents(&rig);
-    send_events(&rig);
-    rig_run(&rig);
-    copy_store(rig.store, replica);
-    send_payments(&rig);
-    rig_run(&rig);
-    copy_store(replica, rig.store);
-    replica->ops->close(replica);
+    run_and_fall_back();
     int wipes = flaky_store_calls(rig.flaky, FLAKY_WIPE);
     rig.now_ms += before_ms;
     restart_with_a_moved_clock(during_ms);

@@ -19,14 +19,6 @@ static int64_t end_of(enum ss_input input)
     return memory_bus_input(rig.memory, input, 0)->end;
 }
 
-static struct ss_mark newest_mark(void)
-{
-    struct ss_mark mark;
-    int64_t offset;
-    cr_assert(rig_mark(&rig, 0, &mark, &offset));
-    return mark;
-}
-
 /* Two consents and a payment, then, known a little later, what is no record. */
 static void send_with_markers(void)
 {
