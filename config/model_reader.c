@@ -71,9 +71,9 @@ enum ss_status ss_model_read_list(const struct ss_model_reader *reader,
     return SS_OK;
 }
 
-enum ss_status ss_model_read_int(const struct ss_model_reader *reader,
-                                 const struct ss_yaml_node *node, const char *where, int64_t min,
-                                 int64_t max, int64_t *out)
+static enum ss_status read_int(const struct ss_model_reader *reader,
+                               const struct ss_yaml_node *node, const char *where, int64_t min,
+                               int64_t max, int64_t *out)
 {
     if (node->kind != SS_YAML_SCALAR)
         return ss_model_fail(reader, node->line, where,
@@ -97,7 +97,7 @@ enum ss_status ss_model_read_int32(const struct ss_model_reader *reader,
                                    int32_t max, int32_t *out)
 {
     int64_t value = 0;
-    enum ss_status status = ss_model_read_int(reader, node, where, min, max, &value);
+    enum ss_status status = read_int(reader, node, where, min, max, &value);
     *out = (int32_t)value;
     return status;
 }
@@ -129,8 +129,7 @@ enum ss_status ss_model_read_curve(const struct ss_model_reader *reader,
         if (point->kind != SS_YAML_LIST || point->count != 2)
             return ss_model_fail(reader, point->line, where, "each point must be [x, y]");
         int i = out->count;
-        status =
-            ss_model_read_int(reader, point->first, where, -CURVE_X_MAX, CURVE_X_MAX, &out->x[i]);
+        status = read_int(reader, point->first, where, -CURVE_X_MAX, CURVE_X_MAX, &out->x[i]);
         if (status == SS_OK)
             status = ss_model_read_int32(reader, point->first->next, where, 0, y_max, &out->y[i]);
         if (status != SS_OK)

@@ -30,9 +30,6 @@ SS_MUST_USE enum ss_status ss_model_read_map(const struct ss_model_reader *reade
 SS_MUST_USE enum ss_status ss_model_read_list(const struct ss_model_reader *reader,
                                               const struct ss_yaml_node *node, const char *where,
                                               int count_min, int count_max);
-SS_MUST_USE enum ss_status ss_model_read_int(const struct ss_model_reader *reader,
-                                             const struct ss_yaml_node *node, const char *where,
-                                             int64_t min, int64_t max, int64_t *out);
 SS_MUST_USE enum ss_status ss_model_read_int32(const struct ss_model_reader *reader,
                                                const struct ss_yaml_node *node, const char *where,
                                                int32_t min, int32_t max, int32_t *out);

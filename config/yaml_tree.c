@@ -268,11 +268,6 @@ const struct ss_yaml_node *ss_yaml_root(const struct ss_yaml *document)
     return document->root;
 }
 
-const char *ss_yaml_source(const struct ss_yaml *document)
-{
-    return document->source;
-}
-
 const struct ss_yaml_node *ss_yaml_find(const struct ss_yaml_node *map, const char *key)
 {
     if (map->kind != SS_YAML_MAP)

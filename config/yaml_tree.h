@@ -41,7 +41,6 @@ SS_MUST_USE enum ss_status ss_yaml_parse(const char *text, size_t size, const ch
 void ss_yaml_close(struct ss_yaml *document); /* NULL is fine */
 
 const struct ss_yaml_node *ss_yaml_root(const struct ss_yaml *document);
-const char *ss_yaml_source(const struct ss_yaml *document);
 
 /* The child of a map by key, or NULL. */
 const struct ss_yaml_node *ss_yaml_find(const struct ss_yaml_node *map, const char *key);

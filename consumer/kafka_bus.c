@@ -49,8 +49,8 @@ static void queues_close(struct ss_kafka_bus *k)
     }
 }
 
-enum ss_status ss_kafka_flow_start(struct ss_kafka_bus *k, enum ss_input input, int32_t partition,
-                                   struct ss_error *err)
+static enum ss_status flow_start(struct ss_kafka_bus *k, enum ss_input input, int32_t partition,
+                                 struct ss_error *err)
 {
     struct ss_kafka_flow *flow = &k->partitions[partition].flows[input];
     rd_kafka_queue_t **queue = &k->queues[queue_of(input)];
@@ -100,7 +100,7 @@ enum ss_status ss_kafka_open_partition(struct ss_bus *bus, int32_t partition,
         flow->next = flow->passed = positions[i];
         flow->at_end = false;
         if (!flow->held)
-            status = ss_kafka_flow_start(k, (enum ss_input)i, partition, err);
+            status = flow_start(k, (enum ss_input)i, partition, err);
     }
     k->partitions[partition].open = !status;
     return status;
@@ -117,7 +117,7 @@ enum ss_status ss_kafka_hold(struct ss_bus *bus, enum ss_input input, int32_t pa
     if (hold)
         flow_stop(k, input, partition);
     else if (p->open && !p->flows[input].flowing)
-        return ss_kafka_flow_start(k, input, partition, err);
+        return flow_start(k, input, partition, err);
     return SS_OK;
 }
 
@@ -145,7 +145,7 @@ enum ss_status ss_kafka_rewind(struct ss_bus *bus, enum ss_input input, int32_t 
     flow->at_end = false;
     if (!k->partitions[partition].open || flow->held)
         return SS_OK;
-    return ss_kafka_flow_start(k, input, partition, err);
+    return flow_start(k, input, partition, err);
 }
 
 /* --- poll --- */

@@ -110,8 +110,6 @@ enum ss_status ss_kafka_rewind(struct ss_bus *bus, enum ss_input input, int32_t 
 bool ss_kafka_header(struct ss_bus *bus, const struct ss_record *record, size_t i,
                      struct ss_header *out);
 void ss_kafka_release(struct ss_kafka_bus *k); /* the records of the last poll */
-SS_MUST_USE enum ss_status ss_kafka_flow_start(struct ss_kafka_bus *k, enum ss_input input,
-                                               int32_t partition, struct ss_error *err);
 void ss_kafka_flows_stop(struct ss_kafka_bus *k, int32_t partition);
 /* The worker has the partition and it is not being taken away. */
 bool ss_kafka_owned(const struct ss_kafka_bus *k, int32_t partition);

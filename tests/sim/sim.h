@@ -331,7 +331,6 @@ void sim_world_run(struct sim_world *world, const struct sim_options *options);
 struct sim_session *sim_session_start(struct sim_world *world, int slot);
 void sim_session_resume(struct sim_session *session); /* until it yields, or its step ends */
 void sim_session_end(struct sim_session *session);    /* runs it out and closes it */
-void sim_session_yield(struct sim_session *session);
 /* Called by each op before and after its effect. */
 enum sim_fate sim_point(struct sim_session *session, const char *op);
 /* An op waits for the others: false once the session is dead. */
@@ -417,7 +416,6 @@ struct ss_bytes sim_redis_get(const struct sim_keyspace *space, struct ss_bytes 
 uint32_t sim_redis_group(struct ss_bytes key);
 void sim_redis_tick(struct sim_world *world);
 void sim_redis_fault(struct sim_world *world);
-void sim_redis_reset(struct sim_world *world);
 
 /* sim_upstream.c */
 void sim_upstream_init(struct sim_world *world);
@@ -429,7 +427,6 @@ bool sim_upstream_done(const struct sim_world *world);
 /* sim_story.c: what happens to users next, as of world->story_ms. */
 void sim_story_init(struct sim_world *world);
 void sim_story_next(struct sim_world *world, struct sim_truth *truth);
-struct ss_text sim_text(struct sim_world *world, const char *format, int number);
 
 /* sim_keys.c */
 void sim_keys_init(struct sim_world *world);

@@ -189,8 +189,3 @@ void sim_redis_fault(struct sim_world *world)
                        kind == 1 ? &redis->snapshots[which][p] : &redis->replica[p]);
     }
 }
-
-void sim_redis_reset(struct sim_world *world)
-{
-    memset(&world->redis, 0, sizeof world->redis);
-}

@@ -166,7 +166,7 @@ void sim_session_end(struct sim_session *session)
         sim_session_resume(session);
 }
 
-void sim_session_yield(struct sim_session *session)
+static void yield_point(struct sim_session *session)
 {
     if (!session->dead)
         to_scheduler(session, false);
@@ -181,7 +181,7 @@ enum ss_status sim_dead(struct ss_error *err)
 
 bool sim_wait(struct sim_session *session)
 {
-    sim_session_yield(session);
+    yield_point(session);
     return !session->dead;
 }
 
@@ -200,7 +200,7 @@ static enum sim_fate fault(struct sim_session *session, const char *op)
         int64_t ms = 50 + sim_below(world, sim_chance(world, 500) ? 8000 : 1500);
         sim_trace(world, "session %d frozen at %s for %lld ms", session->number, op, (long long)ms);
         session->frozen_until_ms = world->now_ms + ms;
-        sim_session_yield(session);
+        yield_point(session);
         return session->dead ? SIM_DEAD : SIM_GOES;
     }
     sim_trace(world, "session %d: %s fails%s", session->number, op, kind < 73 ? "" : " afterwards");
@@ -217,7 +217,7 @@ enum sim_fate sim_point(struct sim_session *session, const char *op)
     if (world->calm)
         return SIM_GOES;
     if (sim_chance(world, 90)) {
-        sim_session_yield(session);
+        yield_point(session);
         if (session->dead)
             return SIM_DEAD;
     }

@@ -9,7 +9,7 @@
 #define DAY_MS  SIM_DAY_MS
 #define HOUR_MS INT64_C(3600000)
 
-struct ss_text sim_text(struct sim_world *world, const char *format, int number)
+static struct ss_text text(struct sim_world *world, const char *format, int number)
 {
     char buffer[160];
     int size = snprintf(buffer, sizeof buffer, format, number);
@@ -26,7 +26,7 @@ void sim_story_init(struct sim_world *world)
     world->story_ms = SIM_START_MS;
     for (int i = 0; i < world->user_count; i++) {
         struct sim_user *user = &world->users[i];
-        user->id = sim_text(world, formats[sim_below(world, 4)], i);
+        user->id = text(world, formats[sim_below(world, 4)], i);
         user->partition = ss_partition_of((struct ss_bytes){user->id.data, user->id.size},
                                           world->partition_count);
         user->silent_ms = sim_chance(world, 300)
@@ -70,7 +70,7 @@ static void fill_profile(struct sim_world *world, struct ss_event *event)
             profile->opened_at_ms =
                 event->occurred_at_ms - (int64_t)sim_below(world, 4000) * DAY_MS;
     } else {
-        profile->line_id = sim_text(world, "line %d", (int)sim_below(world, 10));
+        profile->line_id = text(world, "line %d", (int)sim_below(world, 10));
         profile->limit_minor = (int64_t)sim_below(world, 5000000);
         profile->balance_minor = (int64_t)sim_below(world, 4000000) - 100000;
         profile->currency = (struct ss_text){"CNY", 3};
@@ -87,7 +87,7 @@ static void fill_consent(struct sim_world *world, struct ss_event *event)
                                                 : SS_PURPOSE_SHARE;
     consent->subscriber = (struct ss_text){"", 0};
     if (consent->purpose == SS_PURPOSE_SHARE)
-        consent->subscriber = sim_text(
+        consent->subscriber = text(
             world, "bank %d", (int)sim_below(world, sim_chance(world, 600) ? SIM_SUBSCRIBERS : 20));
 }
 
@@ -117,7 +117,7 @@ static void fill_bill(struct sim_world *world, struct sim_truth *truth)
     bill->currency = currency(world);
     if (sim_chance(world, 700)) {
         bill->status = SS_BILL_ISSUED;
-        bill->bill_id = sim_text(world, "bill %d", ++world->bill_count);
+        bill->bill_id = text(world, "bill %d", ++world->bill_count);
         bill->due_at_ms =
             event->occurred_at_ms + (int64_t)sim_below(world, 24 * 10) * HOUR_MS - 2 * HOUR_MS;
         plan_payment(world, truth);
@@ -125,7 +125,7 @@ static void fill_bill(struct sim_world *world, struct sim_truth *truth)
     }
     bill->status = (enum ss_bill_status)sim_below(world, sim_chance(world, 700) ? 2 : 4);
     bill->bill_id =
-        sim_text(world, "bill %d", world->bill_count - (int)sim_below(world, 20)); /* anybody's */
+        text(world, "bill %d", world->bill_count - (int)sim_below(world, 20)); /* anybody's */
     bill->due_at_ms = sim_chance(world, 200)
                           ? SS_TIME_UNKNOWN
                           : event->occurred_at_ms + ((int64_t)sim_below(world, 120) - 60) * DAY_MS;
@@ -158,7 +158,7 @@ static void fill_event(struct sim_world *world, struct sim_truth *truth)
         event->payment.category = (enum ss_payment_category)sim_below(world, SS_CATEGORY_COUNT);
         event->payment.amount_minor = amount(world);
         event->payment.currency = currency(world);
-        event->payment.counterparty = sim_text(world, "shop %d", (int)sim_below(world, 50));
+        event->payment.counterparty = text(world, "shop %d", (int)sim_below(world, 50));
         break;
     case SS_BILLS:
         fill_bill(world, truth);
@@ -166,7 +166,7 @@ static void fill_event(struct sim_world *world, struct sim_truth *truth)
     case SS_BOOKINGS:
         event->booking.status = (enum ss_booking_status)sim_below(world, 4);
         event->booking.kind = (enum ss_booking_kind)sim_below(world, SS_BOOKING_KIND_COUNT);
-        event->booking.booking_id = sim_text(world, "booking %d", (int)sim_below(world, 90));
+        event->booking.booking_id = text(world, "booking %d", (int)sim_below(world, 90));
         break;
     case SS_SOCIAL:
         event->social.action = sim_chance(world, 650) ? SS_FRIEND_ADDED : SS_FRIEND_REMOVED;
@@ -182,7 +182,7 @@ static void fill_event(struct sim_world *world, struct sim_truth *truth)
     case SS_NEIGHBOURS:
     case SS_INPUT_COUNT:
         event->listing.action = sim_chance(world, 500) ? SS_LISTED : SS_DELISTED;
-        event->listing.case_id = sim_text(world, "case %d", (int)sim_below(world, 4));
+        event->listing.case_id = text(world, "case %d", (int)sim_below(world, 4));
         event->listing.authority = (struct ss_text){"court", 5};
         event->listing.amount_owed_minor = 100;
         event->listing.currency = (struct ss_text){"CNY", 3};
@@ -232,8 +232,7 @@ static int64_t event_time(struct sim_world *world)
 void sim_story_next(struct sim_world *world, struct sim_truth *truth)
 {
     struct ss_event *event = &truth->event;
-    event->event_id =
-        sim_text(world, sim_chance(world, 10) ? "\x01 %d" : "e%d", world->event_count);
+    event->event_id = text(world, sim_chance(world, 10) ? "\x01 %d" : "e%d", world->event_count);
     if (pay_bill(world, truth))
         return;
     if (world->granted_count < world->user_count && !sim_chance(world, 100)) { /* most begin so */
