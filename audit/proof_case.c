@@ -85,7 +85,7 @@ enum ss_status ss_case_keep_stray(struct proof *proof, struct proof_case *one,
     *stray = (struct proof_stray){.record = *record, .bytes = bytes};
     memcpy(bytes, record->body.data, record->body.size);
     stray->record.body.data = bytes;
-    (void)!ss_score_view_decode(stray->record.body, &stray->record.view, &ignored);
+    (void)!ss_score_view_skim(stray->record.body, &stray->record.view, &ignored);
     return SS_OK;
 }
 

@@ -65,7 +65,7 @@ static bool view_of(const struct ss_published_record *published, struct ss_score
     if (published->view)
         *view = *published->view;
     else if (!published->body.data || published->reject ||
-             ss_score_view_decode(published->body, view, &ignored) != SS_OK)
+             ss_score_view_skim(published->body, view, &ignored) != SS_OK)
         return false;
     return view->user_id.size > 0 && view->user_id.size <= SS_USER_ID_MAX;
 }
@@ -111,7 +111,7 @@ static enum ss_status own_records(struct ss_walk *walk, struct ss_error *err)
                            record->body.size, (long long)record->offset);
         record->body = (struct ss_bytes){body->data, body->size};
         if (record->stray != SS_STRAY_UNREADABLE)
-            (void)!ss_score_view_decode(record->body, &record->view, &ignored);
+            (void)!ss_score_view_skim(record->body, &record->view, &ignored);
     }
     return SS_OK;
 }
