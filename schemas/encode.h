@@ -77,7 +77,7 @@ struct ss_score_parts {
     size_t size_max; /* of all of them, encoded */
 };
 
-struct ss_score_parts ss_score_parts_of(const struct ss_score_record *record);
+void ss_score_parts_of(const struct ss_score_record *record, struct ss_score_parts *parts);
 /* Factors and reasons. */
 uint8_t *ss_put_score_parts(uint8_t *p, const struct ss_score_record *record,
                             const struct ss_score_parts *parts);

@@ -61,15 +61,15 @@ static uint8_t *put_reasons(uint8_t *p, const struct ss_score_record *record,
     return ss_varint_write(p, 0);
 }
 
-struct ss_score_parts ss_score_parts_of(const struct ss_score_record *record)
+void ss_score_parts_of(const struct ss_score_record *record, struct ss_score_parts *parts)
 {
-    struct ss_score_parts parts = {.reason_count =
-                                       record->has_score ? record->score.reason_count : 0};
-    assert(parts.reason_count >= 0 && parts.reason_count <= SS_REASONS_MAX);
-    parts.size_max = (3 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX) * SS_VARINT_MAX;
-    for (int i = 0; i < parts.reason_count; i++)
-        parts.size_max += parts.code_sizes[i] = strlen(record->score.reasons[i].code);
-    return parts;
+    const int count = record->has_score ? record->score.reason_count : 0;
+    size_t size = (3 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX) * SS_VARINT_MAX;
+    assert(count >= 0 && count <= SS_REASONS_MAX);
+    for (int i = 0; i < count; i++)
+        size += parts->code_sizes[i] = strlen(record->score.reasons[i].code);
+    parts->reason_count = count;
+    parts->size_max = size;
 }
 
 uint8_t *ss_put_score_parts(uint8_t *p, const struct ss_score_record *record,
@@ -87,7 +87,8 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
                                       const struct ss_score_record *record, struct ss_buffer *out,
                                       struct ss_error *err)
 {
-    const struct ss_score_parts parts = ss_score_parts_of(record);
+    struct ss_score_parts parts;
+    ss_score_parts_of(record, &parts);
     const size_t version_size = strlen(record->model_version);
     const size_t tier_size = record->tier_name ? strlen(record->tier_name) : 0;
     size_t size = NUMBERS_MAX * SS_VARINT_MAX + parts.size_max + record->user_id.size +

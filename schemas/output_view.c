@@ -174,7 +174,8 @@ static bool same_cause(const struct ss_cause_view *view, const struct ss_score_r
 static bool same_parts(struct ss_bytes made_of, const struct ss_score_record *record)
 {
     uint8_t bytes[PARTS_MAX];
-    const struct ss_score_parts parts = ss_score_parts_of(record);
+    struct ss_score_parts parts;
+    ss_score_parts_of(record, &parts);
     if (!made_of.data || parts.size_max > sizeof bytes)
         return false;
     const size_t size = (size_t)(ss_put_score_parts(bytes, record, &parts) - bytes);

@@ -35,11 +35,18 @@ SS_WIRE_INLINE int64_t ss_wire_within(struct ss_wire_reader *r, int64_t value, i
     return min > 0 ? min : 0;
 }
 
-/* Of one byte, most likely: an enum, a branch, a length. */
+/* Of one byte, most likely: an enum, a branch, a length. The byte is turned by one bit, so that
+ * what is negative or goes on is large: one comparison tells that it is neither, and within the
+ * bounds. */
 SS_WIRE_INLINE int64_t ss_wire_number(struct ss_wire_reader *r, int64_t min, int64_t max)
 {
-    if (r->at != r->end && *r->at < 0x80)
-        return ss_wire_within(r, ss_unzigzag(*r->at++), min, max);
+    if (min == 0 && r->at != r->end) {
+        const uint8_t turned = (uint8_t)(*r->at >> 1 | *r->at << 7);
+        if (turned <= (max < 0x3f ? max : 0x3f)) {
+            r->at++;
+            return turned;
+        }
+    }
     const uint8_t *at = r->at; /* through copies, as ss_varint_read does */
     int64_t value = 0;
     r->bad |= !ss_varint_read_slow(&at, r->end, &value);
