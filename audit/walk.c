@@ -102,16 +102,15 @@ static enum ss_status own_records(struct ss_walk *walk, struct ss_error *err)
     for (int i = 0; i < walk->ahead; i++) {
         struct ss_walk_record *record = walk->at[i];
         struct ss_buffer *body = &walk->bodies[record - walk->records];
-        struct ss_error ignored;
         if (!record->body.data || record->body.data == body->data)
             continue;
         body->size = 0;
         if (!ss_buffer_append(body, record->body.data, record->body.size))
             return ss_fail(err, SS_STOP, "a score record of %zu bytes at offset %lld",
                            record->body.size, (long long)record->offset);
-        record->body = (struct ss_bytes){body->data, body->size};
         if (record->stray != SS_STRAY_UNREADABLE)
-            (void)!ss_score_view_skim(record->body, &record->view, &ignored);
+            ss_score_view_move(&record->view, record->body.data, body->data);
+        record->body = (struct ss_bytes){body->data, body->size};
     }
     return SS_OK;
 }

@@ -151,6 +151,26 @@ struct ss_score_view ss_score_view_whole(const struct ss_score_view *skimmed)
     return view;
 }
 
+static void move(const char **at, const char *from, const char *to)
+{
+    if (*at)
+        *at = to + (*at - from);
+}
+
+void ss_score_view_move(struct ss_score_view *view, const void *from, const void *to)
+{
+    const char *made_of = view->made_of.data;
+    assert(made_of); /* it has not been read: then there is nothing of it to be moved */
+    move(&view->user_id.data, from, to);
+    move(&view->tier.data, from, to);
+    move(&made_of, from, to);
+    move(&view->case_id.data, from, to);
+    move(&view->cause.topic.data, from, to);
+    move(&view->cause.event_id.data, from, to);
+    move(&view->model_version.data, from, to);
+    view->made_of.data = made_of;
+}
+
 static bool same_text(struct ss_text a, struct ss_text b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

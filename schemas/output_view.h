@@ -83,6 +83,8 @@ SS_MUST_USE enum ss_status ss_score_view_skim_next(const uint8_t **cursor, const
                                                    struct ss_error *err);
 /* The view with all that was left out, as long as the body lives. */
 struct ss_score_view ss_score_view_whole(const struct ss_score_view *view);
+/* After the body, which was at `from`, has been copied to `to`: the view is of the copy. */
+void ss_score_view_move(struct ss_score_view *skimmed, const void *from, const void *to);
 /* Whether the record would be encoded as what the view was skimmed from, each field of it. It costs
  * a fraction of encoding it. false: it would not, or the bytes are not those that our encoder
  * chooses for the same. */

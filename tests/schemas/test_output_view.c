@@ -198,6 +198,34 @@ Test(output_view, knows_a_record_again)
     ss_buffer_reset(&buffer);
 }
 
+Test(output_view, a_view_moves_with_its_body)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view, moved;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    for (int turn = 0; turn < 2; turn++) {
+        encode(&record, &buffer);
+        const struct ss_bytes body = body_of(&buffer);
+        uint8_t *bytes = malloc(body.size);
+        cr_assert_not_null(bytes);
+        memcpy(bytes, body.data, body.size);
+        cr_assert_eq(ss_score_view_skim(body, &view, &err), SS_OK);
+        moved = view;
+        ss_score_view_move(&moved, body.data, bytes);
+        memset(buffer.data, 0xff, buffer.size);
+        cr_assert(ss_score_view_is(&moved, &record));
+        view = ss_score_view_whole(&moved);
+        if (record.has_score)
+            cr_assert(is(view.reasons[1].code, "HIGH_DEBT") && view.factors[1].value == 1000);
+        free(bytes);
+        record.has_score = record.has_cause = false; /* texts that are not there */
+        record.tier_name = NULL;
+    }
+    ss_buffer_reset(&buffer);
+}
+
 /* Bytes that say the same, as another encoder might write it. */
 Test(output_view, reads_what_our_encoder_would_not_write)
 {
