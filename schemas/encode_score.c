@@ -19,7 +19,7 @@ static uint8_t *put_nullable_int(uint8_t *p, bool has, int32_t value)
 
 static size_t cause_text_size(const struct ss_cause *cause, bool has)
 {
-    return !has ? 0 : strlen(ss_schema_texts[cause->input].name) + cause->event_id.size;
+    return !has ? 0 : ss_schema_texts[cause->input].name_size + cause->event_id.size;
 }
 
 static uint8_t *put_cause(uint8_t *p, const struct ss_cause *cause, bool has)
@@ -27,7 +27,8 @@ static uint8_t *put_cause(uint8_t *p, const struct ss_cause *cause, bool has)
     p = ss_varint_write(p, has);
     if (!has)
         return p;
-    p = put_string(p, ss_schema_texts[cause->input].name);
+    p = ss_put_bytes(p, ss_schema_texts[cause->input].name,
+                     ss_schema_texts[cause->input].name_size);
     p = ss_varint_write(p, cause->partition);
     p = ss_varint_write(p, cause->offset);
     return ss_put_text(p, cause->event_id);

@@ -186,9 +186,10 @@ static bool same_cause(const struct ss_cause_view *view, const struct ss_score_r
     const struct ss_cause *cause = &record->cause;
     if (!view->known || !record->has_cause)
         return view->known == record->has_cause;
+    const struct ss_schema_text *topic = &ss_schema_texts[cause->input];
     return view->partition == cause->partition && view->offset == cause->offset &&
            same_text(view->event_id, cause->event_id) &&
-           same_string(view->topic, ss_schema_texts[cause->input].name);
+           same_text(view->topic, (struct ss_text){topic->name, (uint32_t)topic->name_size});
 }
 
 static bool same_parts(struct ss_bytes made_of, const struct ss_score_record *record)
