@@ -1,4 +1,7 @@
-/* output_view.c - the mirror image of encode_score.c. */
+/* output_view.c - the mirror image of encode_score.c.
+ *
+ * A field of `scores` is read in ss_score_view_skim_next, or in both get_parts and pass_parts, and
+ * compared in ss_score_view_is: one that were forgotten there could be altered unseen. */
 #include "schemas/output_view.h"
 #include "schemas/encode.h"
 #include "schemas/texts.h"
