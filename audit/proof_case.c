@@ -74,7 +74,6 @@ enum ss_status ss_case_keep(struct proof *proof, struct proof_case *one, const s
 enum ss_status ss_case_keep_stray(struct proof *proof, struct proof_case *one,
                                   const struct ss_walk_record *record)
 {
-    struct ss_error ignored;
     uint8_t *bytes = malloc(record->body.size + 1);
     if (!bytes ||
         !ss_make_room(&one->strays, one->stray_count, &one->stray_capacity, sizeof *one->strays)) {
@@ -85,7 +84,7 @@ enum ss_status ss_case_keep_stray(struct proof *proof, struct proof_case *one,
     *stray = (struct proof_stray){.record = *record, .bytes = bytes};
     memcpy(bytes, record->body.data, record->body.size);
     stray->record.body.data = bytes;
-    (void)!ss_score_view_decode(stray->record.body, &stray->record.view, &ignored);
+    ss_score_view_move(&stray->record.view, record->body.data, bytes);
     return SS_OK;
 }
 

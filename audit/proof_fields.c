@@ -249,7 +249,8 @@ static bool same(const struct ss_proof_field *fields, size_t count, const void *
 
 bool ss_proof_same_score(const struct ss_score_view *a, const struct ss_score_view *b)
 {
-    return same(ss_proof_score_fields, ss_proof_score_field_count, a, b);
+    const struct ss_score_view left = ss_score_view_whole(a), right = ss_score_view_whole(b);
+    return same(ss_proof_score_fields, ss_proof_score_field_count, &left, &right);
 }
 
 bool ss_proof_same_entitlement(const struct ss_entitlement_view *a,

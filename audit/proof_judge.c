@@ -168,22 +168,19 @@ void ss_proof_view_grant(struct proof *proof, const struct ss_entitlement *entit
         memset(view, 0, sizeof *view);
 }
 
-/* The bytes first: equal ones are equal in every field. */
+/* Nearly always the record is as it was published; else it is encoded, for every field to be
+ * compared as it was read. */
 bool ss_proof_equal(struct proof *proof, const struct ss_walk_record *record)
 {
-    struct ss_error err;
     struct ss_score_view view;
     const struct ss_score_record *computed = &proof->effects.record;
     if (computed->sequence != record->view.sequence || computed->as_of_ms != record->view.as_of_ms)
         return false;
     ss_proof_take_rank(proof, &record->view);
-    proof->encoded.size = 0;
-    if (ss_encode_score(0, computed, &proof->encoded, &err) != SS_OK)
-        return false;
-    if (ss_bytes_equal(encoded_body(proof), record->body))
+    if (ss_score_view_is(&record->view, computed))
         return true;
-    return ss_score_view_decode(encoded_body(proof), &view, &err) == SS_OK &&
-           ss_proof_same_score(&view, &record->view);
+    ss_proof_view(proof, computed, &view);
+    return ss_proof_same_score(&view, &record->view);
 }
 
 bool ss_proof_equal_grant(struct proof *proof, const struct ss_entitlement *entitlement,

@@ -22,6 +22,7 @@ void ss_settle_tell(struct settling *s, enum ss_proof_verdict verdict,
 {
     struct proof *proof = s->proof;
     struct ss_proof_event events[EVENTS_SHOWN];
+    struct ss_score_view published;
     bool with_cause = s->cause && at && at == s->record;
     size_t room = EVENTS_SHOWN - with_cause, from = upto > room ? upto - room : 0, count = 0;
     for (size_t i = from; i < upto; i++)
@@ -29,6 +30,8 @@ void ss_settle_tell(struct settling *s, enum ss_proof_verdict verdict,
             shown(&s->one->kept[i]->event, s->one->kept[i]->offset, s->one->kept[i]->timestamp_ms);
     if (with_cause)
         events[count++] = shown(&s->cause->event, s->cause->offset, s->cause->timestamp_ms);
+    if (at)
+        published = ss_score_view_whole(&at->view);
     const struct ss_proof_difference difference = {
         .verdict = verdict,
         .partition = proof->options->partition,
@@ -36,7 +39,7 @@ void ss_settle_tell(struct settling *s, enum ss_proof_verdict verdict,
         .user_hash = s->user->hash,
         .user_id = ss_user_id(s->user),
         .why = why,
-        .published = at ? &at->view : NULL,
+        .published = at ? &published : NULL,
         .recomputed = recomputed,
         .before = &s->before,
         .events = events,

@@ -50,12 +50,13 @@ void ss_proof_rank_count(struct proof *proof, const struct ss_score_view *view)
 void ss_proof_rank_alone(struct proof *proof, const struct ss_walk_record *record)
 {
     const struct ss_score_view *view = &record->view;
-    struct ss_score_view right = *view;
     if (!view->has_rank || !proof->options->rank || !proof->options->difference)
         return;
     const int32_t percentile = look_up(proof, view);
     if (percentile == SS_PROOF_RANK_UNKNOWN || percentile == view->percentile)
         return;
+    const struct ss_score_view published = ss_score_view_whole(view);
+    struct ss_score_view right = published;
     right.has_rank = percentile >= 0;
     right.percentile = percentile;
     const struct ss_proof_difference difference = {
@@ -65,7 +66,7 @@ void ss_proof_rank_alone(struct proof *proof, const struct ss_walk_record *recor
         .user_hash = ss_user_hash(view->user_id),
         .user_id = view->user_id,
         .why = "the record is not recomputed, and its percentile is not that of the histograms",
-        .published = view,
+        .published = &published,
         .recomputed = &right,
     };
     proof->options->difference(proof->options->arg, &difference);

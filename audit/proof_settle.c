@@ -191,13 +191,14 @@ static enum ss_status out_of_retention(struct settling *s, const struct ss_user_
 static bool says_the_same(const struct proof *proof, const struct ss_user_state *state,
                           const struct ss_score_view *view)
 {
+    const struct ss_score_view whole = ss_score_view_whole(view);
     struct ss_score score;
     if (!view->has_score || !state->consents.scoring)
         return false;
     ss_score_compute(ss_model_of(&proof->models, state), state, view->as_of_ms, view->clock_ms,
                      &score);
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        if (score.factors[f].value != view->factors[f].value)
+        if (score.factors[f].value != whole.factors[f].value)
             return false;
     return score.score == view->score && state->friends.confirmed == view->friends_confirmed &&
            state->friends.bands == view->friends_bands;

@@ -53,19 +53,28 @@ static uint64_t hash_of_from(const struct ss_replay *run)
     return options->from ? ss_user_hash(offsets) : 0;
 }
 
+/* 0 and 1 as runs that an earlier version has kept say it. */
+static const char *records_of(const struct ss_replay *run)
+{
+    const char *codec = ss_replay_records_codec(run);
+    if (!run->options->records_file)
+        return "0";
+    return strcmp(codec, "deflate") == 0 ? "1" : codec;
+}
+
 /* Whatever else the results depend on, so that no run is taken up with other options. */
 static void write_note(struct ss_replay *run)
 {
     const struct ss_replay_options *options = run->options;
     const struct ss_snapshot_head *start = run->start ? ss_snapshot_head(run->start) : NULL;
     snprintf(run->note, sizeof run->note,
-             "%s, until %lld, tolerance %lld, users %llx, from %llx, snapshot %lld, records %d, "
+             "%s, until %lld, tolerance %lld, users %llx, from %llx, snapshot %lld, records %s, "
              "friends %d",
              ss_source_kind_name(ss_source_kind(run->source)), (long long)options->until_ms,
              (long long)options->future_tolerance_ms,
              (unsigned long long)(options->users ? ss_source_users_digest(options->users) : 0),
              (unsigned long long)hash_of_from(run), (long long)(start ? start->made_at_ms : 0),
-             options->records_file != NULL, (int)run->friendship);
+             records_of(run), (int)run->friendship);
 }
 
 /* Finds a model by its version: the run's own, or one of the caller's shelf. */
@@ -275,8 +284,9 @@ static enum ss_status join_records(struct ss_replay *run, struct ss_error *err)
     struct ss_container_writer *writer;
     if (!ss_replay_in_parts(run))
         return SS_OK;
-    enum ss_status status = ss_container_create(
-        run->options->records_file, ss_schema_of_output(SS_SCORES), "deflate", &writer, err);
+    enum ss_status status =
+        ss_container_create(run->options->records_file, ss_schema_of_output(SS_SCORES),
+                            ss_replay_records_codec(run), &writer, err);
     if (status != SS_OK)
         return status;
     for (int32_t p = 0; status == SS_OK && p < run->partition_count; p++) {

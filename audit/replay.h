@@ -50,8 +50,9 @@ struct ss_replay_options {
     int64_t save_ms;                /* how often it is brought up to date; 0: 20,000 */
     const struct ss_sealer *sealer; /* for snapshots; NULL: none */
 
-    const char *scores_csv;   /* final scores, one line per scored user, by user id; or NULL */
-    const char *records_file; /* every record of `scores`, an Avro container; or NULL */
+    const char *scores_csv;    /* final scores, one line per scored user, by user id; or NULL */
+    const char *records_file;  /* every record of `scores`, an Avro container; or NULL */
+    const char *records_codec; /* … of this codec: "null" or "deflate"; NULL: deflate */
     /* A snapshot of the end, or NULL. With until_ms each input then ends at its first event that
      * occurred later: nothing that a later run would have to read is passed over. */
     const char *save_file;

@@ -53,6 +53,10 @@ static inline bool ss_replay_in_parts(const struct ss_replay *run)
     return run->options->records_file &&
            (run->partition_count > 1 || run->options->resume_directory);
 }
+static inline const char *ss_replay_records_codec(const struct ss_replay *run)
+{
+    return run->options->records_codec ? run->options->records_codec : "deflate";
+}
 /* That file. false: the name is too long. */
 SS_MUST_USE bool ss_replay_records_path(const struct ss_replay *run, int32_t partition, char *path,
                                         size_t size);

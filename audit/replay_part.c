@@ -47,7 +47,7 @@ static enum ss_status on_effects(void *arg, struct ss_text user_id,
 static enum ss_status open_records(struct part *part, int64_t bytes, struct ss_error *err)
 {
     const struct ss_replay *run = part->run;
-    const char *schema = ss_schema_of_output(SS_SCORES), *codec = "deflate";
+    const char *schema = ss_schema_of_output(SS_SCORES), *codec = ss_replay_records_codec(run);
     const char *file = run->options->records_file;
     char path[4096];
     if (!file)

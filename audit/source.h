@@ -154,7 +154,7 @@ struct ss_published_record {
     struct ss_bytes
         body;           /* in our schema, for output_view.h; data NULL: a tombstone, or `reject` */
     const char *reject; /* NULL, or why it is no record of ours: static */
-    /* The body, decoded; NULL where it has not been: that need not be a record then. */
+    /* The body, skimmed; NULL where it has not been: that need not be a record then. */
     const struct ss_score_view *view;
 };
 
@@ -168,7 +168,7 @@ struct ss_published_config {
     int32_t partition;
     int64_t from; /* offset; 0: all there is */
     const struct ss_source_users *users;
-    bool views; /* of `scores`: whoever decodes them all saves looking for where they end */
+    bool views; /* of `scores`: whoever looks at them all saves looking for where they end */
 };
 
 /* Whether there is such a topic, or are files of it that tell their offsets. *have is false where

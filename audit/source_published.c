@@ -332,7 +332,7 @@ static enum ss_status view_from_file(struct ss_published_log *log, size_t *count
     if (status != SS_OK || end)
         return status;
     const uint8_t *begin = rest.data, *behind = begin;
-    if (ss_score_view_decode_next(&behind, begin + rest.size, view, &ignored) != SS_OK)
+    if (ss_score_view_skim_next(&behind, begin + rest.size, view, &ignored) != SS_OK)
         return SS_OK;
     *got = true;
     ss_container_take(log->reader, (size_t)(behind - begin));

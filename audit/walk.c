@@ -65,7 +65,7 @@ static bool view_of(const struct ss_published_record *published, struct ss_score
     if (published->view)
         *view = *published->view;
     else if (!published->body.data || published->reject ||
-             ss_score_view_decode(published->body, view, &ignored) != SS_OK)
+             ss_score_view_skim(published->body, view, &ignored) != SS_OK)
         return false;
     return view->user_id.size > 0 && view->user_id.size <= SS_USER_ID_MAX;
 }
@@ -102,16 +102,15 @@ static enum ss_status own_records(struct ss_walk *walk, struct ss_error *err)
     for (int i = 0; i < walk->ahead; i++) {
         struct ss_walk_record *record = walk->at[i];
         struct ss_buffer *body = &walk->bodies[record - walk->records];
-        struct ss_error ignored;
         if (!record->body.data || record->body.data == body->data)
             continue;
         body->size = 0;
         if (!ss_buffer_append(body, record->body.data, record->body.size))
             return ss_fail(err, SS_STOP, "a score record of %zu bytes at offset %lld",
                            record->body.size, (long long)record->offset);
-        record->body = (struct ss_bytes){body->data, body->size};
         if (record->stray != SS_STRAY_UNREADABLE)
-            (void)!ss_score_view_decode(record->body, &record->view, &ignored);
+            ss_score_view_move(&record->view, record->body.data, body->data);
+        record->body = (struct ss_bytes){body->data, body->size};
     }
     return SS_OK;
 }

@@ -22,6 +22,7 @@
 struct generate {
     struct ss_population_options options;
     const char *directory; /* NULL: to the broker */
+    const char *codec;     /* of the files; NULL: deflate */
     int64_t rate;          /* events per second; 0: as fast as it goes */
     atomic_bool *stop;
     bool terminal;
@@ -90,9 +91,11 @@ struct files {
     struct ss_sender_counts counts;
 };
 
-static enum ss_status create_files(struct files *files, const char *directory, struct ss_error *err)
+static enum ss_status create_files(struct files *files, const struct generate *g,
+                                   struct ss_error *err)
 {
     enum ss_status status = SS_OK;
+    const char *directory = g->directory;
     if (mkdir(directory, 0777) != 0 && errno != EEXIST)
         return ss_fail(err, SS_STOP, "cannot make the folder %.300s: %s", directory,
                        strerror(errno));
@@ -101,8 +104,8 @@ static enum ss_status create_files(struct files *files, const char *directory, s
         if (snprintf(path, sizeof path, "%s/%s.avro", directory,
                      ss_input_name((enum ss_input)input)) >= (int)sizeof path)
             return ss_fail(err, SS_STOP, "the name of the folder is too long");
-        status = ss_container_create(path, ss_schema_of_input((enum ss_input)input), "deflate",
-                                     &files->writers[input], err);
+        status = ss_container_create(path, ss_schema_of_input((enum ss_input)input),
+                                     g->codec ? g->codec : "deflate", &files->writers[input], err);
     }
     return status;
 }
@@ -152,7 +155,7 @@ static int to_files(struct generate *g, struct ss_population *population)
     for (int input = 0; input < SS_UPSTREAM_COUNT; input++)
         topics[input] = ss_input_name((enum ss_input)input);
     ss_buffer_init(&files.buffer, 4096);
-    enum ss_status status = create_files(&files, g->directory, &err);
+    enum ss_status status = create_files(&files, g, &err);
     while (status == SS_OK && ss_population_next(population, &event)) {
         status = append(&files, &event, &err);
         if (!keep_pace(g))
@@ -293,6 +296,9 @@ static bool option(struct generate *g, struct ss_common *common, int letter, con
     case 'f':
         g->directory = value;
         return true;
+    case 'z':
+        g->codec = value;
+        return true;
     default:
         return ss_common_option(common, self, letter, value);
     }
@@ -300,12 +306,17 @@ static bool option(struct generate *g, struct ss_common *common, int letter, con
 
 static int run(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"users", required_argument, NULL, 'u'}, {"events", required_argument, NULL, 'e'},
-        {"seed", required_argument, NULL, 's'},  {"rate", required_argument, NULL, 'r'},
-        {"start", required_argument, NULL, 'S'}, {"end", required_argument, NULL, 'E'},
-        {"files", required_argument, NULL, 'f'}, {"duplicates", required_argument, NULL, 'd'},
-        {"bad", required_argument, NULL, 'b'},   {0}};
+    static const struct option long_options[] = {{"users", required_argument, NULL, 'u'},
+                                                 {"events", required_argument, NULL, 'e'},
+                                                 {"seed", required_argument, NULL, 's'},
+                                                 {"rate", required_argument, NULL, 'r'},
+                                                 {"start", required_argument, NULL, 'S'},
+                                                 {"end", required_argument, NULL, 'E'},
+                                                 {"files", required_argument, NULL, 'f'},
+                                                 {"duplicates", required_argument, NULL, 'd'},
+                                                 {"bad", required_argument, NULL, 'b'},
+                                                 {"codec", required_argument, NULL, 'z'},
+                                                 {0}};
     struct generate g = {
         .options = {.seed = 1, .users = 10000, .events = 500000, .duplicates_permille = 2}};
     struct ss_common common;
@@ -318,6 +329,8 @@ static int run(int argc, char **argv)
             goto out;
     if (optind < argc)
         code = ss_usage(&ss_command_generate, "'%s' is not expected", argv[optind]);
+    else if (g.codec && !g.directory)
+        code = ss_usage(&ss_command_generate, "--codec goes with --files%s", "");
     else
         code = ss_common_finish(&common) ? generate(&g, &common.config) : SS_EXIT_FAILED;
 out:
@@ -340,7 +353,9 @@ const struct ss_command ss_command_generate = {
         "  --duplicates N   how many in a thousand are sent twice (default 2)\n"
         "  --bad N          how many in a thousand the engine must refuse (default 0)\n"
         "  --files DIR      writes payments.avro, bills.avro, … instead, for `sesame replay`;\n"
-        "                   needs no broker and no registry\n" SS_COMMON_HELP
+        "                   needs no broker and no registry\n"
+        "  --codec NAME     how they are compressed: deflate (the default), or null for not at "
+        "all\n" SS_COMMON_HELP
         "\nThe schemas must be registered (`sesame schemas register`) and the topics be there\n"
         "(`sesame topics create`). With ten events per user or more the span is filled.\n"
         "Ends with 1 if an event was not delivered; SIGINT stops it, which is no failure.\n",

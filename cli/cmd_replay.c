@@ -165,6 +165,7 @@ static int run(int argc, char **argv)
                                                  {"scores", required_argument, NULL, 's'},
                                                  {"scores-only", no_argument, NULL, 'O'},
                                                  {"records", required_argument, NULL, 'r'},
+                                                 {"codec", required_argument, NULL, 'z'},
                                                  {"resume", required_argument, NULL, 'R'},
                                                  {"save-every", required_argument, NULL, 'E'},
                                                  {"snapshot", required_argument, NULL, 'S'},
@@ -190,6 +191,9 @@ static int run(int argc, char **argv)
             break;
         case 'r':
             request.options.records_file = optarg;
+            break;
+        case 'z':
+            request.options.records_codec = optarg;
             break;
         case 'R':
             request.options.resume_directory = optarg;
@@ -220,6 +224,8 @@ static int run(int argc, char **argv)
         ss_usage(self, "'%s' is not expected", argv[optind]);
     else if (!request.logs.directory && !common.file)
         ss_usage(self, "--files DIR or -F sesame.yaml is missing%s", "");
+    else if (request.options.records_codec && !request.options.records_file)
+        ss_usage(self, "--codec goes with --records%s", "");
     else if (to.replace && !to.prefix)
         ss_usage(self, "--to-replace goes with --to-prefix%s", "");
     else if (to.prefix && (request.options.resume_directory || request.options.scores_only))
@@ -249,6 +255,7 @@ const struct ss_command ss_command_replay = {
     "                      points of each factor\n"
     "  --scores-only       compute the final scores and nothing on the way: faster\n"
     "  --records OUT.avro  every score record that would be published, as an Avro container\n"
+    "  --codec NAME        how it is compressed: deflate (the default), or null for not at all\n"
     "  --to-prefix P       publish the records into topics of their own, P before the config's\n"
     "                      names (Pscores, Pentitlements), made if missing; the config (-F) says\n"
     "                      where. No topic of the live system is written to, nor one that holds\n"

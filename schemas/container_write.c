@@ -91,7 +91,9 @@ static enum ss_status writer_new(const char *path, const char *schema_json, cons
     if (status == SS_OK)
         status = ss_container_codec_find((struct ss_bytes){codec, strlen(codec)}, &found, err);
     if (status == SS_OK && found != SS_CODEC_NULL && found != SS_CODEC_DEFLATE)
-        status = ss_fail(err, SS_STOP, "container files are written with codec null or deflate");
+        status = ss_fail(err, SS_STOP,
+                         "codec '%.32s' is one for reading: files are written with null or deflate",
+                         codec);
     if (status != SS_OK)
         return status;
 

@@ -10,7 +10,7 @@ foreach(name ${names})
   string(REGEX REPLACE "(................................................................................................)"
     "\\1\"\n\"" bytes "${bytes}")
   string(APPEND text "\nstatic const char text_${name}[] =\n\"${bytes}\";\n")
-  string(APPEND table "    {\"${name}\", text_${name}},\n")
+  string(APPEND table "    {\"${name}\", sizeof \"${name}\" - 1, text_${name}},\n")
 endforeach()
 string(APPEND text "\nconst struct ss_schema_text ss_schema_texts[SS_SCHEMA_TEXT_COUNT] = {\n${table}};\n")
 file(WRITE ${OUT} "${text}")

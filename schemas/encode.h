@@ -36,11 +36,31 @@ static inline enum ss_status ss_encode_end(struct ss_buffer *out, const uint8_t 
     return SS_OK;
 }
 
+/* Texts are short: where a call of memcpy would cost more than the copying, two pieces that may
+ * overlap are copied. */
+static inline void ss_copy_short(uint8_t *to, const char *from, size_t size)
+{
+    if (size > 32) {
+        memcpy(to, from, size);
+    } else if (size >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else {
+        while (size--)
+            *to++ = (uint8_t)*from++;
+    }
+}
+
 static inline uint8_t *ss_put_bytes(uint8_t *p, const char *data, size_t size)
 {
     p = ss_varint_write(p, (int64_t)size);
-    if (size)
-        memcpy(p, data, size);
+    ss_copy_short(p, data, size);
     return p + size;
 }
 
@@ -48,5 +68,18 @@ static inline uint8_t *ss_put_text(uint8_t *p, struct ss_text text)
 {
     return ss_put_bytes(p, text.data, text.size);
 }
+
+/* --- encode_score.c: what output_view.c compares as it lies --- */
+
+struct ss_score_parts {
+    int reason_count;
+    size_t code_sizes[SS_REASONS_MAX];
+    size_t size_max; /* of all of them, encoded */
+};
+
+void ss_score_parts_of(const struct ss_score_record *record, struct ss_score_parts *parts);
+/* Factors and reasons. */
+uint8_t *ss_put_score_parts(uint8_t *p, const struct ss_score_record *record,
+                            const struct ss_score_parts *parts);
 
 #endif

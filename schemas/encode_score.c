@@ -2,9 +2,9 @@
 #include "schemas/encode.h"
 #include "schemas/texts.h"
 
-/* Lengths, enums, branches and numbers of one record, at most: five factors and four reasons take
- * three each, positions one each. */
-enum { NUMBERS_MAX = 30 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX + SS_INPUT_COUNT };
+/* Lengths, enums, branches and numbers of one record but those of its parts, at most: positions
+ * take one each. */
+enum { NUMBERS_MAX = 30 + SS_INPUT_COUNT };
 
 static uint8_t *put_string(uint8_t *p, const char *text)
 {
@@ -19,7 +19,7 @@ static uint8_t *put_nullable_int(uint8_t *p, bool has, int32_t value)
 
 static size_t cause_text_size(const struct ss_cause *cause, bool has)
 {
-    return !has ? 0 : strlen(ss_schema_texts[cause->input].name) + cause->event_id.size;
+    return !has ? 0 : ss_schema_texts[cause->input].name_size + cause->event_id.size;
 }
 
 static uint8_t *put_cause(uint8_t *p, const struct ss_cause *cause, bool has)
@@ -27,36 +27,56 @@ static uint8_t *put_cause(uint8_t *p, const struct ss_cause *cause, bool has)
     p = ss_varint_write(p, has);
     if (!has)
         return p;
-    p = put_string(p, ss_schema_texts[cause->input].name);
+    p = ss_put_bytes(p, ss_schema_texts[cause->input].name,
+                     ss_schema_texts[cause->input].name_size);
     p = ss_varint_write(p, cause->partition);
     p = ss_varint_write(p, cause->offset);
     return ss_put_text(p, cause->event_id);
 }
 
-static uint8_t *put_factors(uint8_t *p, const struct ss_score *score)
+static uint8_t *put_factors(uint8_t *p, const struct ss_score_record *record)
 {
-    for (int i = 0; i < SS_FACTOR_COUNT; i++) {
-        p = ss_varint_write(p, score->factors[i].value);
-        p = ss_varint_write(p, score->factors[i].weight);
-        p = ss_varint_write(p, score->factors[i].points_centi);
+    p = ss_varint_write(p, record->has_score);
+    for (int i = 0; record->has_score && i < SS_FACTOR_COUNT; i++) {
+        p = ss_varint_write(p, record->score.factors[i].value);
+        p = ss_varint_write(p, record->score.factors[i].weight);
+        p = ss_varint_write(p, record->score.factors[i].points_centi);
     }
     return p;
 }
 
 /* An array: one block of all its items, then an empty one. */
-static uint8_t *put_reasons(uint8_t *p, const struct ss_score *score, int count,
-                            const size_t code_sizes[SS_REASONS_MAX])
+static uint8_t *put_reasons(uint8_t *p, const struct ss_score_record *record,
+                            const struct ss_score_parts *parts)
 {
-    if (count)
-        p = ss_varint_write(p, count);
-    for (int i = 0; i < count; i++) {
-        p = ss_put_bytes(p, score->reasons[i].code, code_sizes[i]);
+    if (parts->reason_count)
+        p = ss_varint_write(p, parts->reason_count);
+    for (int i = 0; i < parts->reason_count; i++) {
+        const struct ss_reason *reason = &record->score.reasons[i];
+        p = ss_put_bytes(p, reason->code, parts->code_sizes[i]);
         /* The symbols begin with NONE, and LISTED is of no factor. */
-        int factor = (int)score->reasons[i].factor;
+        int factor = (int)reason->factor;
         p = ss_varint_write(p, factor == SS_FACTOR_COUNT ? 0 : 1 + factor);
-        p = ss_varint_write(p, score->reasons[i].points_centi);
+        p = ss_varint_write(p, reason->points_centi);
     }
     return ss_varint_write(p, 0);
+}
+
+void ss_score_parts_of(const struct ss_score_record *record, struct ss_score_parts *parts)
+{
+    const int count = record->has_score ? record->score.reason_count : 0;
+    size_t size = (3 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX) * SS_VARINT_MAX;
+    assert(count >= 0 && count <= SS_REASONS_MAX);
+    for (int i = 0; i < count; i++)
+        size += parts->code_sizes[i] = strlen(record->score.reasons[i].code);
+    parts->reason_count = count;
+    parts->size_max = size;
+}
+
+uint8_t *ss_put_score_parts(uint8_t *p, const struct ss_score_record *record,
+                            const struct ss_score_parts *parts)
+{
+    return put_reasons(put_factors(p, record), record, parts);
 }
 
 static bool sees(uint32_t fields, enum ss_score_field field)
@@ -64,42 +84,18 @@ static bool sees(uint32_t fields, enum ss_score_field field)
     return fields & SS_FIELD_BIT(field);
 }
 
-/* The part of a record that says what the score is made of and why. */
-static uint8_t *put_why(uint8_t *p, const struct ss_score_record *record, uint32_t fields,
-                        int reason_count, const size_t code_sizes[SS_REASONS_MAX])
-{
-    if (sees(fields, SS_FIELD_FACTORS)) {
-        p = ss_varint_write(p, record->has_score);
-        if (record->has_score)
-            p = put_factors(p, &record->score);
-    }
-    if (sees(fields, SS_FIELD_REASONS))
-        p = put_reasons(p, &record->score, reason_count, code_sizes);
-    if (sees(fields, SS_FIELD_CASE_ID)) {
-        p = ss_varint_write(p, record->case_id.size > 0);
-        if (record->case_id.size)
-            p = ss_put_text(p, record->case_id);
-    }
-    if (sees(fields, SS_FIELD_CAUSE))
-        p = put_cause(p, &record->cause, record->has_cause);
-    return p;
-}
-
 enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
                                       const struct ss_score_record *record, struct ss_buffer *out,
                                       struct ss_error *err)
 {
-    const struct ss_score *score = &record->score;
-    int reason_count = record->has_score ? score->reason_count : 0;
+    struct ss_score_parts parts;
+    ss_score_parts_of(record, &parts);
     const size_t version_size = strlen(record->model_version);
     const size_t tier_size = record->tier_name ? strlen(record->tier_name) : 0;
-    size_t code_sizes[SS_REASONS_MAX];
-    size_t size = NUMBERS_MAX * SS_VARINT_MAX + record->user_id.size + record->case_id.size +
-                  cause_text_size(&record->cause, record->has_cause) + version_size + tier_size;
+    size_t size = NUMBERS_MAX * SS_VARINT_MAX + parts.size_max + record->user_id.size +
+                  record->case_id.size + cause_text_size(&record->cause, record->has_cause) +
+                  version_size + tier_size;
 
-    assert(reason_count >= 0 && reason_count <= SS_REASONS_MAX);
-    for (int i = 0; i < reason_count; i++)
-        size += code_sizes[i] = strlen(score->reasons[i].code);
     uint8_t *p = ss_encode_begin(out, schema_id, size, err);
     if (!p)
         return SS_STOP;
@@ -111,7 +107,7 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
     if (sees(fields, SS_FIELD_STANDING))
         p = ss_varint_write(p, record->standing);
     if (sees(fields, SS_FIELD_SCORE))
-        p = put_nullable_int(p, record->has_score, score->score);
+        p = put_nullable_int(p, record->has_score, record->score.score);
     if (sees(fields, SS_FIELD_PREVIOUS_SCORE))
         p = put_nullable_int(p, record->has_previous, record->previous_score);
     if (sees(fields, SS_FIELD_TIER)) {
@@ -119,7 +115,17 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
         if (record->tier_name)
             p = ss_put_bytes(p, record->tier_name, tier_size);
     }
-    p = put_why(p, record, fields, reason_count, code_sizes);
+    if (sees(fields, SS_FIELD_FACTORS))
+        p = put_factors(p, record);
+    if (sees(fields, SS_FIELD_REASONS))
+        p = put_reasons(p, record, &parts);
+    if (sees(fields, SS_FIELD_CASE_ID)) {
+        p = ss_varint_write(p, record->case_id.size > 0);
+        if (record->case_id.size)
+            p = ss_put_text(p, record->case_id);
+    }
+    if (sees(fields, SS_FIELD_CAUSE))
+        p = put_cause(p, &record->cause, record->has_cause);
     if (sees(fields, SS_FIELD_POSITIONS))
         for (int i = 0; i < SS_INPUT_COUNT; i++)
             p = ss_varint_write(p, record->positions[i]);

@@ -1,10 +1,17 @@
-/* output_view.c - the mirror image of encode_score.c. */
+/* output_view.c - the mirror image of encode_score.c.
+ *
+ * A field of `scores` is read in ss_score_view_skim_next, or in both get_parts and pass_parts, and
+ * compared in ss_score_view_is: one that were forgotten there could be altered unseen. */
 #include "schemas/output_view.h"
+#include "schemas/encode.h"
+#include "schemas/texts.h"
 #include "schemas/wire_reader.h"
+
+enum { PARTS_MAX = 1024 }; /* bytes, if the reasons' codes are not much longer than they are */
 
 SS_WIRE_INLINE void get_cause(struct ss_wire_reader *r, struct ss_cause_view *cause)
 {
-    cause->known = ss_wire_has(r);
+    *cause = (struct ss_cause_view){.known = ss_wire_has(r)};
     if (!cause->known)
         return;
     cause->topic = ss_wire_text(r);
@@ -13,20 +20,56 @@ SS_WIRE_INLINE void get_cause(struct ss_wire_reader *r, struct ss_cause_view *ca
     cause->event_id = ss_wire_text(r);
 }
 
-/* An array as the encoder writes it: one block, then the end. */
-SS_WIRE_INLINE void get_reasons(struct ss_wire_reader *r, struct ss_score_view *view)
+SS_WIRE_INLINE int64_t get_factor(struct ss_wire_reader *r)
 {
-    view->reason_count = (int)ss_wire_number(r, 0, SS_REASONS_MAX);
+    return ss_wire_number(r, 0, SS_FACTOR_COUNT + 1);
+}
+
+SS_WIRE_INLINE int get_reason_count(struct ss_wire_reader *r)
+{
+    return (int)ss_wire_number(r, 0, SS_REASONS_MAX);
+}
+
+/* An array as the encoder writes it: one block, then the end. */
+SS_WIRE_INLINE void get_end(struct ss_wire_reader *r, int count)
+{
+    if (count)
+        (void)ss_wire_number(r, 0, 0);
+}
+
+/* What ss_score_view.made_of is of. */
+static void get_parts(struct ss_wire_reader *r, struct ss_score_view *view)
+{
+    view->has_factors = ss_wire_has(r);
+    for (int i = 0; view->has_factors && i < SS_FACTOR_COUNT; i++) {
+        view->factors[i].value = ss_wire_int(r);
+        view->factors[i].weight = ss_wire_int(r);
+        view->factors[i].points_centi = ss_wire_int(r);
+    }
+    view->reason_count = get_reason_count(r);
     for (int i = 0; i < view->reason_count; i++) {
         struct ss_reason_view *reason = &view->reasons[i];
         reason->code = ss_wire_text(r);
-        int64_t factor = ss_wire_number(r, 0, SS_FACTOR_COUNT + 1);
+        int64_t factor = get_factor(r);
         reason->factor = factor >= 1 && factor <= SS_FACTOR_COUNT ? (enum ss_factor)(factor - 1)
                                                                   : SS_FACTOR_COUNT;
         reason->points_centi = ss_wire_int(r);
     }
-    if (view->reason_count)
-        (void)ss_wire_number(r, 0, 0);
+    get_end(r, view->reason_count);
+}
+
+/* The same, seen to be right but not kept. */
+SS_WIRE_INLINE void pass_parts(struct ss_wire_reader *r)
+{
+    if (ss_wire_has(r))
+        ss_wire_skip_ints(r, 3 * SS_FACTOR_COUNT);
+    const int count = get_reason_count(r);
+    for (int i = 0; i < count; i++) {
+        (void)ss_wire_text(r);
+        (void)get_factor(r);
+        ss_wire_skip_ints(r, 1);
+    }
+    get_end(r, count);
 }
 
 static enum ss_status not_one(const char *what, struct ss_error *err)
@@ -45,57 +88,144 @@ static enum ss_status check_end(const uint8_t *at, const uint8_t *end, const cha
 enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
                                     struct ss_error *err)
 {
+    enum ss_status status = ss_score_view_skim(body, view, err);
+    if (status == SS_OK)
+        *view = ss_score_view_whole(view);
+    else
+        memset(view, 0, sizeof *view);
+    return status;
+}
+
+enum ss_status ss_score_view_skim(struct ss_bytes body, struct ss_score_view *view,
+                                  struct ss_error *err)
+{
     const uint8_t *at = body.data, *end = at ? at + body.size : at;
-    enum ss_status status = ss_score_view_decode_next(&at, end, view, err);
+    enum ss_status status = ss_score_view_skim_next(&at, end, view, err);
     return status == SS_OK ? check_end(at, end, "score", err) : status;
 }
 
-enum ss_status ss_score_view_decode_next(const uint8_t **cursor, const uint8_t *end,
-                                         struct ss_score_view *view, struct ss_error *err)
+enum ss_status ss_score_view_skim_next(const uint8_t **cursor, const uint8_t *end,
+                                       struct ss_score_view *view, struct ss_error *err)
 {
     struct ss_wire_reader reader = {.at = *cursor, .end = end}, *r = &reader;
-    memset(view, 0, sizeof *view);
     view->user_id = ss_wire_text(r);
     view->sequence = ss_wire_long(r);
     view->kind = (enum ss_score_kind)ss_wire_number(r, 0, SS_KIND_RESCORE);
     view->standing = (enum ss_standing)ss_wire_number(r, 0, SS_STANDING_OPTED_OUT);
     view->has_score = ss_wire_has(r);
-    if (view->has_score)
-        view->score = ss_wire_int(r);
+    view->score = view->has_score ? ss_wire_int(r) : 0;
     view->has_previous = ss_wire_has(r);
-    if (view->has_previous)
-        view->previous_score = ss_wire_int(r);
-    if (ss_wire_has(r))
-        view->tier = ss_wire_text(r);
-    view->has_factors = ss_wire_has(r);
-    for (int i = 0; view->has_factors && i < SS_FACTOR_COUNT; i++) {
-        view->factors[i].value = ss_wire_int(r);
-        view->factors[i].weight = ss_wire_int(r);
-        view->factors[i].points_centi = ss_wire_int(r);
-    }
-    get_reasons(r, view);
-    if (ss_wire_has(r))
-        view->case_id = ss_wire_text(r);
+    view->previous_score = view->has_previous ? ss_wire_int(r) : 0;
+    view->tier = ss_wire_has(r) ? ss_wire_text(r) : (struct ss_text){0};
+    view->made_of.data = r->at;
+    pass_parts(r);
+    view->made_of.size = (size_t)(r->at - (const uint8_t *)view->made_of.data);
+    view->case_id = ss_wire_has(r) ? ss_wire_text(r) : (struct ss_text){0};
     get_cause(r, &view->cause);
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         view->positions[i] = ss_wire_long(r);
     view->consent_position = ss_wire_long(r);
-    view->as_of_ms = ss_wire_long(r);
-    view->clock_ms = ss_wire_long(r);
+    view->as_of_ms = ss_wire_time(r);
+    view->clock_ms = ss_wire_time(r);
     view->friends_confirmed = ss_wire_int(r);
     view->friends_bands = ss_wire_int(r);
     view->model_version = ss_wire_text(r);
     view->has_rank = ss_wire_has(r);
-    if (view->has_rank)
-        view->percentile = (int32_t)ss_wire_number(r, 0, SS_PERCENTILE_MAX);
+    view->percentile = view->has_rank ? (int32_t)ss_wire_number(r, 0, SS_PERCENTILE_MAX) : 0;
     if (ss_wire_has(r) != view->has_rank)
         r->bad = true;
-    if (view->has_rank)
-        view->ranks_offset = ss_wire_long(r);
+    view->ranks_offset = view->has_rank ? ss_wire_long(r) : 0;
     if (r->bad)
         return not_one("score", err);
     *cursor = r->at;
     return SS_OK;
+}
+
+struct ss_score_view ss_score_view_whole(const struct ss_score_view *skimmed)
+{
+    struct ss_score_view view = *skimmed;
+    struct ss_wire_reader r = ss_wire_reader_of(view.made_of);
+    if (!view.made_of.data)
+        return view;
+    memset(view.factors, 0, sizeof view.factors);
+    get_parts(&r, &view);
+    assert(!r.bad && r.at == r.end); /* it has been passed over */
+    view.made_of = (struct ss_bytes){0};
+    return view;
+}
+
+static void move(const char **at, const char *from, const char *to)
+{
+    if (*at)
+        *at = to + (*at - from);
+}
+
+void ss_score_view_move(struct ss_score_view *view, const void *from, const void *to)
+{
+    const char *made_of = view->made_of.data;
+    assert(made_of); /* it has not been read: then there is nothing of it to be moved */
+    move(&view->user_id.data, from, to);
+    move(&view->tier.data, from, to);
+    move(&made_of, from, to);
+    move(&view->case_id.data, from, to);
+    move(&view->cause.topic.data, from, to);
+    move(&view->cause.event_id.data, from, to);
+    move(&view->model_version.data, from, to);
+    view->made_of.data = made_of;
+}
+
+static bool same_text(struct ss_text a, struct ss_text b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static bool same_string(struct ss_text text, const char *string) /* NULL: empty */
+{
+    return same_text(text, (struct ss_text){string, string ? (uint32_t)strlen(string) : 0});
+}
+
+static bool same_cause(const struct ss_cause_view *view, const struct ss_score_record *record)
+{
+    const struct ss_cause *cause = &record->cause;
+    if (!view->known || !record->has_cause)
+        return view->known == record->has_cause;
+    const struct ss_schema_text *topic = &ss_schema_texts[cause->input];
+    return view->partition == cause->partition && view->offset == cause->offset &&
+           same_text(view->event_id, cause->event_id) &&
+           same_text(view->topic, (struct ss_text){topic->name, (uint32_t)topic->name_size});
+}
+
+static bool same_parts(struct ss_bytes made_of, const struct ss_score_record *record)
+{
+    uint8_t bytes[PARTS_MAX];
+    struct ss_score_parts parts;
+    ss_score_parts_of(record, &parts);
+    if (!made_of.data || parts.size_max > sizeof bytes)
+        return false;
+    const size_t size = (size_t)(ss_put_score_parts(bytes, record, &parts) - bytes);
+    return ss_bytes_equal(made_of, (struct ss_bytes){bytes, size});
+}
+
+/* In the order of the schema. */
+bool ss_score_view_is(const struct ss_score_view *view, const struct ss_score_record *record)
+{
+    return same_text(view->user_id, record->user_id) && view->sequence == record->sequence &&
+           view->kind == record->kind && view->standing == record->standing &&
+           view->has_score == record->has_score &&
+           (!view->has_score || view->score == record->score.score) &&
+           view->has_previous == record->has_previous &&
+           (!view->has_previous || view->previous_score == record->previous_score) &&
+           same_string(view->tier, record->tier_name) && same_parts(view->made_of, record) &&
+           same_text(view->case_id, record->case_id) && same_cause(&view->cause, record) &&
+           memcmp(view->positions, record->positions, sizeof view->positions) == 0 &&
+           view->consent_position == record->consent_position &&
+           view->as_of_ms == record->as_of_ms && view->clock_ms == record->clock_ms &&
+           view->friends_confirmed == record->friends_confirmed &&
+           view->friends_bands == record->friends_bands &&
+           same_string(view->model_version, record->model_version) &&
+           view->has_rank == record->has_rank &&
+           (!view->has_rank ||
+            (view->percentile == record->percentile && view->ranks_offset == record->ranks_offset));
 }
 
 enum ss_status ss_entitlement_view_decode(struct ss_bytes body, struct ss_entitlement_view *view,
@@ -112,7 +242,7 @@ enum ss_status ss_entitlement_view_decode(struct ss_bytes body, struct ss_entitl
     if (view->has_score)
         view->score = ss_wire_int(r);
     view->sequence = ss_wire_long(r);
-    view->as_of_ms = ss_wire_long(r);
+    view->as_of_ms = ss_wire_time(r);
     get_cause(r, &view->cause);
     view->model_version = ss_wire_text(r);
     return r->bad ? not_one("entitlement", err) : check_end(r->at, r->end, "entitlement", err);

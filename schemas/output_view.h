@@ -30,12 +30,9 @@ struct ss_score_view {
     int64_t sequence;
     enum ss_score_kind kind;
     enum ss_standing standing;
-    bool has_score, has_previous, has_factors;
+    bool has_score, has_previous;
     int32_t score, previous_score;
-    struct ss_text tier; /* empty: none */
-    struct ss_factor_result factors[SS_FACTOR_COUNT];
-    int reason_count;
-    struct ss_reason_view reasons[SS_REASONS_MAX];
+    struct ss_text tier;    /* empty: none */
     struct ss_text case_id; /* empty: none */
     struct ss_cause_view cause;
     int64_t positions[SS_INPUT_COUNT];
@@ -46,6 +43,13 @@ struct ss_score_view {
     bool has_rank; /* of the next two */
     int32_t percentile;
     int64_t ranks_offset;
+    /* What the score is made of. In a view that was skimmed: where it lies, and it is not set;
+     * data NULL: it is. */
+    struct ss_bytes made_of;
+    bool has_factors;
+    struct ss_factor_result factors[SS_FACTOR_COUNT];
+    int reason_count;
+    struct ss_reason_view reasons[SS_REASONS_MAX];
 };
 
 struct ss_entitlement_view {
@@ -64,13 +68,26 @@ struct ss_entitlement_view {
 /* Both read a body: what ss_wire_open leaves of a record's value. */
 SS_MUST_USE enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
                                                 struct ss_error *err);
-/* Reads the record that begins at *cursor, and leaves *cursor behind it; with an error *cursor is
- * as it was. Bytes may follow. */
-SS_MUST_USE enum ss_status ss_score_view_decode_next(const uint8_t **cursor, const uint8_t *end,
-                                                     struct ss_score_view *view,
-                                                     struct ss_error *err);
 SS_MUST_USE enum ss_status ss_entitlement_view_decode(struct ss_bytes body,
                                                       struct ss_entitlement_view *view,
                                                       struct ss_error *err);
+
+/* For who needs to know seldom what a score is made of: the bodies that ss_score_view_decode reads,
+ * and no others, without that. */
+SS_MUST_USE enum ss_status ss_score_view_skim(struct ss_bytes body, struct ss_score_view *view,
+                                              struct ss_error *err);
+/* Skims the record that begins at *cursor, and leaves *cursor behind it; with an error *cursor is
+ * as it was. Bytes may follow. */
+SS_MUST_USE enum ss_status ss_score_view_skim_next(const uint8_t **cursor, const uint8_t *end,
+                                                   struct ss_score_view *view,
+                                                   struct ss_error *err);
+/* The view with all that was left out, as long as the body lives. */
+struct ss_score_view ss_score_view_whole(const struct ss_score_view *view);
+/* After the body, which was at `from`, has been copied to `to`: the view is of the copy. */
+void ss_score_view_move(struct ss_score_view *skimmed, const void *from, const void *to);
+/* Whether the record would be encoded as what the view was skimmed from, each field of it. It costs
+ * a fraction of encoding it. false: it would not, or the bytes are not those that our encoder
+ * chooses for the same. */
+bool ss_score_view_is(const struct ss_score_view *skimmed, const struct ss_score_record *record);
 
 #endif

@@ -13,6 +13,7 @@ enum {
 
 struct ss_schema_text {
     const char *name; /* the default topic */
+    size_t name_size;
     const char *json;
 };
 

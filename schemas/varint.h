@@ -74,16 +74,66 @@ slow:; /* through copies, so that the caller's own variables stay in registers *
     return ok;
 }
 
-/* Writes at most SS_VARINT_MAX bytes and returns the place behind them. */
-static inline uint8_t *ss_varint_write(uint8_t *p, int64_t value)
+/* Passes over `count` numbers, eight bytes at a time, if each has four bytes at most: then it is an
+ * int, whatever it says. false: one is longer, or the end is near, and *cursor is as it was. */
+static inline bool ss_varint_skip_short(const uint8_t **cursor, const uint8_t *end, unsigned count)
 {
-    uint64_t raw = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    const uint64_t tops = UINT64_C(0x8080808080808080), ones = UINT64_C(0x0101010101010101);
+    if (count == 1 && end - *cursor >= 4) {
+        uint32_t four;
+        memcpy(&four, *cursor, sizeof four);
+        const uint32_t last = ~le32toh(four) & (uint32_t)tops;
+        *cursor += last ? __builtin_ctz(last) / 8 + 1 : 0;
+        return last != 0;
+    }
+    for (const uint8_t *p = *cursor; end - p >= 8;) { /* p: where a number begins */
+        uint64_t word;
+        memcpy(&word, p, sizeof word);
+        word = le64toh(word);
+        const uint64_t on = word & tops, last = on ^ tops;
+        const uint64_t twice = on & on << 8;
+        if (twice & twice << 16) /* four in a row go on */
+            return false;
+        /* byte i: how many numbers have ended with it */
+        const uint64_t ended = (last >> 7) * ones;
+        if (ended >> 56 >= count) {
+            const uint64_t enough = (ended + (0x80 - count) * ones) & tops;
+            *cursor = p + __builtin_ctzll(enough) / 8 + 1;
+            return true;
+        }
+        count -= (unsigned)(ended >> 56);
+        p += 8 - __builtin_clzll(last) / 8;
+    }
+    return false;
+}
+
+__attribute__((noinline, unused)) static uint8_t *ss_varint_write_slow(uint8_t *p, uint64_t raw)
+{
     while (raw >= 0x80) {
         *p++ = (uint8_t)(raw | 0x80);
         raw >>= 7;
     }
     *p++ = (uint8_t)raw;
     return p;
+}
+
+/* Writes at most SS_VARINT_MAX bytes and returns the place behind them. What lies behind that, as
+ * far as SS_VARINT_MAX bytes reach, may be overwritten. */
+static inline uint8_t *ss_varint_write(uint8_t *p, int64_t value)
+{
+    uint64_t raw = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    if (raw < 1 << 7) {
+        *p = (uint8_t)raw;
+        return p + 1;
+    }
+    if (raw < 1 << 21) { /* two or three, which nobody could foretell: without a branch */
+        const unsigned third = raw >= 1 << 14;
+        p[0] = (uint8_t)(raw | 0x80);
+        p[1] = (uint8_t)((raw >> 7 & 0x7f) | third << 7);
+        p[2] = (uint8_t)(raw >> 14);
+        return p + 2 + third;
+    }
+    return ss_varint_write_slow(p, raw);
 }
 
 #endif

@@ -26,23 +26,78 @@ SS_WIRE_INLINE struct ss_wire_reader ss_wire_reader_of(struct ss_bytes body)
     return (struct ss_wire_reader){.at = at, .end = at ? at + body.size : at};
 }
 
-SS_WIRE_INLINE int64_t ss_wire_number(struct ss_wire_reader *r, int64_t min, int64_t max)
+SS_WIRE_INLINE int64_t ss_wire_within(struct ss_wire_reader *r, int64_t value, int64_t min,
+                                      int64_t max)
 {
-    int64_t value = 0;
-    if (ss_varint_read(&r->at, r->end, &value) && value >= min && value <= max)
+    if (value >= min && value <= max)
         return value;
     r->bad = true;
     return min > 0 ? min : 0;
 }
 
+/* Of one byte, most likely: an enum, a branch, a length. The byte is turned by one bit, so that
+ * what is negative or goes on is large: one comparison tells that it is neither, and within the
+ * bounds. */
+SS_WIRE_INLINE int64_t ss_wire_number(struct ss_wire_reader *r, int64_t min, int64_t max)
+{
+    if (min == 0 && r->at != r->end) {
+        const uint8_t turned = (uint8_t)(*r->at >> 1 | *r->at << 7);
+        if (turned <= (max < 0x3f ? max : 0x3f)) {
+            r->at++;
+            return turned;
+        }
+    }
+    const uint8_t *at = r->at; /* through copies, as ss_varint_read does */
+    int64_t value = 0;
+    r->bad |= !ss_varint_read_slow(&at, r->end, &value);
+    r->at = at;
+    return ss_wire_within(r, value, min, max);
+}
+
+/* Of one to three bytes, most likely: an offset, a score. */
 SS_WIRE_INLINE int64_t ss_wire_long(struct ss_wire_reader *r)
 {
-    return ss_wire_number(r, INT64_MIN, INT64_MAX);
+    const uint8_t *p = r->at;
+    int64_t value = 0;
+    if (r->end - p >= 3) {
+        uint32_t raw = p[0];
+        r->at = p + 1;
+        if (raw < 0x80)
+            return ss_unzigzag(raw);
+        raw += ((uint32_t)p[1] << 7) - (1 << 7); /* less the bit that says that it goes on */
+        r->at = p + 2;
+        if (p[1] < 0x80)
+            return ss_unzigzag(raw);
+        raw += ((uint32_t)p[2] << 14) - (1 << 14);
+        r->at = p + 3;
+        if (p[2] < 0x80)
+            return ss_unzigzag(raw);
+    }
+    r->bad |= !ss_varint_read_slow(&p, r->end, &value);
+    r->at = p;
+    return value;
+}
+
+/* Of six bytes: a time of this century. */
+SS_WIRE_INLINE int64_t ss_wire_time(struct ss_wire_reader *r)
+{
+    int64_t value = 0;
+    r->bad |= !ss_varint_read(&r->at, r->end, &value);
+    return value;
 }
 
 SS_WIRE_INLINE int32_t ss_wire_int(struct ss_wire_reader *r)
 {
-    return (int32_t)ss_wire_number(r, INT32_MIN, INT32_MAX);
+    return (int32_t)ss_wire_within(r, ss_wire_long(r), INT32_MIN, INT32_MAX);
+}
+
+/* Passes over `count` ints that nobody needs, and finds bad what reading them would. */
+SS_WIRE_INLINE void ss_wire_skip_ints(struct ss_wire_reader *r, unsigned count)
+{
+    if (ss_varint_skip_short(&r->at, r->end, count))
+        return;
+    while (count--)
+        (void)ss_wire_int(r);
 }
 
 /* The branch of a union of null and something, or a boolean. */

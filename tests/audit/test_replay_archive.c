@@ -144,6 +144,37 @@ Test(replay_archive, does_not_depend_on_the_sizes_of_the_files)
     free(others);
 }
 
+Test(replay_archive, records_of_either_codec_are_the_same)
+{
+    size_t size, other_size;
+    int64_t count, other_count;
+    struct ss_replay_options options = {.records_file = logs_path("deflate.avro")};
+    free(replay("archive", options));
+    uint8_t *records = records_of(logs_path("deflate.avro"), &size, &count);
+    options.records_file = logs_path("null.avro");
+    options.records_codec = "null";
+    options.resume_directory = logs_path("run-null");
+    free(replay("archive", options));
+    uint8_t *others = records_of(logs_path("null.avro"), &other_size, &other_count);
+    struct stat deflated, plain;
+    cr_assert(stat(logs_path("deflate.avro"), &deflated) == 0);
+    cr_assert(stat(logs_path("null.avro"), &plain) == 0);
+    cr_expect_gt(plain.st_size, (off_t)size);
+    cr_expect_lt(deflated.st_size, (off_t)size / 2);
+    cr_assert_eq(size, other_size);
+    cr_expect_eq(memcmp(records, others, size), 0);
+    options.records_codec = "deflate"; /* blocks of both in one file could not be read */
+    cr_expect_null(replay("archive", options));
+    cr_expect(strstr(err.detail, "records null"), "%s", err.detail);
+    options.records_file = logs_path("other.avro");
+    options.resume_directory = NULL;
+    options.records_codec = "snappy";
+    cr_expect_null(replay("archive", options));
+    cr_expect(strstr(err.detail, "null or deflate"), "%s", err.detail);
+    free(records);
+    free(others);
+}
+
 static enum ss_status on_record(void *arg, struct ss_bytes user_id, struct ss_bytes body,
                                 struct ss_error *ignored)
 {

@@ -102,17 +102,157 @@ Test(output_view, finds_where_a_record_ends)
         cr_assert(ss_buffer_append(&both, body.data, body.size));
     const uint8_t *at = both.data, *end = both.data + both.size;
     for (int i = 1; i <= 2; i++) {
-        cr_assert_eq(ss_score_view_decode_next(&at, end, &view, &err), SS_OK, "%s", err.detail);
+        cr_assert_eq(ss_score_view_skim_next(&at, end, &view, &err), SS_OK, "%s", err.detail);
         cr_assert_eq(at, both.data + (size_t)i * body.size);
         cr_expect_eq(view.ranks_offset, 4321);
     }
     for (size_t cut = 0; cut < body.size; cut++) {
         at = both.data;
-        cr_assert_eq(ss_score_view_decode_next(&at, both.data + cut, &view, &err), SS_DROP);
+        cr_assert_eq(ss_score_view_skim_next(&at, both.data + cut, &view, &err), SS_DROP);
         cr_assert_eq(at, both.data);
     }
     ss_buffer_reset(&one);
     ss_buffer_reset(&both);
+}
+
+static void encode(const struct ss_score_record *record, struct ss_buffer *buffer)
+{
+    struct ss_error err;
+    buffer->size = 0;
+    cr_assert_eq(ss_encode_score(5, record, buffer, &err), SS_OK);
+}
+
+/* Whether it is, and is not taken for any that differs from it in one field. */
+static void is_itself(const struct ss_score_view *view, const struct ss_score_record *record)
+{
+    struct ss_score_record other;
+    cr_assert(ss_score_view_is(view, record));
+#define DIFFERS(CHANGE)                                         \
+    do {                                                        \
+        other = *record;                                        \
+        other.CHANGE;                                           \
+        cr_expect_not(ss_score_view_is(view, &other), #CHANGE); \
+    } while (0)
+    DIFFERS(user_id = text("u-000043"));
+    DIFFERS(kind = SS_KIND_AGED);
+    DIFFERS(standing = SS_STANDING_SCORED);
+    DIFFERS(sequence++);
+    DIFFERS(has_score ^= true);
+    DIFFERS(has_previous ^= true);
+    if (record->has_score) {
+        DIFFERS(score.score++);
+        for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+            DIFFERS(score.factors[f].value++);
+            DIFFERS(score.factors[f].weight++);
+            DIFFERS(score.factors[f].points_centi++);
+        }
+        DIFFERS(score.reason_count--);
+        DIFFERS(score.reasons[1].code = "HIGH_DEBTS");
+        DIFFERS(score.reasons[0].factor = SS_FACTOR_HISTORY);
+        DIFFERS(score.reasons[1].factor = SS_FACTOR_COUNT);
+        DIFFERS(score.reasons[1].points_centi--);
+    }
+    DIFFERS(previous_score++);
+    DIFFERS(tier_name = record->tier_name ? NULL : "poor");
+    DIFFERS(tier_name = "poorer");
+    DIFFERS(case_id = text("case-8"));
+    DIFFERS(has_cause ^= true);
+    if (record->has_cause) {
+        DIFFERS(cause.input = SS_BILLS);
+        DIFFERS(cause.partition++);
+        DIFFERS(cause.offset++);
+        DIFFERS(cause.event_id = text("e-2"));
+    }
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        DIFFERS(positions[i]++);
+    DIFFERS(consent_position++);
+    DIFFERS(as_of_ms++);
+    DIFFERS(clock_ms++);
+    DIFFERS(friends_confirmed++);
+    DIFFERS(friends_bands++);
+    DIFFERS(model_version = "default-0123456789abcdee");
+    DIFFERS(has_rank ^= true);
+    if (record->has_rank) {
+        DIFFERS(percentile++);
+        DIFFERS(ranks_offset++);
+    }
+#undef DIFFERS
+}
+
+Test(output_view, knows_a_record_again)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    for (int turn = 0; turn < 3; turn++) {
+        encode(&record, &buffer);
+        cr_assert_eq(ss_score_view_skim(body_of(&buffer), &view, &err), SS_OK, "%s", err.detail);
+        is_itself(&view, &record);
+        record.has_cause = turn == 1; /* time alone; then an opt-out */
+        record.has_rank = false;
+        record.has_score = turn == 0;
+        record.tier_name = record.has_score ? record.tier_name : NULL;
+    }
+    ss_buffer_reset(&buffer);
+}
+
+Test(output_view, a_view_moves_with_its_body)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view, moved;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    for (int turn = 0; turn < 2; turn++) {
+        encode(&record, &buffer);
+        const struct ss_bytes body = body_of(&buffer);
+        uint8_t *bytes = malloc(body.size);
+        cr_assert_not_null(bytes);
+        memcpy(bytes, body.data, body.size);
+        cr_assert_eq(ss_score_view_skim(body, &view, &err), SS_OK);
+        moved = view;
+        ss_score_view_move(&moved, body.data, bytes);
+        memset(buffer.data, 0xff, buffer.size);
+        cr_assert(ss_score_view_is(&moved, &record));
+        view = ss_score_view_whole(&moved);
+        if (record.has_score)
+            cr_assert(is(view.reasons[1].code, "HIGH_DEBT") && view.factors[1].value == 1000);
+        free(bytes);
+        record.has_score = record.has_cause = false; /* texts that are not there */
+        record.tier_name = NULL;
+    }
+    ss_buffer_reset(&buffer);
+}
+
+/* Bytes that say the same, as another encoder might write it. */
+Test(output_view, reads_what_our_encoder_would_not_write)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view, again;
+    struct ss_buffer buffer, longer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    ss_buffer_init(&longer, 4096);
+    encode(&record, &buffer);
+    const struct ss_bytes body = body_of(&buffer);
+    const uint8_t *bytes = body.data;
+    cr_assert_eq(ss_score_view_skim(body, &view, &err), SS_OK);
+    /* the first factor's value, which is 0, in two bytes */
+    const size_t at = (size_t)((const uint8_t *)view.made_of.data - bytes) + 1;
+    cr_assert_eq(bytes[at], 0);
+    cr_assert(ss_buffer_append(&longer, bytes, at) && ss_buffer_append(&longer, "\x80", 1) &&
+              ss_buffer_append(&longer, bytes + at, body.size - at));
+    cr_assert_eq(ss_score_view_skim((struct ss_bytes){longer.data, longer.size}, &again, &err),
+                 SS_OK);
+    cr_assert(!ss_score_view_is(&again, &record));
+    view = ss_score_view_whole(&view);
+    again = ss_score_view_whole(&again);
+    cr_assert(memcmp(view.factors, again.factors, sizeof view.factors) == 0);
+    cr_assert(!view.made_of.data && view.reason_count == again.reason_count);
+    ss_buffer_reset(&buffer);
+    ss_buffer_reset(&longer);
 }
 
 Test(output_view, reads_an_opt_out_which_has_no_score)
