@@ -39,13 +39,28 @@ static void make_topics(void)
     cr_assert(strstr(err.detail, topics[0].name), "%s", err.detail);
 }
 
+/* The port of the broker of the stack in that directory, as `tools/stack` writes it down. */
+static int stack_port(const char *directory)
+{
+    char path[256];
+    int port;
+    snprintf(path, sizeof path, "%.200s/port.kafka", directory);
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file, "no stack in %s", directory);
+    cr_assert_eq(fscanf(file, "%d", &port), 1, "no port in %s", path);
+    fclose(file);
+    return port;
+}
+
 void real_open(void)
 {
-    const char *bootstrap = getenv("SESAME_BOOTSTRAP");
-    if (!bootstrap) {
-        fprintf(stderr, "SESAME_BOOTSTRAP names no Kafka: skipped\n");
-        cr_skip_test("SESAME_BOOTSTRAP names no Kafka: skipped");
+    const char *directory = getenv("SESAME_STACK_DIR");
+    static char bootstrap[32]; /* the config refers to it */
+    if (!directory) {
+        fprintf(stderr, "SESAME_STACK_DIR names no stack: skipped\n");
+        cr_skip_test("SESAME_STACK_DIR names no stack: skipped");
     }
+    snprintf(bootstrap, sizeof bootstrap, "127.0.0.1:%d", stack_port(directory));
     snprintf(prefix, sizeof prefix, "t%d-%lld-", (int)getpid(), (long long)ss_clock_steady_ms());
     helper_config(&config, 0, bootstrap, prefix);
     make_topics();
