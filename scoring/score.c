@@ -24,8 +24,8 @@ void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, 
     const struct ss_model_plan *plan = ss_model_plan_of(model);
     int32_t sums[SS_VAR_COUNT + 1], points_centi = 0;
     find_worth(plan, variables);
-    sums[0] =
-        0; /* sums[v]: of all before v, times their weights; at most 16 * 1000 * SS_VALUE_MAX */
+    /* Of all components before each, times their weights: at most 16 * 1000 * SS_VALUE_MAX. */
+    sums[0] = 0;
     for (int v = 0; v < SS_VAR_COUNT; v++)
         sums[v + 1] = sums[v] + plan->weights[v] * variables->worth[v];
     for (int f = 0; f < SS_FACTOR_COUNT; f++) {
