@@ -1,6 +1,7 @@
 #include "config/model_file.h"
 #include "config/model_reader.h"
 #include "scoring/decay.h"
+#include "scoring/model_plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -407,6 +408,8 @@ enum ss_status ss_model_parse(const char *text, size_t size, const char *source,
     ss_yaml_close(document);
     if (status == SS_OK)
         status = ss_model_version(model, model->version, err);
+    if (status == SS_OK)
+        ss_model_prepare(model);
     return status;
 }
 

@@ -12,15 +12,24 @@ static bool eight_printable(const uint8_t *at)
     return ((word | (word - 0x20 * ones) | (deletes - ones)) & tops) == 0;
 }
 
+/* The same of all of a text of eight bytes or more, the last eight of which may be looked at twice.
+ */
+static bool all_printable(struct ss_text text)
+{
+    const uint8_t *at = (const uint8_t *)text.data, *last = at + text.size - 8;
+    for (; at < last; at += 8)
+        if (!eight_printable(at))
+            return false;
+    return eight_printable(last);
+}
+
 /* Well-formed UTF-8 (no overlong forms, no surrogates) without control characters (C0, DEL, C1). */
 static bool printable_utf8(struct ss_text text)
 {
     const uint8_t *at = (const uint8_t *)text.data, *end = at + text.size;
+    if (text.size >= 8 && all_printable(text))
+        return true;
     while (at < end) {
-        if (end - at >= 8 && eight_printable(at)) {
-            at += 8;
-            continue;
-        }
         uint32_t lead = *at++, code;
         int more;
         if (lead < 0x80) {

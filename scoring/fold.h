@@ -35,6 +35,8 @@ enum ss_refusal ss_fold_listing(struct ss_blacklist_part *part, const struct ss_
 int64_t ss_base_amount(const struct ss_model *model, int64_t amount_minor, struct ss_text currency);
 /* The model's entry for a code, or NULL. */
 const struct ss_currency *ss_currency_find(const struct ss_model *model, struct ss_text code);
+/* For that, into all-zero slots: those of the model's plan. */
+void ss_currencies_prepare(const struct ss_model *model, uint8_t slots[SS_PLAN_CURRENCIES]);
 
 /* Moves a part's reference day up to the event's, if that is newer. Returns by how many days the
  * sums (if the day rose) and the event's own contribution (if it lies before) have to decay. */

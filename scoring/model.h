@@ -93,6 +93,38 @@ struct ss_decay {
     uint64_t factor[SS_DECAY_DAYS_MAX + 1];
 };
 
+/* Derived from the rest of a model by ss_model_prepare (model_plan.h), so that a score need not
+ * compute anew what it shares with all others of its model. How it is to be read is told there. */
+struct ss_plan_stretch {
+    int64_t from;       /* the x where it begins */
+    int64_t base;       /* y there */
+    int64_t rise;       /* per step of x, in 1/2^22, rounded down */
+    uint64_t remainder; /* of that, in 1/2^86, rounded up */
+};
+
+enum {
+    SS_PLAN_STRETCHES = 32,
+    SS_PLAN_CURRENCIES = 256, /* a power of two, several times as many as there can be */
+};
+
+struct ss_plan_curve {
+    bool many; /* more than 7 points */
+    /* One from the least x there is, one from each point, then some from the greatest there is. */
+    struct ss_plan_stretch stretches[SS_PLAN_STRETCHES];
+};
+
+struct ss_model_plan {
+    bool ready;
+    int32_t weights[SS_VAR_COUNT], neutrals[SS_VAR_COUNT], best[SS_VAR_COUNT]; /* of components */
+    uint64_t shares[SS_VAR_COUNT];    /* of what a component lacks: hundredths of a point */
+    uint64_t means[SS_FACTOR_COUNT];  /* of the weighted sum of a factor's components: its value */
+    uint64_t points[SS_FACTOR_COUNT]; /* of that: hundredths of a point */
+    int32_t tiers_from[SS_TIERS_MAX]; /* then INT32_MAX */
+    int32_t benefits_from[SS_BENEFITS_MAX];
+    uint8_t currencies[SS_PLAN_CURRENCIES]; /* by hash: 1 + which of the model's, or 0 */
+    struct ss_plan_curve overdue, curves[SS_VAR_COUNT];
+};
+
 struct ss_model {
     char name[SS_NAME_MAX];
     char version[SS_NAME_MAX]; /* "<name>-<16 hex digits>" */
@@ -128,6 +160,8 @@ struct ss_model {
     int32_t recent_window; /* event ids remembered per user and input, 0 to SS_RECENT_MAX */
     int32_t friends_max;   /* links of a user, 0 to SS_FRIENDS_MAX; 0: none are kept */
     int32_t recent_days;   /* for how many days of that input's events, 1 to SS_DECAY_DAYS_MAX */
+
+    struct ss_model_plan plan; /* whoever changes any of the above has to prepare it anew */
 };
 
 /* Who is scored by which model: businesses by their own, if there is one. The structural parameters

@@ -1,5 +1,6 @@
 #include "scoring/publish.h"
 
+#include "scoring/model_plan.h"
 #include "scoring/require.h"
 #include "scoring/score.h"
 #include "scoring/sharing.h"
@@ -22,25 +23,34 @@ void ss_published_move(struct ss_published *published, int64_t as_of_ms, int64_t
         published->horizon_ms = horizon_ms;
 }
 
-/* What every record says of its occasion. */
+/* What every record says of its occasion. The score is left to the caller; every other field is
+ * set by itself, since to clear all of the record first costs more than the rest. */
 static void fill_record(const struct ss_model *model, const struct ss_occasion *occasion,
                         const struct ss_published *published, struct ss_score_record *record)
 {
     const struct ss_event *event = occasion->event;
     const struct ss_context *context = occasion->context;
-    *record = (struct ss_score_record){
-        .user_id = occasion->user_id,
-        .sequence = published->sequence,
-        .as_of_ms = published->as_of_ms,
-        .clock_ms = published->horizon_ms,
-        .model_version = model->version,
-    };
-    if (event) {
-        record->has_cause = true;
-        record->cause =
-            (struct ss_cause){event->input, context->partition, context->offset, event->event_id};
-    }
+    record->user_id = occasion->user_id;
+    record->kind = occasion->kind;
+    record->standing = SS_STANDING_NONE;
+    record->sequence = published->sequence;
+    record->has_score = record->has_previous = false;
+    record->previous_score = 0;
+    record->tier_name = NULL;
+    record->case_id = (struct ss_text){0};
+    record->has_cause = event != NULL;
+    record->cause = event ? (struct ss_cause){event->input, context->partition, context->offset,
+                                              event->event_id}
+                          : (struct ss_cause){0};
     memcpy(record->positions, context->positions, sizeof record->positions);
+    record->consent_position = 0;
+    record->as_of_ms = published->as_of_ms;
+    record->clock_ms = published->horizon_ms;
+    record->friends_confirmed = record->friends_bands = 0;
+    record->model_version = model->version;
+    record->has_rank = false;
+    record->percentile = 0;
+    record->ranks_offset = 0;
 }
 
 static struct ss_score_record *begin_record(const struct ss_model *model,
@@ -90,14 +100,13 @@ static void move_benefits(const struct ss_model *model, uint32_t wanted,
 static uint32_t benefits_at(const struct ss_model *model, const struct ss_score *score,
                             uint32_t held)
 {
+    const int32_t *from = ss_model_plan_of(model)->benefits_from;
     uint32_t wanted = 0;
     if (score->listed)
         return 0;
     for (int b = 0; b < model->benefit_count; b++) {
-        uint32_t bit = UINT32_C(1) << b;
-        int32_t from = model->benefits[b].threshold - (held & bit ? model->revoke_margin : 0);
-        if (score->score >= from)
-            wanted |= bit;
+        const int32_t margin = held >> b & 1 ? model->revoke_margin : 0;
+        wanted |= (uint32_t)(score->score >= from[b] - margin) << b;
     }
     return wanted;
 }
@@ -255,6 +264,7 @@ void ss_publish_opt_out(const struct ss_models *models, struct ss_user_state *st
     struct ss_score_record *record = begin_record(model, occasion, published, effects);
     record->kind = SS_KIND_OPT_OUT;
     record->standing = SS_STANDING_OPTED_OUT;
+    record->score = (struct ss_score){0};
     record->has_previous = true;
     record->previous_score = published->score;
     record->consent_position = consent_position;

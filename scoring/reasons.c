@@ -1,5 +1,8 @@
 #include "scoring/reasons.h"
 
+#include "scoring/clear.h"
+#include "scoring/model_plan.h"
+
 enum code {
     LATE_BILLS,
     DEFAULTED_BILLS,
@@ -27,7 +30,9 @@ enum code {
     NO_SOCIAL_TIES,
     CODE_COUNT
 };
+
 _Static_assert(CODE_COUNT <= 32, "a bit of a word for each");
+_Static_assert(CODE_COUNT * sizeof(uint32_t) % SS_CLEAR_STEP == 0, "their sums are cleared so");
 
 static const char *const code_names[CODE_COUNT] = {
     "LATE_BILLS",       "DEFAULTED_BILLS",   "SHORT_TRACK_RECORD", "NO_BILL_HISTORY",
@@ -38,103 +43,95 @@ static const char *const code_names[CODE_COUNT] = {
     "SHORT_TENURE",     "NO_ACCOUNT_AGE",    "LOW_FRIENDS_BANDS",  "NO_SOCIAL_TIES",
 };
 
-/* The code of a variable that is known and falls short, and of one of which nothing is known.
- * Variables may share a code; their shares add up. */
-static const struct {
-    enum code known, unknown;
-} codes[SS_VAR_COUNT] = {
-    [SS_VAR_LATENESS] = {LATE_BILLS, NO_BILL_HISTORY},
-    [SS_VAR_DEFAULTS] = {DEFAULTED_BILLS, NO_BILL_HISTORY},
-    [SS_VAR_TRACK_RECORD] = {SHORT_TRACK_RECORD, NO_BILL_HISTORY},
-    [SS_VAR_DEBT] = {HIGH_DEBT, NO_CREDIT_LINE},
-    [SS_VAR_ACTIVITY] = {FEW_PAYMENTS, NO_PAYMENTS},
-    [SS_VAR_REGULARITY] = {IRREGULAR_PAYMENTS, NO_PAYMENTS},
-    [SS_VAR_DIVERSITY] = {NARROW_SPENDING, NO_PAYMENTS},
-    [SS_VAR_REVERSALS] = {REVERSED_PAYMENTS, NO_PAYMENTS},
-    [SS_VAR_SPENDING] = {LOW_SPENDING, NO_PAYMENTS},
-    [SS_VAR_REPAYMENT] = {LOW_REPAYMENT, NO_BILL_HISTORY},
-    [SS_VAR_LIMIT] = {LOW_CREDIT_LIMIT, NO_CREDIT_LINE},
-    [SS_VAR_BOOKINGS] = {BROKEN_BOOKINGS, NO_BOOKINGS},
-    [SS_VAR_IDENTITY] = {UNVERIFIED_FACTS, NO_PROFILE},
-    [SS_VAR_EDUCATION] = {LOW_DEGREE, NO_DEGREE},
-    [SS_VAR_TENURE] = {SHORT_TENURE, NO_ACCOUNT_AGE},
-    [SS_VAR_FRIENDS] = {LOW_FRIENDS_BANDS, NO_SOCIAL_TIES},
+/* The code of a variable: nothing is known of it; it is known and falls short; and both again of
+ * whom nothing but overdue bills is known, since LATE_BILLS and NO_BILL_HISTORY would contradict
+ * each other. Variables may share a code; their shares add up. */
+#define CODES(unknown, known)          \
+    {                                  \
+        unknown, known, unknown, known \
+    }
+#define CODES_OF_BILLS(known)                             \
+    {                                                     \
+        NO_BILL_HISTORY, known, SHORT_TRACK_RECORD, known \
+    }
+static const uint8_t codes[SS_VAR_COUNT][4] = {
+    [SS_VAR_LATENESS] = CODES_OF_BILLS(LATE_BILLS),
+    [SS_VAR_DEFAULTS] = CODES_OF_BILLS(DEFAULTED_BILLS),
+    [SS_VAR_TRACK_RECORD] = CODES_OF_BILLS(SHORT_TRACK_RECORD),
+    [SS_VAR_DEBT] = CODES(NO_CREDIT_LINE, HIGH_DEBT),
+    [SS_VAR_ACTIVITY] = CODES(NO_PAYMENTS, FEW_PAYMENTS),
+    [SS_VAR_REGULARITY] = CODES(NO_PAYMENTS, IRREGULAR_PAYMENTS),
+    [SS_VAR_DIVERSITY] = CODES(NO_PAYMENTS, NARROW_SPENDING),
+    [SS_VAR_REVERSALS] = CODES(NO_PAYMENTS, REVERSED_PAYMENTS),
+    [SS_VAR_SPENDING] = CODES(NO_PAYMENTS, LOW_SPENDING),
+    [SS_VAR_REPAYMENT] = CODES_OF_BILLS(LOW_REPAYMENT),
+    [SS_VAR_LIMIT] = CODES(NO_CREDIT_LINE, LOW_CREDIT_LIMIT),
+    [SS_VAR_BOOKINGS] = CODES(NO_BOOKINGS, BROKEN_BOOKINGS),
+    [SS_VAR_IDENTITY] = CODES(NO_PROFILE, UNVERIFIED_FACTS),
+    [SS_VAR_EDUCATION] = CODES(NO_DEGREE, LOW_DEGREE),
+    [SS_VAR_TENURE] = CODES(NO_ACCOUNT_AGE, SHORT_TENURE),
+    [SS_VAR_FRIENDS] = CODES(NO_SOCIAL_TIES, LOW_FRIENDS_BANDS),
 };
 
-static enum code code_of(const struct ss_variables *variables, int variable)
-{
-    if (variables->known[variable])
-        return codes[variable].known;
-    enum code code = codes[variable].unknown;
-    /* LATE_BILLS and NO_BILL_HISTORY would contradict each other */
-    return code == NO_BILL_HISTORY && variables->overdue_alone ? SHORT_TRACK_RECORD : code;
-}
+struct shares {
+    int32_t of[SS_VAR_COUNT]; /* what each component lacks, in hundredths of a point */
+    uint8_t code[SS_VAR_COUNT];
+    uint32_t of_code[CODE_COUNT]; /* their sums; at most 60,000 in all */
+    uint32_t found;               /* bit c: the sum of code c is above 0 */
+};
 
-static int32_t best_value(const struct ss_curve *curve)
+static void find_shares(const struct ss_model_plan *plan, const struct ss_variables *variables,
+                        struct shares *shares)
 {
-    int32_t best = curve->y[curve->count - 1];
-    for (int i = 0; i < curve->count && best < SS_VALUE_MAX; i++) /* no curve goes above that */
-        if (curve->y[i] > best)
-            best = curve->y[i];
-    return best;
-}
-
-/* What all components of each code lack, in hundredths of a point; bit c of the result: code c
- * lacks something. */
-static uint32_t find_lacking(const struct ss_model *model, const struct ss_variables *variables,
-                             int64_t short_centi[CODE_COUNT], enum ss_factor factors[CODE_COUNT])
-{
-    int64_t weights = 0;
-    uint32_t found = 0;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        weights += model->weights[f];
-    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
-        const int begin = ss_factor_first(f), end = ss_factor_first(f + 1);
-        int64_t of_factor = 0;
-        for (int v = begin; v < end; v++)
-            of_factor += model->components[v].weight;
-        for (int v = begin; v < end; v++) {
-            const struct ss_component *component = &model->components[v];
-            if (component->weight == 0)
-                continue;
-            int64_t lacking = (int64_t)best_value(&component->curve) - variables->worth[v];
-            if (lacking <= 0)
-                continue;
-            int64_t share = 60000 * (int64_t)model->weights[f] * component->weight * lacking /
-                            (weights * SS_VALUE_MAX * of_factor);
-            if (share == 0)
-                continue;
-            enum code code = code_of(variables, v);
-            if (!(found & UINT32_C(1) << code)) {
-                found |= UINT32_C(1) << code;
-                short_centi[code] = 0;
-                factors[code] = (enum ss_factor)f; /* the first variable's */
-            }
-            short_centi[code] += share;
-        }
+    const unsigned alone = variables->overdue_alone ? 2 : 0;
+    ss_clear(shares->of_code, sizeof shares->of_code);
+    shares->found = 0;
+    for (int v = 0; v < SS_VAR_COUNT; v++) {
+        const int32_t lacking = plan->best[v] - variables->worth[v];
+        const int32_t share = ss_share_of(plan->shares[v], lacking > 0 ? lacking : 0);
+        const uint8_t code = codes[v][alone + variables->known[v]];
+        shares->of[v] = share;
+        shares->code[v] = code;
+        shares->of_code[code] += (uint32_t)share;
+        shares->found |= (uint32_t)(share > 0) << code;
     }
-    return found;
+}
+
+/* Of the first variable that has a part in it. */
+static enum ss_factor factor_of(const struct shares *shares, int code)
+{
+    int v = 0;
+    while (shares->code[v] != code || shares->of[v] == 0)
+        v++;
+    return ss_variable_factor((enum ss_variable)v);
+}
+
+/* The greater of the two stays there, the lesser moves on. */
+static inline uint32_t pass(uint32_t *there, uint32_t moving)
+{
+    const uint32_t lesser = moving < *there ? moving : *there;
+    *there = moving < *there ? *there : moving;
+    return lesser;
 }
 
 void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *variables,
                      struct ss_score *score)
 {
-    int64_t short_centi[CODE_COUNT];
-    enum ss_factor factors[CODE_COUNT];
+    struct shares shares;
     const int max = SS_REASONS_MAX - score->listed;
     /* The greatest first; by what is lacking, then the earlier code. Each code goes past all of
      * them, which takes no branch that depends on it; 0 is none. */
-    uint64_t ranked[SS_REASONS_MAX] = {0};
+    uint32_t ranked[SS_REASONS_MAX] = {0};
+    _Static_assert(SS_REASONS_MAX == 4, "a pass for each");
 
-    for (uint32_t left = find_lacking(model, variables, short_centi, factors); left;
-         left &= left - 1) {
+    find_shares(ss_model_plan_of(model), variables, &shares);
+    for (uint32_t left = shares.found; left; left &= left - 1) {
         const int code = __builtin_ctz(left);
-        uint64_t moving = (uint64_t)short_centi[code] << 8 | (uint64_t)(CODE_COUNT - code);
-        for (int i = 0; i < SS_REASONS_MAX; i++) {
-            const uint64_t there = ranked[i];
-            ranked[i] = moving > there ? moving : there;
-            moving = moving > there ? there : moving;
-        }
+        uint32_t moving = shares.of_code[code] << 8 | (uint32_t)(CODE_COUNT - code);
+        moving = pass(&ranked[0], moving);
+        moving = pass(&ranked[1], moving);
+        moving = pass(&ranked[2], moving);
+        pass(&ranked[3], moving);
     }
 
     score->reason_count = 0;
@@ -143,7 +140,7 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
             (struct ss_reason){"LISTED", SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
     for (int i = 0; i < max && ranked[i]; i++) {
         const int code = CODE_COUNT - (int)(ranked[i] & 0xff);
-        score->reasons[score->reason_count++] =
-            (struct ss_reason){code_names[code], factors[code], (int32_t)(ranked[i] >> 8)};
+        score->reasons[score->reason_count++] = (struct ss_reason){
+            code_names[code], factor_of(&shares, code), (int32_t)(ranked[i] >> 8)};
     }
 }

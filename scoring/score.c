@@ -1,58 +1,46 @@
 #include "scoring/score.h"
 
 #include "scoring/apply.h"
+#include "scoring/model_plan.h"
 
-/* A component's value: its curve's, or the neutral one. */
-static int32_t worth(const struct ss_model *model, const struct ss_variables *variables,
-                     enum ss_variable variable)
+/* What each component is worth. Curves are looked up whether the variable is known or not: that
+ * costs less than guessing wrong which are. */
+static void find_worth(const struct ss_model_plan *plan, struct ss_variables *variables)
 {
-    const struct ss_component *component = &model->components[variable];
-    if (!variables->known[variable])
-        return component->neutral;
-    int32_t value = ss_curve_at(&component->curve, variables->value[variable]);
+    for (int v = 0; v < SS_VAR_COUNT; v++) {
+        const int32_t neutral = plan->neutrals[v];
+        const int32_t value = ss_curve_at(&plan->curves[v], variables->value[v]);
+        variables->worth[v] = neutral + ((value - neutral) & -(int32_t)variables->known[v]);
+    }
     /* who has paid no bill yet must not gain by falling behind with one */
-    if (variable == SS_VAR_LATENESS && variables->overdue_alone && value > component->neutral)
-        return component->neutral;
-    return value;
-}
-
-int ss_score_tier(const struct ss_model *model, int32_t score)
-{
-    int tier = 0;
-    while (tier + 1 < model->tier_count && score >= model->tiers[tier + 1].from)
-        tier++;
-    return tier;
+    int32_t *lateness = &variables->worth[SS_VAR_LATENESS];
+    if (variables->overdue_alone && *lateness > plan->neutrals[SS_VAR_LATENESS])
+        *lateness = plan->neutrals[SS_VAR_LATENESS];
 }
 
 void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
                   struct ss_score *score)
 {
-    int64_t weights = 0;
-    int32_t points_centi = 0;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        weights += model->weights[f];
+    const struct ss_model_plan *plan = ss_model_plan_of(model);
+    int32_t sums[SS_VAR_COUNT + 1], points_centi = 0;
+    find_worth(plan, variables);
+    /* Of all components before each, times their weights: at most 16 * 1000 * SS_VALUE_MAX. */
+    sums[0] = 0;
+    for (int v = 0; v < SS_VAR_COUNT; v++)
+        sums[v + 1] = sums[v] + plan->weights[v] * variables->worth[v];
     for (int f = 0; f < SS_FACTOR_COUNT; f++) {
-        int64_t weighted = 0, divisor = 0;
-        for (int v = ss_factor_first(f); v < ss_factor_first(f + 1); v++) {
-            int32_t weight = model->components[v].weight;
-            if (weight == 0)
-                continue;
-            variables->worth[v] = worth(model, variables, (enum ss_variable)v);
-            weighted += (int64_t)weight * variables->worth[v];
-            divisor += weight;
-        }
+        const int32_t weighted = sums[ss_factor_first(f + 1)] - sums[ss_factor_first(f)];
         struct ss_factor_result *result = &score->factors[f];
         result->weight = model->weights[f];
-        result->value = (int32_t)(weighted / divisor); /* the loader: never 0 */
-        result->points_centi = (int32_t)((SS_SCORE_MAX - SS_SCORE_MIN) * INT64_C(100) *
-                                         result->weight * result->value / (weights * SS_VALUE_MAX));
+        result->value = ss_share_of(plan->means[f], weighted);
+        result->points_centi = ss_share_of(plan->points[f], result->value);
         points_centi += result->points_centi;
     }
     score->full_score = SS_SCORE_MIN + points_centi / 100;
     score->listed = listed;
     score->score =
         listed && score->full_score > model->listed_cap ? model->listed_cap : score->full_score;
-    score->tier = ss_score_tier(model, score->score);
+    score->tier = ss_tier_of(plan, score->score);
     score->reason_count = 0;
 }
 

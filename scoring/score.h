@@ -8,6 +8,4 @@
 void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
                   struct ss_score *score);
 
-int ss_score_tier(const struct ss_model *model, int32_t score);
-
 #endif

@@ -1,6 +1,8 @@
 #include "scoring/variables.h"
 
+#include "scoring/clear.h"
 #include "scoring/fold.h"
+#include "scoring/model_plan.h"
 
 static void set(struct ss_variables *out, enum ss_variable variable, int64_t value)
 {
@@ -8,12 +10,13 @@ static void set(struct ss_variables *out, enum ss_variable variable, int64_t val
     out->known[variable] = true;
 }
 
+/* How many bits are set: the same steps for any mask. */
 static int bits(uint32_t mask)
 {
-    int count = 0;
-    for (; mask; mask &= mask - 1)
-        count++;
-    return count;
+    mask -= mask >> 1 & 0x55555555;
+    mask = (mask & 0x33333333) + (mask >> 2 & 0x33333333);
+    mask = (mask + (mask >> 4)) & 0x0f0f0f0f;
+    return (int)(mask * 0x01010101 >> 24);
 }
 
 static void of_bills(const struct ss_model *model, const struct ss_bills_part *bills, int32_t today,
@@ -37,7 +40,7 @@ static void of_bills(const struct ss_model *model, const struct ss_bills_part *b
         if (bills->open[i].due_at_ms > horizon_ms)
             break; /* they are in the order of their due times */
         int64_t overdue_ms = as_of_ms - bills->open[i].due_at_ms;
-        severity += ss_curve_at(&model->overdue_severity, overdue_ms / 86400000);
+        severity += ss_curve_at(&ss_model_plan_of(model)->overdue, overdue_ms / 86400000);
         overdue++;
     }
     if (ended + overdue == 0)
@@ -133,7 +136,9 @@ void ss_variables_compute(const struct ss_model *model, const struct ss_user_sta
     int32_t today = ss_day_of(as_of_ms);
     const struct ss_friends_sum *friends = &state->friends;
 
-    memset(out, 0, sizeof *out);
+    ss_clear(out->value, sizeof out->value);
+    memset(out->known, 0, sizeof out->known);
+    out->overdue_alone = false;
     of_bills(model, &state->bills, today, clock_ms < as_of_ms ? clock_ms : as_of_ms, as_of_ms, out);
     of_payments(model, &state->payments, today, out);
     of_bookings(model, &state->bookings, today, out);

@@ -1,6 +1,7 @@
 #include "helper_story.h"
 
 #include "config/model_file.h"
+#include "scoring/model_plan.h"
 
 #include <criterion/criterion.h>
 #include <stdarg.h>
@@ -415,6 +416,7 @@ struct story *story_open(const struct story_options *options)
         cr_assert(story->second);
         *story->second = *model;
         story->second->weights[SS_FACTOR_HISTORY] += 5;
+        ss_model_prepare(story->second);
         strcpy(story->second->version, "second-0123456789abcdef");
     }
     story->scores = calloc(SCORES_MAX, sizeof *story->scores);

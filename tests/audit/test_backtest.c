@@ -4,6 +4,7 @@
 #include "config/model_file.h"
 #include "scoring/apply.h"
 #include "scoring/decay.h"
+#include "scoring/model_plan.h"
 #include "tests/audit/helper_logs.h"
 
 #include <criterion/criterion.h>
@@ -112,6 +113,8 @@ static enum ss_status run(struct ss_backtest_options options, struct ss_error *e
 static void backtest(struct ss_backtest_options options)
 {
     struct ss_error err;
+    ss_model_prepare(&champion); /* tests have changed them */
+    ss_model_prepare(&challenger);
     cr_assert_eq(run(options, &err), SS_OK, "%s", err.detail);
 }
 
@@ -274,6 +277,7 @@ Test(backtest, businesses_are_scored_by_their_own_models)
                             .opened_at_ms = SS_TIME_UNKNOWN};
     snprintf(business.tiers[0].name, SS_NAME_MAX, "young");
     business.weights[SS_FACTOR_HISTORY] = 90;
+    ss_model_prepare(&business);
     struct ss_backtest_options options = options_of(true);
     options.models[SS_CHALLENGER].business = &business;
     backtest(options);

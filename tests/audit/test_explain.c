@@ -2,6 +2,8 @@
  * about. */
 #include "helper_explained.h"
 
+#include "scoring/model_plan.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -225,6 +227,7 @@ Test(explain, a_score_is_recomputed_by_the_model_that_was_live_then)
     *now = *life.models.person;
     strcpy(now->version, "now-0000000000000000");
     now->weights[SS_FACTOR_HISTORY] += 5;
+    ss_model_prepare(now);
     request = ask(&life);
     request.models.person = now;
     request.shelf = &shelf;

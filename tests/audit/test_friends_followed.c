@@ -7,6 +7,7 @@
 #include "consumer/helper_worker.h"
 #include "helper_logs.h"
 #include "schemas/output_view.h"
+#include "scoring/model_plan.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -324,6 +325,7 @@ Test(friends_followed, a_backtest_follows_them_by_what_was_told_then)
     cr_assert_eq(ss_models_load(NULL, NULL, &blind, &err), SS_OK, "%s", err.detail);
     struct ss_model *without = (struct ss_model *)(uintptr_t)blind.person;
     without->weights[SS_FACTOR_RELATIONSHIPS] = 0;
+    ss_model_prepare(without);
 
     backtest(directory, &live, &blind);
     cr_assert(result.friends_followed && !result.friends_left_out && !result.friends_cut);

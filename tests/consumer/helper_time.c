@@ -1,5 +1,7 @@
 #include "helper_time.h"
 
+#include "scoring/model_plan.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -9,6 +11,7 @@ static const struct ss_model *alert_model(const struct ss_model *from)
     static struct ss_model model;
     model = *from;
     model.components[SS_VAR_LATENESS].neutral = SS_VALUE_MAX;
+    ss_model_prepare(&model);
     return &model;
 }
 

@@ -2,6 +2,7 @@
 #include "helper_worker.h"
 
 #include "consumer/partitioner.h"
+#include "scoring/model_plan.h"
 #include "state/pack.h"
 #include "state/pack_friends.h"
 
@@ -253,6 +254,7 @@ Test(neighbours, without_weight_nothing_is_told_kept_or_read)
     cr_assert(model);
     *model = *rig.config.models.person;
     model->weights[SS_FACTOR_RELATIONSHIPS] = 0;
+    ss_model_prepare(model);
     rig.config.models.person = model;
     rig_restart(&rig);
     all_join(3);

@@ -2,6 +2,8 @@
  * else happens meanwhile. */
 #include "helper_time.h"
 
+#include "scoring/model_plan.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,8 @@ static void open_with_models(void)
         second->weights[SS_FACTOR_HISTORY] = 5;
         second->weights[SS_FACTOR_BEHAVIOUR] = 55;
         second->benefit_count = 1;
+        ss_model_prepare(first);
+        ss_model_prepare(second);
     }
     for (int i = 0; i < 4; i++)
         epochs[i] = (struct ss_models){.person = i % 2 ? second : first,

@@ -1,6 +1,7 @@
 /* The worker's loop in memory: the passage of time (promise 10). What happens by time alone happens
  * once, in order, as of when it was due, whatever happens to the worker and to its store. */
 #include "helper_time.h"
+#include "scoring/model_plan.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -313,6 +314,7 @@ Test(worker_time, who_turns_out_to_be_a_business_changes_model_and_benefits)
     person->benefit_count = 1;
     strcpy(person->benefits[0].id, "of-persons");
     person->benefits[0].threshold = 350;
+    ss_model_prepare(person);
     *business = *person;
     strcpy(business->version, "business-1");
     strcpy(business->benefits[0].id, "of-businesses");

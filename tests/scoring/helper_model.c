@@ -72,8 +72,10 @@ static void fill(struct ss_model *model)
 const struct ss_model *helper_model(void)
 {
     static struct ss_model model;
-    if (model.currency_count == 0)
+    if (model.currency_count == 0) {
         fill(&model);
+        ss_model_prepare(&model);
+    }
     return &model;
 }
 
@@ -82,6 +84,7 @@ struct ss_model *helper_model_copy(void)
     struct ss_model *copy = malloc(sizeof *copy);
     cr_assert(copy);
     *copy = *helper_model();
+    copy->plan.ready = false;
     return copy;
 }
 

@@ -4,6 +4,7 @@
 
 #include "scoring/apply.h"
 #include "scoring/decay.h"
+#include "scoring/model_plan.h"
 
 #include <string.h>
 
@@ -16,7 +17,7 @@
  * neutral value 5000; curves of good things rise from 0 to 10000, those of bad things fall. Static
  * and shared. */
 const struct ss_model *helper_model(void);
-/* A copy to change; the caller frees it. */
+/* A copy to change, and then to be prepared (ss_model_prepare); the caller frees it. */
 struct ss_model *helper_model_copy(void);
 
 struct ss_text helper_text(const char *text);

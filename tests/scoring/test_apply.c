@@ -160,6 +160,7 @@ Test(apply, a_window_may_be_empty_or_become_smaller, .init = member)
     struct ss_model *model = helper_model_copy();
     user.model = model;
     model->recent_window = SS_RECENT_MAX;
+    ss_model_prepare(model);
     struct ss_event events[SS_RECENT_MAX];
     for (int i = 0; i < SS_RECENT_MAX; i++)
         helper_count(&user, events[i] = payment(T0));
@@ -296,6 +297,7 @@ Test(apply, a_listed_user_below_the_cap_is_still_updated, .init = newcomer)
 {
     struct ss_model *model = helper_model_copy();
     model->listed_cap = 600;
+    ss_model_prepare(model);
     user.model = model;
     helper_grant(&user, T0);
     helper_count(&user, helper_listing(T0, SS_LISTED, "1"));
@@ -412,6 +414,7 @@ static struct ss_model *of_friends(void)
     struct ss_model *model = helper_model_copy();
     memcpy(model->weights, (int32_t[SS_FACTOR_COUNT]){0, 0, 0, 0, 1}, sizeof model->weights);
     model->components[SS_VAR_FRIENDS].neutral = 0;
+    ss_model_prepare(model);
     return model;
 }
 
@@ -458,6 +461,7 @@ Test(apply, thirty_two_benefits_are_all_granted_and_revoked, .init = newcomer)
     model->benefit_count = SS_BENEFITS_MAX;
     for (int b = 0; b < SS_BENEFITS_MAX; b++)
         model->benefits[b] = (struct ss_benefit){"x", "x", 400 + b};
+    ss_model_prepare(model);
     user.model = model;
     helper_grant(&user, T0);
     move_to(500);

@@ -12,6 +12,7 @@ static struct ss_model *example_model(void)
     memcpy(model->late_severity, severity, sizeof severity);
     model->components[SS_VAR_REPAYMENT].curve.x[1] = 10000;
     ss_decay_init(&model->bills_decay, 180);
+    ss_model_prepare(model);
     return model;
 }
 

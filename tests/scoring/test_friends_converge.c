@@ -5,6 +5,7 @@
 #include "scoring/friends.h"
 
 #include "helper_model.h"
+#include "helper_random.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -48,10 +49,7 @@ static struct world w;
 
 static int chance(int bound)
 {
-    uint64_t z = w.seed += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (int)((z ^ (z >> 31)) % (uint64_t)bound);
+    return (int)helper_random_below(&w.seed, bound);
 }
 
 static struct ss_text id_of(int u)

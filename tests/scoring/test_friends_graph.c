@@ -7,6 +7,7 @@
 #include "scoring/friends.h"
 
 #include "helper_model.h"
+#include "helper_random.h"
 #include "scoring/score.h"
 
 #include <criterion/criterion.h>
@@ -54,10 +55,7 @@ static uint64_t seed;
 
 static int64_t chance(int64_t bound)
 {
-    uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (int64_t)((z ^ (z >> 31)) % (uint64_t)bound);
+    return helper_random_below(&seed, bound);
 }
 
 /* ---- what is yet to happen ---- */
@@ -229,6 +227,7 @@ static void begin(uint64_t with_seed)
     model = helper_model_copy();
     model->components[SS_VAR_FRIENDS].curve.x[1] = 1000 * (SS_BAND_COUNT - 1);
     model->components[SS_VAR_FRIENDS].neutral = 3000;
+    ss_model_prepare(model);
     cr_assert_eq(ss_friends_reach(model), 30);
     qsort(edges, (size_t)edge_count, sizeof *edges, by_ends);
     people = calloc((size_t)people_count, sizeof *people);

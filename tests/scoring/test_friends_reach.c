@@ -2,6 +2,7 @@
 #include "scoring/friends.h"
 
 #include "helper_model.h"
+#include "helper_random.h"
 #include "scoring/score.h"
 
 #include <criterion/criterion.h>
@@ -29,19 +30,6 @@ Test(friends_reach, nothing_matters_without_weight_or_without_a_slope)
     free(model);
 }
 
-static uint64_t random_next(uint64_t *seed)
-{
-    uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static int64_t below(uint64_t *seed, int64_t bound)
-{
-    return (int64_t)(random_next(seed) % (uint64_t)bound);
-}
-
 /* Against the score function itself: no two values of the relationships' variables are further
  * apart, and some are as far. */
 Test(friends_reach, the_reach_bounds_what_friends_can_move)
@@ -52,14 +40,15 @@ Test(friends_reach, the_reach_bounds_what_friends_can_move)
     for (int m = 0; m < models; m++) {
         struct ss_component *friends = &model->components[SS_VAR_FRIENDS];
         for (int f = 0; f < SS_FACTOR_COUNT; f++)
-            model->weights[f] = (int32_t)below(&seed, 40) + (f == 0);
-        friends->weight = (int32_t)below(&seed, 20) + 1;
-        friends->neutral = (int32_t)below(&seed, SS_VALUE_MAX + 1);
-        friends->curve.count = (int)below(&seed, 5) + 1;
+            model->weights[f] = (int32_t)helper_random_below(&seed, 40) + (f == 0);
+        friends->weight = (int32_t)helper_random_below(&seed, 20) + 1;
+        friends->neutral = (int32_t)helper_random_below(&seed, SS_VALUE_MAX + 1);
+        friends->curve.count = (int)helper_random_below(&seed, 5) + 1;
         for (int i = 0; i < friends->curve.count; i++) {
             friends->curve.x[i] = 10 * i;
-            friends->curve.y[i] = (int32_t)below(&seed, SS_VALUE_MAX + 1);
+            friends->curve.y[i] = (int32_t)helper_random_below(&seed, SS_VALUE_MAX + 1);
         }
+        ss_model_prepare(model);
         int32_t reach = ss_friends_reach(model), greatest = 0;
         for (int other = 0; other < 40; other++) {
             struct ss_variables variables = {0};
@@ -67,7 +56,7 @@ Test(friends_reach, the_reach_bounds_what_friends_can_move)
             int32_t low = INT32_MAX, high = 0;
             for (int v = 0; v < SS_VAR_FRIENDS; v++) {
                 variables.known[v] = true;
-                variables.value[v] = below(&seed, 20000);
+                variables.value[v] = helper_random_below(&seed, 20000);
             }
             for (int x = -1; x <= 50; x++) {
                 variables.known[SS_VAR_FRIENDS] = x >= 0;

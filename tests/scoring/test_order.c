@@ -1,5 +1,6 @@
 /* Properties over random events: promises 4, 5, 7 and 9 as far as the core holds them. */
 #include "helper_model.h"
+#include "helper_random.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,18 +12,9 @@ enum { PER_INPUT = 60, EVENTS = PER_INPUT * SS_UPSTREAM_COUNT, SEEDS = 40, WAYS 
 
 static uint64_t random_state;
 
-/* splitmix64 */
-static uint64_t next_random(void)
-{
-    uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static int64_t below(int64_t n)
 {
-    return (int64_t)(next_random() % (uint64_t)n);
+    return helper_random_below(&random_state, n);
 }
 
 static const char *one_of(const char *letter, int count)
@@ -105,6 +97,7 @@ static struct ss_model *realistic(void)
     ss_decay_init(&model->bills_decay, 180);
     ss_decay_init(&model->defaults_decay, 720);
     ss_decay_init(&model->bookings_decay, 180);
+    ss_model_prepare(model);
     return model;
 }
 

@@ -46,6 +46,7 @@ static struct ss_models models;
 static void begin(void)
 {
     model = helper_model_copy(); /* 4 ids for 10 days */
+    ss_model_prepare(model);
     models = (struct ss_models){.person = model};
 }
 

@@ -29,6 +29,8 @@ static void opted_in(void)
     second->benefits[0].threshold = 400;
     strcpy(second->benefits[1].id, "new");
     second->benefits[1].threshold = 350;
+    ss_model_prepare(first);
+    ss_model_prepare(second);
     one = (struct ss_models){.person = first};
     two = (struct ss_models){
         .person = second, .epoch = 7, .person_since = 7, .business_since = 7, .before = &one};

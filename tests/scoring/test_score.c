@@ -78,6 +78,7 @@ Test(score, points_are_rounded_down_by_factor_and_then_in_all, .init = reset)
 {
     struct ss_model *model = helper_model_copy();
     memcpy(model->weights, (int32_t[SS_FACTOR_COUNT]){1, 1, 1, 0, 0}, sizeof model->weights);
+    ss_model_prepare(model);
     extreme(model, true);
     variables.value[SS_VAR_DEBT] = 9999; /* worth 1: the mean is (30000 + 1) / 4 */
     compute(model, false);
@@ -88,6 +89,7 @@ Test(score, points_are_rounded_down_by_factor_and_then_in_all, .init = reset)
     cr_assert_eq(score.score, 350 + 550);
 
     memcpy(model->weights, (int32_t[SS_FACTOR_COUNT]){7, 7, 7, 7, 1}, sizeof model->weights);
+    ss_model_prepare(model);
     compute(model, false);
     int32_t sum = 0;
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
@@ -106,6 +108,7 @@ Test(score, a_component_without_weight_plays_no_part, .init = reset)
     model->components[SS_VAR_LATENESS].weight = 0;
     model->components[SS_VAR_DEFAULTS].weight = 0;
     model->components[SS_VAR_TRACK_RECORD].weight = 0;
+    ss_model_prepare(model);
     variables.value[SS_VAR_DEBT] = 0;
     compute(model, false);
     cr_assert_eq(score.factors[SS_FACTOR_HISTORY].value, 10000);
@@ -137,7 +140,7 @@ Test(score, tiers_begin_at_their_least_score)
         int tier;
     } cases[] = {{350, 0}, {599, 0}, {600, 1}, {699, 1}, {700, 2}, {950, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        cr_assert_eq(ss_score_tier(helper_model(), cases[i].score), cases[i].tier);
+        cr_assert_eq(ss_tier_of(&helper_model()->plan, cases[i].score), cases[i].tier);
 }
 
 Test(score, reasons_rank_by_what_the_best_value_would_add, .init = reset)
@@ -160,6 +163,7 @@ Test(score, a_neutral_value_above_the_best_is_no_reason, .init = reset)
     variables.known[SS_VAR_FRIENDS] = false;
     model->components[SS_VAR_FRIENDS].neutral = 10000;
     model->components[SS_VAR_FRIENDS].curve.y[1] = 8000;
+    ss_model_prepare(model);
     compute(model, false);
     cr_assert_eq(score.reason_count, 0);
     cr_assert_eq(score.score, 950);

@@ -236,6 +236,7 @@ Test(variables, bookings_without_a_prior_are_known_as_soon_as_one_is_due, .init 
     struct ss_model *model = helper_model_copy();
     model->booking_prior = 0;
     model->cancelled_share = 0;
+    ss_model_prepare(model);
     state.bookings =
         (struct ss_bookings_part){.ref_day = FIRST_DAY, .any = true, .cancelled_milli = 1000};
     compute(model, DAY(FIRST_DAY));
@@ -310,21 +311,28 @@ Test(variables, friends_are_the_mean_of_their_bands, .init = reset)
     expect(SS_VAR_FRIENDS, 6666);
 }
 
+static int32_t curve_at(const struct ss_curve *curve, int64_t x)
+{
+    static struct ss_plan_curve plan;
+    ss_curve_prepare(curve, &plan);
+    return ss_curve_at(&plan, x);
+}
+
 Test(variables, curves_are_linear_between_points_and_level_beyond)
 {
     const struct ss_curve curve = {.count = 3, .x = {-10, 0, 30}, .y = {5, 100, 0}};
-    cr_assert_eq(ss_curve_at(&curve, INT64_MIN), 5);
-    cr_assert_eq(ss_curve_at(&curve, -10), 5);
-    cr_assert_eq(ss_curve_at(&curve, -9), 14); /* 5 + 9.5 */
-    cr_assert_eq(ss_curve_at(&curve, 0), 100);
-    cr_assert_eq(ss_curve_at(&curve, 1), 96); /* 100 - 3.33: down, not towards zero */
-    cr_assert_eq(ss_curve_at(&curve, 3), 90);
-    cr_assert_eq(ss_curve_at(&curve, 29), 3);
-    cr_assert_eq(ss_curve_at(&curve, 30), 0);
-    cr_assert_eq(ss_curve_at(&curve, INT64_MAX), 0);
+    cr_assert_eq(curve_at(&curve, INT64_MIN), 5);
+    cr_assert_eq(curve_at(&curve, -10), 5);
+    cr_assert_eq(curve_at(&curve, -9), 14); /* 5 + 9.5 */
+    cr_assert_eq(curve_at(&curve, 0), 100);
+    cr_assert_eq(curve_at(&curve, 1), 96); /* 100 - 3.33: down, not towards zero */
+    cr_assert_eq(curve_at(&curve, 3), 90);
+    cr_assert_eq(curve_at(&curve, 29), 3);
+    cr_assert_eq(curve_at(&curve, 30), 0);
+    cr_assert_eq(curve_at(&curve, INT64_MAX), 0);
     const struct ss_curve point = {.count = 1, .x = {7}, .y = {42}};
-    cr_assert_eq(ss_curve_at(&point, 6), 42);
-    cr_assert_eq(ss_curve_at(&point, 8), 42);
+    cr_assert_eq(curve_at(&point, 6), 42);
+    cr_assert_eq(curve_at(&point, 8), 42);
 }
 
 Test(variables, the_steepest_curves_that_the_loader_allows_do_not_overflow)
@@ -332,8 +340,8 @@ Test(variables, the_steepest_curves_that_the_loader_allows_do_not_overflow)
     const int64_t x = INT64_C(1000000000000);
     const struct ss_curve up = {.count = 2, .x = {-x, x}, .y = {0, 1000000}};
     const struct ss_curve down = {.count = 2, .x = {-x, x}, .y = {1000000, 0}};
-    cr_assert_eq(ss_curve_at(&up, x - 1), 999999);
-    cr_assert_eq(ss_curve_at(&up, 0), 500000);
-    cr_assert_eq(ss_curve_at(&down, x - 1), 0);
-    cr_assert_eq(ss_curve_at(&down, 0), 500000);
+    cr_assert_eq(curve_at(&up, x - 1), 999999);
+    cr_assert_eq(curve_at(&up, 0), 500000);
+    cr_assert_eq(curve_at(&down, x - 1), 0);
+    cr_assert_eq(curve_at(&down, 0), 500000);
 }

@@ -15,6 +15,7 @@ static void opted_in(void)
     model = *helper_model();
     model.components[SS_VAR_LATENESS].neutral = SS_VALUE_MAX;
     model.overdue_severity.y[0] = 500;
+    ss_model_prepare(&model);
     helper_user_init(&user, &model);
     helper_grant(&user, T0);
 }

@@ -1,6 +1,8 @@
 /* sim_models.c - the live model changes while the workers run. */
 #include "sim.h"
 
+#include "scoring/model_plan.h"
+
 enum { FROM_SEEDS = 6, THIS_SEED = 5, TICKS_MAX = 600 };
 
 static uint32_t draw(struct sim_world *world, uint32_t bound)
@@ -20,6 +22,7 @@ static void vary(const struct ss_model *model, struct ss_model *other)
         other->benefits[b] = model->benefits[model->benefit_count - 1 - b];
         other->benefits[b].threshold -= 20;
     }
+    ss_model_prepare(other);
 }
 
 void sim_models_init(struct sim_world *world)
