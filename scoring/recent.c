@@ -6,29 +6,21 @@
 
 #include <string.h>
 
+static const size_t windows[] = {
+    [SS_PAYMENTS] = offsetof(struct ss_user_state, payments.recent),
+    [SS_BILLS] = offsetof(struct ss_user_state, bills.recent),
+    [SS_BOOKINGS] = offsetof(struct ss_user_state, bookings.recent),
+    [SS_SOCIAL] = offsetof(struct ss_user_state, social.recent),
+    [SS_PROFILES] = offsetof(struct ss_user_state, profiles.recent),
+    [SS_CONSENTS] = offsetof(struct ss_user_state, consents.recent),
+    [SS_BLACKLIST] = offsetof(struct ss_user_state, blacklist.recent),
+};
+static const int window_count = sizeof windows / sizeof *windows;
+
 struct ss_recent *ss_recent_of(struct ss_user_state *state, enum ss_input input)
 {
-    switch (input) {
-    case SS_PAYMENTS:
-        return &state->payments.recent;
-    case SS_BILLS:
-        return &state->bills.recent;
-    case SS_BOOKINGS:
-        return &state->bookings.recent;
-    case SS_SOCIAL:
-        return &state->social.recent;
-    case SS_PROFILES:
-        return &state->profiles.recent;
-    case SS_CONSENTS:
-        return &state->consents.recent;
-    case SS_BLACKLIST:
-        return &state->blacklist.recent;
-    case SS_NEIGHBOURS:
-    case SS_INPUT_COUNT:
-        break;
-    }
-    SS_REQUIRE(!"an input without a window");
-    return NULL;
+    SS_REQUIRE((int)input < window_count);
+    return (struct ss_recent *)((char *)state + windows[input]);
 }
 
 /* Those in front that are forgotten on that day; the difference of any two days fits. */
@@ -83,13 +75,17 @@ int32_t ss_input_day(int32_t day, const struct ss_event *event, const struct ss_
     return today > day ? day + 1 : day;
 }
 
-void ss_forget(const struct ss_models *models, struct ss_user_state *state,
-               const int32_t days[SS_INPUT_COUNT])
+uint32_t ss_forget(const struct ss_models *models, struct ss_user_state *state,
+                   const int32_t days[SS_INPUT_COUNT])
 {
-    for (int input = 0; input <= SS_BLACKLIST; input++) { /* those that have a window */
+    uint32_t inputs = 0;
+    for (int input = 0; input < window_count; input++) {
         struct ss_recent *recent = ss_recent_of(state, (enum ss_input)input);
-        int old = recent->count > 0 ? forgotten(models->person, recent, days[input]) : 0;
-        if (old > 0)
-            forget(recent, old);
+        if (recent->count > 0 &&
+            (int64_t)days[input] - recent->day[0] > models->person->recent_days) {
+            forget(recent, forgotten(models->person, recent, days[input]));
+            inputs |= UINT32_C(1) << input;
+        }
     }
+    return inputs;
 }
