@@ -4,11 +4,10 @@
 enum { PROGRESS_STEPS = 1 << 14 };
 
 enum ss_status ss_proof_put(struct proof *proof, struct ss_user **user,
-                            const struct ss_user_state *state)
+                            const struct ss_user_state *state, const struct ss_held_places *places,
+                            uint32_t inputs)
 {
-    uint8_t held[SS_HELD_MAX];
-    size_t size = ss_held_write(state, held);
-    *user = ss_user_table_put(proof->users, *user, (struct ss_bytes){held, size});
+    *user = ss_held_put(proof->users, *user, state, places, inputs);
     return *user ? SS_OK : ss_fail(proof->err, SS_STOP, "out of memory for users");
 }
 
@@ -154,7 +153,7 @@ static enum ss_status on_seed(void *to, struct ss_text user_id, struct ss_bytes 
                        "a user of the snapshot was told of a model (epoch %d) that is neither in "
                        "sesame-models nor given with --model",
                        state.published.epoch);
-    return ss_proof_put(proof, &user, &state);
+    return ss_proof_put(proof, &user, &state, NULL, 0);
 }
 
 static void forget_models(struct proof *proof)
@@ -188,7 +187,7 @@ static enum ss_status begin_pass(struct proof *proof, const struct ss_source_use
     proof->walk.high_ms = options->start_clock_ms;
     memcpy(proof->walk.start, options->start, sizeof proof->walk.start);
     for (int i = 0; i < SS_INPUT_COUNT; i++)
-        proof->walk.inputs[i].position = proof->walk.inputs[i].next = options->start[i];
+        proof->walk.position[i] = proof->walk.inputs[i].next = options->start[i];
     return status;
 }
 
@@ -291,7 +290,7 @@ enum ss_status ss_proof_run(const struct ss_proof_options *options, struct ss_pr
     proof->grants_begin = INT64_MAX;
     ss_walk_init(&proof->walk);
     ss_buffer_init(&proof->encoded, 1 << 20);
-    proof->users = ss_user_table_open();
+    proof->users = ss_user_table_open(SS_HELD_FIRST);
     status = ss_replay_friends_open(&proof->friends, err);
     if (status == SS_OK && !proof->users)
         status = ss_fail(err, SS_STOP, "out of memory");

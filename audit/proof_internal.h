@@ -184,7 +184,8 @@ struct proof {
     struct proof_ranks ranks;
 
     struct ss_user_state state; /* of the user in hand, in the first pass */
-    struct ss_effects effects;  /* of the event or step in hand */
+    struct ss_held_places places;
+    struct ss_effects effects; /* of the event or step in hand */
     struct ss_buffer encoded;
 
     struct proof_case *cases;
@@ -387,9 +388,10 @@ ss_proof_fold ss_proof_fold_blind;
 ss_proof_fold ss_proof_friends_fold; /* … which stays as it is: of who is EXPIRED */
 /* --- proof.c --- */
 
-/* The user may move. */
+/* ss_held_put. */
 SS_MUST_USE enum ss_status ss_proof_put(struct proof *proof, struct ss_user **user,
-                                        const struct ss_user_state *state);
+                                        const struct ss_user_state *state,
+                                        const struct ss_held_places *places, uint32_t inputs);
 /* First pass: for the second. */
 void ss_proof_put_aside(struct proof *proof, struct ss_user *user);
 

@@ -89,11 +89,11 @@ int64_t ss_proof_clock(const struct ss_score_view *view, int64_t low_ms)
 static bool steps_before(struct proof *proof, struct ss_user_state *state,
                          const struct ss_score_view *view, const struct ss_context *context)
 {
-    struct ss_context earlier = *context;
     struct ss_published *published = &state->published;
     bool silent = true;
     if (view->kind != SS_KIND_RESCORE || !state->consents.scoring)
         return true;
+    struct ss_context earlier = *context;
     if (view->as_of_ms < earlier.clock_ms)
         earlier.clock_ms = view->as_of_ms;
     const struct ss_models now = ss_proof_go_back(proof, state->published.epoch);

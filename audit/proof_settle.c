@@ -58,7 +58,7 @@ static bool set_out(struct settling *s, int from, struct ss_user_state *state)
         return true;
     if (from == AS_GUESSED || !one->other)
         return false;
-    ss_held_read((struct ss_bytes){one->other, one->other_size}, state);
+    ss_held_read((struct ss_bytes){one->other, one->other_size}, state, NULL);
     if (!state->friends.open)
         ss_proof_friends_clear(s->proof);
     return true;
@@ -153,7 +153,7 @@ static enum ss_status remember(struct settling *s, const struct ss_user_state *s
     }
     s->proof->list_changed |= s->from > AS_GUESSED;
     enum ss_status status = ss_proof_friends_keep(s->proof, ss_user_id(s->user));
-    return status == SS_OK ? ss_proof_put(s->proof, &s->user, state) : status;
+    return status == SS_OK ? ss_proof_put(s->proof, &s->user, state, NULL, 0) : status;
 }
 
 static enum ss_status differs(struct settling *s, struct ss_user_state *state)
@@ -350,7 +350,7 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                          .cause = cause};
     struct ss_user_state state = {0};
     bool same;
-    ss_held_read(ss_user_packed(user), &state);
+    ss_held_read(ss_user_packed(user), &state, NULL);
     enum ss_status status = ss_proof_friends_load(proof, &state, ss_user_id(user));
     if (status == SS_OK && !(user->flags & BLIND) && !s.one->lost)
         status = find_exposed(&s, &state);

@@ -60,7 +60,7 @@ static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
     struct ss_user_state *state = &proof->state;
     bool changed = true;
     enum ss_status status = SS_OK;
-    ss_held_read(ss_user_packed(user), state);
+    ss_held_read(ss_user_packed(user), state, &proof->places);
     if (reads)
         status = ss_proof_friends_load(proof, state, event->event.user_id);
     if (status != SS_OK)
@@ -78,7 +78,9 @@ static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
         expose(proof, user, state, &event->event);
         status = ss_proof_friends_keep(proof, event->event.user_id);
     }
-    return status == SS_OK && changed ? ss_proof_put(proof, &user, state) : status;
+    if (status != SS_OK || !changed)
+        return status;
+    return ss_proof_put(proof, &user, state, &proof->places, UINT32_C(1) << event->event.input);
 }
 
 enum ss_status ss_proof_on_event(struct proof *proof)
@@ -115,7 +117,7 @@ static int64_t begins_at(const struct ss_proof_options *options, enum ss_input i
 static int64_t newest_sequence(const struct ss_user *user)
 {
     struct ss_user_state state = {0};
-    ss_held_read(ss_user_packed(user), &state);
+    ss_held_read(ss_user_packed(user), &state, NULL);
     return state.published.sequence;
 }
 
@@ -168,7 +170,7 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
     struct ss_user_state *state = &proof->state;
     bool same = true;
     enum ss_status status = SS_OK;
-    ss_held_read(ss_user_packed(user), state);
+    ss_held_read(ss_user_packed(user), state, &proof->places);
     if (reads)
         status = ss_proof_friends_load(proof, state, record->view.user_id);
     if (status != SS_OK)
@@ -197,7 +199,8 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
         expose(proof, user, state, &cause->event);
         status = ss_proof_friends_keep(proof, record->view.user_id);
     }
-    return status == SS_OK ? ss_proof_put(proof, &user, state) : status;
+    const uint32_t inputs = cause ? UINT32_C(1) << cause->event.input : 0;
+    return status == SS_OK ? ss_proof_put(proof, &user, state, &proof->places, inputs) : status;
 }
 
 /* It rests on what friends have told, and that is lost. */
@@ -207,7 +210,7 @@ static enum ss_status pass_expired(struct proof *proof, struct ss_user *user,
 {
     const struct ss_text id = record->view.user_id;
     struct ss_user_state *state = &proof->state;
-    ss_held_read(ss_user_packed(user), state);
+    ss_held_read(ss_user_packed(user), state, &proof->places);
     enum ss_status status = ss_proof_friends_load(proof, state, id);
     if (status != SS_OK)
         return status;
@@ -217,7 +220,7 @@ static enum ss_status pass_expired(struct proof *proof, struct ss_user *user,
     ss_proof_friends_believe(proof, user, state, &record->view);
     status = ss_proof_friends_keep(proof, id);
     if (status == SS_OK)
-        status = ss_proof_put(proof, &user, state);
+        status = ss_proof_put(proof, &user, state, NULL, 0);
     return status == SS_OK ? ss_proof_friends_pass(proof, id, &record->view) : status;
 }
 
@@ -260,10 +263,10 @@ static enum ss_status pass_by(struct proof *proof, const struct ss_score_view *v
 static enum ss_status begin_known(struct proof *proof, struct ss_user **user)
 {
     struct ss_user_state state = {0};
-    ss_held_read(ss_user_packed(*user), &state);
+    ss_held_read(ss_user_packed(*user), &state, NULL);
     ss_proof_begin_known(&state);
     (*user)->flags &= (uint8_t) ~(UNKNOWN | BLIND);
-    return ss_proof_put(proof, user, &state);
+    return ss_proof_put(proof, user, &state, NULL, 0);
 }
 
 static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
@@ -319,6 +322,7 @@ enum ss_status ss_proof_on_record(struct proof *proof)
     enum ss_status status = SS_OK;
     bool gone = record->view.cause.known && !cause && !ss_proof_friends_lost_cause(proof, record);
     if (cause && !same_user(cause, record->view.user_id)) {
+        proof->walk.hash = ss_user_hash(cause->event.user_id);
         status = ss_proof_on_event(proof); /* of whom it really is */
         cause = NULL;
     }

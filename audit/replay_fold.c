@@ -9,7 +9,7 @@ enum { SLOT_AHEAD = 6, BLOCK_AHEAD = 3 }; /* events of the same input */
 enum ss_status ss_replay_fold_init(struct ss_replay_fold *fold, const struct ss_models *models,
                                    struct ss_error *err)
 {
-    *fold = (struct ss_replay_fold){.models = *models, .users = ss_user_table_open()};
+    *fold = (struct ss_replay_fold){.models = *models, .users = ss_user_table_open(SS_HELD_FIRST)};
     ss_replay_wakes_init(&fold->wakes, fold->users);
     if (!fold->users)
         return ss_fail(err, SS_STOP, "out of memory for users");
@@ -25,20 +25,29 @@ void ss_replay_fold_reset(struct ss_replay_fold *fold)
     fold->friends = NULL;
 }
 
+static uint64_t hash_of(struct ss_replay_fold *fold, const struct ss_source_event *event)
+{
+    const struct ss_event *inner = &event->event;
+    struct ss_replay_ahead *ahead =
+        &fold->ahead[inner->input][(uint64_t)event->offset % SS_REPLAY_AHEAD];
+    if (ahead->event != event || ahead->offset != event->offset)
+        *ahead = (struct ss_replay_ahead){event, event->offset, ss_user_hash(inner->user_id)};
+    return ahead->hash;
+}
+
 static enum ss_status no_memory(struct ss_error *err)
 {
     return ss_fail(err, SS_STOP, "out of memory for the states of users");
 }
 
-/* A user's `count` is its number among those to be woken. */
+/* A user's `count` is its number among those to be woken. `inputs` as of ss_held_put. */
 static enum ss_status keep(struct ss_replay_fold *fold, struct ss_user *user,
-                           struct ss_user_state *state, struct ss_error *err)
+                           struct ss_user_state *state, const struct ss_held_places *places,
+                           uint32_t inputs, struct ss_error *err)
 {
-    uint8_t bytes[SS_HELD_MAX];
-    ss_forget(&fold->models, state, fold->days);
-    const size_t size = ss_held_write(state, bytes);
+    inputs |= ss_forget(&fold->models, state, fold->days);
     const int64_t wake_ms = fold->without_steps ? SS_WAKE_NEVER : ss_wake_at(&fold->models, state);
-    user = ss_user_table_put(fold->users, user, (struct ss_bytes){bytes, size});
+    user = ss_held_put(fold->users, user, state, places, inputs);
     if (!user)
         return no_memory(err);
     if (wake_ms != SS_WAKE_NEVER && user->count == 0) {
@@ -135,31 +144,32 @@ static enum ss_status wake(struct ss_replay_fold *fold, uint32_t number, struct 
     struct ss_user *user = ss_replay_wakes_user(&fold->wakes, number);
     const struct ss_text id = ss_user_id(user);
     struct ss_user_state state;
+    struct ss_held_places places;
     bool stepped;
-    ss_held_read(ss_user_packed(user), &state);
+    ss_held_read(ss_user_packed(user), &state, &places);
     enum ss_status status = take_steps(fold, id, &state, &context, &stepped, err);
     if (status == SS_OK)
         status = tell_friends(fold, id, &state, err);
     if (status != SS_OK)
         return status;
-    return keep(fold, user, &state, err);
+    return keep(fold, user, &state, &places, 0, err);
 }
 
 /* An event whose time has come, into its user's state. */
-static enum ss_status take(struct ss_replay_fold *fold, const struct ss_event *event,
+static enum ss_status take(struct ss_replay_fold *fold, const struct ss_event *event, uint64_t hash,
                            struct ss_context *context, bool steps, enum ss_outcome *outcome,
                            struct ss_error *err)
 {
-    const uint64_t hash = ss_user_hash(event->user_id);
     struct ss_user *user = ss_user_table_find(fold->users, hash, event->user_id);
     const bool reads = fold->friends && ss_event_reads_friends(&fold->models, event);
     enum ss_refusal refusal;
     struct ss_user_state state;
+    struct ss_held_places places;
     bool stepped = false;
     enum ss_status status = SS_OK;
     if (user && user->count)
         ss_replay_wakes_prefetch(&fold->wakes, user->count);
-    ss_held_read(user ? ss_user_packed(user) : (struct ss_bytes){NULL, 0}, &state);
+    ss_held_read(user ? ss_user_packed(user) : (struct ss_bytes){NULL, 0}, &state, &places);
     if (steps) {
         const struct ss_context before = context_of(fold);
         status = take_steps(fold, event->user_id, &state, &before, &stepped, err);
@@ -181,7 +191,8 @@ static enum ss_status take(struct ss_replay_fold *fold, const struct ss_event *e
         return status;
     if (!user)
         user = ss_user_table_add(fold->users, hash, event->user_id);
-    return user ? keep(fold, user, &state, err) : no_memory(err);
+    const uint32_t inputs = UINT32_C(1) << event->input;
+    return user ? keep(fold, user, &state, &places, inputs, err) : no_memory(err);
 }
 
 static void account(struct ss_replay_fold *fold, enum ss_input input, enum ss_outcome outcome)
@@ -203,7 +214,7 @@ static enum ss_status hear_all(struct ss_replay_fold *fold, struct ss_error *err
         context.offset = fold->positions[SS_NEIGHBOURS];
         context.positions[SS_NEIGHBOURS] = context.offset + 1;
         context.record_time_ms = event.occurred_at_ms;
-        status = take(fold, &event, &context, true, &outcome, err);
+        status = take(fold, &event, ss_user_hash(event.user_id), &context, true, &outcome, err);
         fold->positions[SS_NEIGHBOURS] = context.offset + 1;
         account(fold, SS_NEIGHBOURS, outcome);
     }
@@ -241,7 +252,7 @@ enum ss_status ss_replay_fold_put(struct ss_replay_fold *fold, struct ss_text us
     if (user_id.size == 0 || user_id.size > SS_USER_ID_MAX)
         return ss_fail(err, SS_GIVE_UP, "a user id of %u bytes", user_id.size);
     struct ss_user *user = ss_user_table_add(fold->users, ss_user_hash(user_id), user_id);
-    return user ? keep(fold, user, &state, err) : no_memory(err);
+    return user ? keep(fold, user, &state, NULL, 0, err) : no_memory(err);
 }
 
 static enum ss_status apply(struct ss_replay_fold *fold, const struct ss_source_event *one,
@@ -274,16 +285,16 @@ static enum ss_status apply(struct ss_replay_fold *fold, const struct ss_source_
     context.day = *day;
     memcpy(context.positions, fold->positions, sizeof context.positions);
     context.positions[event->input] = one->offset + 1;
-    return take(fold, event, &context, false, outcome, err);
+    return take(fold, event, hash_of(fold, one), &context, false, outcome, err);
 }
 
-void ss_replay_fold_ahead(const struct ss_replay_fold *fold, const struct ss_source_event *events,
+void ss_replay_fold_ahead(struct ss_replay_fold *fold, const struct ss_source_event *events,
                           size_t count)
 {
     if (count > SLOT_AHEAD && !events[SLOT_AHEAD].reject)
-        ss_user_table_prefetch(fold->users, ss_user_hash(events[SLOT_AHEAD].event.user_id));
+        ss_user_table_prefetch(fold->users, hash_of(fold, &events[SLOT_AHEAD]));
     if (count > BLOCK_AHEAD && !events[BLOCK_AHEAD].reject)
-        ss_user_table_prefetch_block(fold->users, ss_user_hash(events[BLOCK_AHEAD].event.user_id));
+        ss_user_table_prefetch_block(fold->users, hash_of(fold, &events[BLOCK_AHEAD]));
 }
 
 enum ss_status ss_replay_fold_event(struct ss_replay_fold *fold,

@@ -13,7 +13,7 @@
  *    told then), or reaches them at once, whatever caused it (SS_FRIENDS_LOOPED), or nobody
  *    (SS_FRIENDS_UNHEARD). A fold is between two exchanges whenever a call returns.
  *
- * One thread. Memory: some 650 bytes per user. Internal to audit/.
+ * One thread. Memory: some 600 bytes per user. Internal to audit/.
  */
 #ifndef SS_AUDIT_REPLAY_FOLD_H
 #define SS_AUDIT_REPLAY_FOLD_H
@@ -25,6 +25,14 @@
 #include "state/changelog.h"
 
 enum ss_replay_hearing { SS_FRIENDS_UNHEARD, SS_FRIENDS_LOOPED, SS_FRIENDS_OF_LOG };
+
+/* Users of events that come next are hashed once, when their slots are fetched. */
+enum { SS_REPLAY_AHEAD = 8 };
+struct ss_replay_ahead {
+    const struct ss_source_event *event; /* at this offset */
+    int64_t offset;
+    uint64_t hash;
+};
 
 struct ss_replay_fold {
     struct ss_models models;
@@ -51,7 +59,8 @@ struct ss_replay_fold {
     struct ss_user_table *users;
     struct ss_replay_wakes wakes;
     struct ss_replay_friends *friends; /* NULL: nothing that friends do matters to the model */
-    struct ss_effects effects;         /* scratch */
+    struct ss_replay_ahead ahead[SS_INPUT_COUNT][SS_REPLAY_AHEAD];
+    struct ss_effects effects; /* scratch */
 };
 
 SS_MUST_USE enum ss_status ss_replay_fold_init(struct ss_replay_fold *fold,
@@ -68,7 +77,7 @@ SS_MUST_USE enum ss_status ss_replay_fold_event(struct ss_replay_fold *fold,
                                                 struct ss_error *err);
 /* Tells which events of an input come next, the one in hand included, so that their users' states
  * are on their way into the cache by then. Texts of rejected ones need not be there. */
-void ss_replay_fold_ahead(const struct ss_replay_fold *fold, const struct ss_source_event *events,
+void ss_replay_fold_ahead(struct ss_replay_fold *fold, const struct ss_source_event *events,
                           size_t count);
 /* All has been read: time moves up to the newest event. */
 SS_MUST_USE enum ss_status ss_replay_fold_end(struct ss_replay_fold *fold, struct ss_error *err);

@@ -27,7 +27,7 @@ enum ss_status ss_replay_friends_open(struct ss_replay_friends **out, struct ss_
     if (!friends)
         return no_memory(err);
     ss_buffer_init(&friends->queue, SIZE_MAX / 2);
-    friends->records = ss_user_table_open();
+    friends->records = ss_user_table_open(0);
     return friends->records ? SS_OK : no_memory(err);
 }
 

@@ -212,7 +212,7 @@ static enum ss_status fill_table(struct part *part, struct ss_score_table **out,
                                                 !run->options->scores_csv, out, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(part->fold.users, &at));) {
         const struct ss_text id = ss_user_id(user);
-        ss_held_read(ss_user_packed(user), &state);
+        ss_held_read(ss_user_packed(user), &state, NULL);
         status = ss_score_table_add(*out, (struct ss_bytes){id.data, id.size}, &state, err);
     }
     return status;

@@ -57,7 +57,7 @@ enum ss_status ss_replay_write(const struct ss_replay_fold *fold, int64_t record
     enum ss_status status = ss_snapshot_begin(writer, &part, err);
     for (size_t at = 0; status == SS_OK && (user = ss_user_table_next(fold->users, &at));)
         if (user->packed_size > 0) {
-            ss_held_read(ss_user_packed(user), &state);
+            ss_held_read(ss_user_packed(user), &state, NULL);
             packed = (struct ss_bytes){bytes, ss_state_pack(&state, bytes)};
             status = ss_snapshot_put(writer, ss_user_id(user), packed, err);
         }

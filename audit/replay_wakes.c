@@ -33,15 +33,22 @@ uint32_t ss_replay_wakes_add(struct ss_replay_wakes *wakes)
     return ++wakes->count;
 }
 
-static bool before(const struct ss_replay_wakes *wakes, struct ss_replay_alarm a,
-                   struct ss_replay_alarm b)
+/* At one instant: by user id. */
+static bool tie_before(const struct ss_replay_wakes *wakes, struct ss_replay_alarm a,
+                       struct ss_replay_alarm b)
 {
-    if (a.at_ms != b.at_ms || a.waker == b.waker)
-        return a.at_ms < b.at_ms;
+    if (a.waker == b.waker)
+        return false;
     const struct ss_text x = ss_user_id(ss_replay_wakes_user(wakes, a.waker + 1));
     const struct ss_text y = ss_user_id(ss_replay_wakes_user(wakes, b.waker + 1));
     int order = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
     return order != 0 ? order < 0 : x.size < y.size;
+}
+
+static inline bool before(const struct ss_replay_wakes *wakes, struct ss_replay_alarm a,
+                          struct ss_replay_alarm b)
+{
+    return a.at_ms < b.at_ms || (a.at_ms == b.at_ms && tie_before(wakes, a, b));
 }
 
 /* --- today --- */

@@ -209,8 +209,8 @@ static enum ss_status snap_partition(struct live *live, int32_t partition, int32
     live->mark = (struct ss_mark){0};
     live->mark_offset = -1;
     live->behind_mark = false;
-    live->users = ss_user_table_open();
-    live->friends = ss_user_table_open();
+    live->users = ss_user_table_open(0);
+    live->friends = ss_user_table_open(0);
     enum ss_status status = live->users && live->friends
                                 ? fold(live, partition, low, end, err)
                                 : ss_fail(err, SS_STOP, "out of memory for users");

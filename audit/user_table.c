@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 
 enum {
-    UNIT = 16, /* bytes: what blocks are counted in, so that 32 bits reach 64 GiB */
+    UNIT = SS_USER_UNIT,
     UNITS_MAX = 512,
     SLOTS_FIRST = 1 << 12,
     CHUNK_BITS = 17, /* units of a chunk of the arena: 2 MiB, a page of the larger kind */
@@ -23,6 +23,7 @@ struct slot {
 struct ss_user_table {
     struct slot *slots; /* linear probing; at most two thirds taken */
     size_t mask, count;
+    size_t first;     /* bytes of a user's first state */
     uint8_t **chunks; /* the arena, which grows without moving anybody */
     uint32_t chunk_count;
     uint32_t used;                  /* units; the first of a chunk holds the chunk's number */
@@ -73,12 +74,13 @@ static bool add_chunk(struct ss_user_table *table)
     return true;
 }
 
-struct ss_user_table *ss_user_table_open(void)
+struct ss_user_table *ss_user_table_open(size_t first)
 {
     struct ss_user_table *table = calloc(1, sizeof *table);
     if (!table)
         return NULL;
     table->mask = SLOTS_FIRST - 1;
+    table->first = first;
     table->slots = calloc(SLOTS_FIRST, sizeof *table->slots);
     if (table->slots && add_chunk(table))
         return table;
@@ -230,7 +232,9 @@ struct ss_user *ss_user_table_put(struct ss_user_table *table, struct ss_user *u
     if (units > user->units) {
         struct slot *slot = slot_of(table, user->hash, ss_user_id(user));
         uint32_t from = slot->block, to;
-        units += units / 8; /* room for the next few events */
+        const uint32_t first = user->packed_size ? 0 : units_for(user->id_size + table->first);
+        units += units / 4; /* room for the next few events */
+        units = units < first ? first : units;
         if (units > UNITS_MAX || !(to = take_block(table, units)))
             return NULL;
         struct ss_user *old = ss_user_table_at(table, from);

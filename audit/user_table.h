@@ -16,6 +16,8 @@
 
 struct ss_user_table;
 
+enum { SS_USER_UNIT = 16 }; /* bytes: what blocks are counted in, so that 32 bits reach 64 GiB */
+
 struct ss_user {
     uint64_t hash;
     int64_t note; /* the caller's, as are the next three; 0 at first */
@@ -40,8 +42,17 @@ static inline struct ss_bytes ss_user_packed(const struct ss_user *user)
     return (struct ss_bytes){user->bytes + user->id_size, user->packed_size};
 }
 
-/* NULL: out of memory. */
-struct ss_user_table *ss_user_table_open(void);
+/* How many bytes of state fit where it is: whoever owns them may write there, and set their size.
+ */
+static inline size_t ss_user_room(const struct ss_user *user)
+{
+    return (size_t)user->units * SS_USER_UNIT - offsetof(struct ss_user, bytes) - user->id_size;
+}
+
+/* A user's first state is given room for `first` bytes at least: states that are known to grow are
+ * then moved less often, and leave fewer blocks behind that are too small for all others. NULL: out
+ * of memory. */
+struct ss_user_table *ss_user_table_open(size_t first);
 void ss_user_table_close(struct ss_user_table *table); /* NULL is fine */
 
 /* Where a user is, until its next put, as a number; and who is there. */

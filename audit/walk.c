@@ -4,12 +4,11 @@
 
 #include <stdlib.h>
 
-/* How many events beforehand a user is looked up, and fetched. */
-enum { LOOK_UP = 8, FETCH = 3, LINE = 64, BODY_MAX = 1 << 20 };
-
-static const enum ss_input order[SS_INPUT_COUNT] = {SS_CONSENTS,  SS_PAYMENTS,  SS_BILLS,
-                                                    SS_BOOKINGS,  SS_SOCIAL,    SS_PROFILES,
-                                                    SS_BLACKLIST, SS_NEIGHBOURS};
+enum {
+    FETCH = 3, /* how many events beforehand one is fetched */
+    LINE = 64,
+    BODY_MAX = 1 << 20
+};
 
 const char *ss_stray_text(enum ss_stray stray)
 {
@@ -39,8 +38,6 @@ void ss_walk_reset(struct ss_walk *walk)
 {
     for (int i = 0; i < SS_WALK_AHEAD; i++)
         ss_buffer_reset(&walk->bodies[i]);
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        free(walk->inputs[i].hashes);
     memset(walk, 0, sizeof *walk);
 }
 
@@ -144,28 +141,29 @@ static void drop_record(struct ss_walk *walk)
         ss_user_table_prefetch_block(walk->users, walk->at[1]->hash);
 }
 
-static bool behind(const int64_t a[SS_INPUT_COUNT], const int64_t b[SS_INPUT_COUNT])
+/* Bit i: a is beyond b in input i. Asked four times a record: without a loop and its branches. */
+static inline uint32_t beyond(const int64_t a[SS_INPUT_COUNT], const int64_t b[SS_INPUT_COUNT])
 {
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        if (a[i] < b[i])
-            return true;
-    return false;
+#define BIT(i) ((uint32_t)(a[i] > b[i]) << (i))
+    _Static_assert(SS_INPUT_COUNT == 8, "a bit for each");
+    return BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7);
+#undef BIT
 }
 
-/* Beyond all of the next records that lie behind what has been walked over, and there is one. */
-static bool ahead_of_next(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT],
-                          const int64_t walked[SS_INPUT_COUNT])
+/* Beyond all of the next records that do not lie behind what has been walked over, and there is
+ * one. The record itself does not lie behind that either. */
+static bool ahead_of_next(const struct ss_walk *walk)
 {
-    int beyond = 0;
+    int before = 0;
     for (int i = 1; i < walk->ahead; i++) {
         const struct ss_walk_record *next = walk->at[i];
-        if (next->stray || behind(next->view.positions, walked))
+        if (next->stray)
             continue;
-        if (!behind(next->view.positions, target))
+        if (!beyond(walk->target, next->view.positions))
             return false;
-        beyond++;
+        before += !beyond(walk->position, next->view.positions);
     }
-    return beyond > 0;
+    return before > 0;
 }
 
 static bool clock_ahead_of_next(const struct ss_walk *walk)
@@ -185,65 +183,33 @@ static bool clock_ahead_of_next(const struct ss_walk *walk)
     return ahead > 0;
 }
 
-static enum ss_stray judge(const struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT],
-                           const int64_t walked[SS_INPUT_COUNT])
+static enum ss_stray judge(const struct ss_walk *walk)
 {
     const struct ss_walk_record *record = walk->at[0];
     const struct ss_score_view *view = &record->view;
     if (record->stray)
         return record->stray;
-    if (behind(target, walked))
+    if (beyond(walk->position, walk->target))
         return SS_STRAY_BACK;
     if (view->cause.known) {
         enum ss_input input = record->cause_input;
         if (input == SS_INPUT_COUNT || view->cause.offset + 1 != view->positions[input])
             return SS_STRAY_CAUSE;
-        if (view->cause.offset < walked[input] && view->cause.offset >= walk->start[input])
+        if (view->cause.offset < walk->position[input] && view->cause.offset >= walk->start[input])
             return SS_STRAY_BACK;
     }
-    if (ahead_of_next(walk, target, walked))
+    if (ahead_of_next(walk))
         return SS_STRAY_AHEAD;
     return clock_ahead_of_next(walk) ? SS_STRAY_CLOCK : SS_STRAY_NOT;
 }
 
 /* --- the inputs --- */
 
-static enum ss_status hash_users(struct ss_walk_input *input, struct ss_error *err)
-{
-    if (input->batch.count > input->hash_capacity) {
-        free(input->hashes);
-        input->hash_capacity = 0;
-        input->hashes = malloc(input->batch.count * sizeof *input->hashes);
-        if (!input->hashes)
-            return ss_fail(err, SS_STOP, "out of memory");
-        input->hash_capacity = input->batch.count;
-    }
-    for (size_t i = 0; i < input->batch.count; i++) {
-        const struct ss_source_event *event = &input->batch.events[i];
-        input->hashes[i] = event->reject ? 0 : ss_user_hash(event->event.user_id);
-    }
-    return SS_OK;
-}
-
-static void warm(const struct ss_walk *walk, const struct ss_walk_input *input)
-{
-    const size_t up = input->at + LOOK_UP, fetch = input->at + FETCH;
-    if (!walk->users)
-        return;
-    if (up < input->batch.count)
-        ss_user_table_prefetch(walk->users, input->hashes[up]);
-    if (fetch >= input->batch.count)
-        return;
-    ss_user_table_prefetch_block(walk->users, input->hashes[fetch]);
-    const char *event = (const char *)&input->batch.events[fetch];
-    for (size_t line = 0; line < sizeof input->batch.events[0]; line += LINE)
-        __builtin_prefetch(event + line);
-}
-
 /* Bit i: input i can be read. */
 static uint32_t present(const struct ss_walk *walk)
 {
-    return ~((uint32_t)walk->without_neighbours << SS_NEIGHBOURS);
+    return ((UINT32_C(1) << SS_INPUT_COUNT) - 1) &
+           ~((uint32_t)walk->without_neighbours << SS_NEIGHBOURS);
 }
 
 /* The next event of an input that is no dead letter; NULL at its end. */
@@ -272,9 +238,6 @@ static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
         if (input->batch.next_offset > input->next)
             input->next = input->batch.next_offset;
         input->ended = input->batch.count == 0;
-        status = hash_users(input, err);
-        if (status != SS_OK)
-            return status;
     }
 }
 
@@ -283,28 +246,51 @@ static void take(struct ss_walk *walk, enum ss_input which, const struct ss_sour
     struct ss_walk_input *input = &walk->inputs[which];
     walk->input = which;
     walk->event = event;
-    walk->hash = input->hashes[input->at];
-    warm(walk, input);
+    if (input->at + FETCH < input->batch.count)
+        for (size_t line = 0; line < sizeof *event; line += LINE)
+            __builtin_prefetch((const char *)(event + FETCH) + line);
     input->at++;
     input->events++;
 }
 
-/* Whether all inputs reach as far as the record says they had been read. */
-static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPUT_COUNT], bool *all,
-                              struct ss_error *err)
+/* Has the users of the next record's silent events fetched; its cause is of the record's own user,
+ * who is fetched anyway. Where offsets have gaps it may miss them. */
+static void warm(const struct ss_walk *walk)
+{
+    const struct ss_walk_record *next = walk->at[1];
+    if (!walk->users || walk->ahead < 2)
+        return;
+    for (uint32_t left = beyond(next->view.positions, walk->target); left; left &= left - 1) {
+        const enum ss_input i = (enum ss_input)__builtin_ctz(left);
+        const struct ss_walk_input *input = &walk->inputs[i];
+        const struct ss_source_batch *batch = &input->batch;
+        const uint64_t from = (uint64_t)walk->target[i];
+        uint64_t silent = (uint64_t)next->view.positions[i] - from - (i == next->cause_input);
+        if (input->at >= batch->count)
+            continue;
+        size_t at = input->at + (size_t)(from - (uint64_t)batch->events[input->at].offset);
+        for (; silent > 0 && at < batch->count; silent--, at++)
+            if (!batch->events[at].reject)
+                ss_user_table_prefetch_block(walk->users,
+                                             ss_user_hash(batch->events[at].event.user_id));
+    }
+}
+
+/* Whether all inputs of `open` reach as far as the record says they had been read. */
+static enum ss_status reached(struct ss_walk *walk, uint32_t open, bool *all, struct ss_error *err)
 {
     *all = true;
-    for (uint32_t left = walk->complete ? walk->open : 0; left; left &= left - 1) {
+    for (uint32_t left = walk->complete ? open : 0; left; left &= left - 1) {
         const int i = __builtin_ctz(left);
         struct ss_walk_input *input = &walk->inputs[i];
         const struct ss_source_event *event;
         /* what has been handed out already lies before the batch's end */
-        if (target[i] <= input->next)
+        if (walk->target[i] <= input->next)
             continue;
         enum ss_status status = peek(walk, (enum ss_input)i, &event, err);
         if (status != SS_OK)
             return status;
-        if (target[i] > input->next && input->ended && input->at == input->batch.count)
+        if (walk->target[i] > input->next && input->ended && input->at == input->batch.count)
             *all = false;
     }
     return SS_OK;
@@ -312,50 +298,60 @@ static enum ss_status reached(struct ss_walk *walk, const int64_t target[SS_INPU
 
 /* --- the steps --- */
 
-static enum ss_status begin_interval(struct ss_walk *walk, bool *stray, struct ss_error *err)
+static enum ss_status begin_interval(struct ss_walk *walk, struct ss_error *err)
 {
     struct ss_walk_record *record = walk->at[0];
-    int64_t walked[SS_INPUT_COUNT];
+    const enum ss_input cause = record->cause_input;
     bool all = true;
-    walk->open = 0;
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
         const int64_t position = record->view.positions[i];
-        walked[i] = walk->inputs[i].position;
         walk->target[i] = position < walk->start[i] ? walk->start[i] : position;
-        walk->open |= (uint32_t)(walk->target[i] > walked[i]) << i;
     }
-    walk->open &= present(walk);
-    record->stray = judge(walk, walk->target, walked);
+    const uint32_t open = beyond(walk->target, walk->position) & present(walk);
+    walk->silent = open;
+    if (cause != SS_INPUT_COUNT && walk->target[cause] - 1 <= walk->position[cause])
+        walk->silent &= ~(UINT32_C(1) << cause);
+    record->stray = judge(walk);
     enum ss_status status = SS_OK;
     if (!record->stray)
-        status = reached(walk, walk->target, &all, err);
+        status = reached(walk, open, &all, err);
     if (!all)
         record->stray = SS_STRAY_BEYOND;
-    *stray = record->stray != SS_STRAY_NOT;
-    walk->folding = !*stray;
-    walk->turn = 0;
+    walk->folding = record->stray == SS_STRAY_NOT;
+    if (walk->folding)
+        warm(walk);
     return status;
+}
+
+/* All that is left, behind the last record. */
+static void begin_rest(struct ss_walk *walk)
+{
+    walk->folding = true;
+    walk->silent = present(walk);
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        walk->target[i] = INT64_MAX;
 }
 
 /* The next silent event up to the targets; *got false: there is none. */
 static enum ss_status next_silent(struct ss_walk *walk, bool *got, struct ss_error *err)
 {
-    enum ss_input cause = walk->ahead ? walk->at[0]->cause_input : SS_INPUT_COUNT;
+    const enum ss_input cause = walk->ahead ? walk->at[0]->cause_input : SS_INPUT_COUNT;
     *got = false;
-    for (; walk->turn < SS_INPUT_COUNT; walk->turn++) {
-        enum ss_input which = order[walk->turn];
-        int64_t target = walk->target[which] - (which == cause);
+    while (walk->silent) {
+        const bool consents = walk->silent >> SS_CONSENTS & 1;
+        const enum ss_input which =
+            consents ? SS_CONSENTS : (enum ss_input)__builtin_ctz(walk->silent);
         const struct ss_source_event *event;
-        if (!(walk->open >> which & 1) || target <= walk->inputs[which].position)
-            continue;
         enum ss_status status = peek(walk, which, &event, err);
         if (status != SS_OK)
             return status;
-        if (event && event->offset < target) {
+        if (event && event->offset < walk->target[which] - (which == cause)) {
             take(walk, which, event);
+            walk->hash = ss_user_hash(event->event.user_id);
             *got = true;
             return SS_OK;
         }
+        walk->silent &= ~(UINT32_C(1) << which);
     }
     return SS_OK;
 }
@@ -373,9 +369,8 @@ static enum ss_status end_interval(struct ss_walk *walk, struct ss_error *err)
         if (event && event->offset == record->view.cause.offset)
             take(walk, input, event);
     }
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        if (walk->target[i] > walk->inputs[i].position)
-            walk->inputs[i].position = walk->target[i];
+    /* no stray goes back behind what has been walked over */
+    memcpy(walk->position, walk->target, sizeof walk->position);
     if (record->view.clock_ms > walk->high_ms)
         walk->high_ms = record->view.clock_ms;
     walk->folding = false;
@@ -385,7 +380,7 @@ static enum ss_status end_interval(struct ss_walk *walk, struct ss_error *err)
 enum ss_status ss_walk_next(struct ss_walk *walk, enum ss_walk_step *step, struct ss_error *err)
 {
     enum ss_status status;
-    bool got, stray;
+    bool got;
     if (!walk->folding) {
         if (walk->record) { /* the last step's */
             walk->record = NULL;
@@ -394,22 +389,17 @@ enum ss_status ss_walk_next(struct ss_walk *walk, enum ss_walk_step *step, struc
         status = look_ahead(walk, err);
         if (status != SS_OK)
             return status;
-        walk->folding = walk->ahead == 0;
-        if (walk->folding) {
-            walk->turn = 0;
-            walk->open = present(walk);
-            for (int i = 0; i < SS_INPUT_COUNT; i++)
-                walk->target[i] = INT64_MAX;
-        } else {
-            status = begin_interval(walk, &stray, err);
-            if (status != SS_OK)
-                return status;
-            if (stray) {
-                walk->record = walk->at[0];
-                walk->record_count++;
-                *step = SS_WALK_STRAY;
-                return SS_OK;
-            }
+        if (walk->ahead == 0)
+            begin_rest(walk);
+        else
+            status = begin_interval(walk, err);
+        if (status != SS_OK)
+            return status;
+        if (!walk->folding) {
+            walk->record = walk->at[0];
+            walk->record_count++;
+            *step = SS_WALK_STRAY;
+            return SS_OK;
         }
     }
     status = next_silent(walk, &got, err);

@@ -62,11 +62,8 @@ struct ss_walk_record {
 
 struct ss_walk_input {
     struct ss_source_batch batch;
-    size_t at;        /* next event */
-    uint64_t *hashes; /* of the batch's users */
-    size_t hash_capacity;
-    int64_t position; /* everything below has been walked over */
-    int64_t next;     /* behind the last event that the log has given */
+    size_t at;    /* next event */
+    int64_t next; /* behind the last event that the log has given */
     bool ended;
     int64_t events;
 };
@@ -79,6 +76,7 @@ struct ss_walk {
     bool complete;                     /* all users' events come: ends of inputs are known */
     bool without_neighbours;           /* no events of that input come */
     int64_t start[SS_INPUT_COUNT];     /* where the inputs begin */
+    int64_t position[SS_INPUT_COUNT];  /* everything below has been walked over */
     struct ss_walk_input inputs[SS_INPUT_COUNT];
 
     /* the records in hand: at[0] is the next one */
@@ -93,15 +91,14 @@ struct ss_walk {
     int64_t high_ms; /* clocks shown so far */
 
     /* within an interval */
-    bool folding, cause_next;
-    int turn; /* of the inputs, in the order of the walk */
+    bool folding;
     int64_t target[SS_INPUT_COUNT];
-    uint32_t open; /* bit i: input i is there, and has not been walked over up to its target */
+    uint32_t silent; /* bit i: input i may have silent events up to its target */
 
     /* what the last step gave */
     enum ss_input input;                 /* EVENT */
     const struct ss_source_event *event; /* EVENT; RECORD: the cause, NULL if the log has none */
-    uint64_t hash;                       /* of its user */
+    uint64_t hash;                       /* EVENT: of its user; of a cause nobody asks */
     const struct ss_walk_record *record; /* RECORD, STRAY */
 };
 

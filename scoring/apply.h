@@ -58,9 +58,9 @@ int32_t ss_input_day(int32_t day, const struct ss_event *event, const struct ss_
 
 /* Takes out of a state the ids of events that can no longer be told for duplicates: those that each
  * input's day has left behind. Nothing but the room that the state takes depends on when, or
- * whether, that is done. */
-void ss_forget(const struct ss_models *models, struct ss_user_state *state,
-               const int32_t days[SS_INPUT_COUNT]);
+ * whether, that is done. Bit i: there were some of input i. */
+uint32_t ss_forget(const struct ss_models *models, struct ss_user_state *state,
+                   const int32_t days[SS_INPUT_COUNT]);
 /* Whether applying it may read and change the user's friends record. Then *context->friends is
  * that, empty where there is none; otherwise nobody looks at it. */
 bool ss_event_reads_friends(const struct ss_models *models, const struct ss_event *event);

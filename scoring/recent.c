@@ -75,13 +75,17 @@ int32_t ss_input_day(int32_t day, const struct ss_event *event, const struct ss_
     return today > day ? day + 1 : day;
 }
 
-void ss_forget(const struct ss_models *models, struct ss_user_state *state,
-               const int32_t days[SS_INPUT_COUNT])
+uint32_t ss_forget(const struct ss_models *models, struct ss_user_state *state,
+                   const int32_t days[SS_INPUT_COUNT])
 {
+    uint32_t inputs = 0;
     for (int input = 0; input < window_count; input++) {
         struct ss_recent *recent = ss_recent_of(state, (enum ss_input)input);
         if (recent->count > 0 &&
-            (int64_t)days[input] - recent->day[0] > models->person->recent_days)
+            (int64_t)days[input] - recent->day[0] > models->person->recent_days) {
             forget(recent, forgotten(models->person, recent, days[input]));
+            inputs |= UINT32_C(1) << input;
+        }
     }
+    return inputs;
 }
