@@ -370,6 +370,9 @@ SS_MUST_USE enum ss_status ss_proof_on_event(struct proof *proof);
 SS_MUST_USE enum ss_status ss_proof_on_record(struct proof *proof);
 SS_MUST_USE enum ss_status ss_proof_on_stray(struct proof *proof);
 
+/* Finds the user, or begins one of whom is known what the logs allow. */
+SS_MUST_USE enum ss_status ss_proof_add_user(struct proof *proof, uint64_t hash, struct ss_text id,
+                                             struct ss_user **user);
 /* Nothing but the register of listings, as before a grant. */
 void ss_proof_begin_known(struct ss_user_state *state);
 /* Of a record of somebody whose history is not whole. False: with it, it begins anew. */

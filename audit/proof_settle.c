@@ -273,7 +273,13 @@ static enum ss_status pass_erased(struct settling *s, struct ss_user_state *stat
 {
     struct ss_proof_result *result = s->proof->result;
     const struct ss_score_view *view = &s->record->view;
+    const size_t count = s->one->kept_count;
     result->erased++;
+    for (size_t i = 0; i < count; i++) /* the register is not erased */
+        if (s->one->kept[i]->event.input == SS_BLACKLIST)
+            fold_one(s, state, i, ss_proof_fold_blind);
+    if (s->cause && s->cause->event.input == SS_BLACKLIST)
+        ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
     ss_proof_rank_alone(s->proof, s->record);
     if (view->kind == SS_KIND_OPT_OUT) {
         s->one->erased = false;
