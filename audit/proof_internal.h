@@ -164,6 +164,7 @@ struct proof {
     struct ss_models **befores; /* those that were in charge before */
     size_t before_count;
     bool model_known; /* of the record in hand */
+    bool model_alone; /* it is the only one by a model that it took into charge */
     /* The days of the inputs, found by the first pass, which reads everybody's events. */
     struct proof_day *days[SS_INPUT_COUNT];
     size_t day_count[SS_INPUT_COUNT], day_capacity[SS_INPUT_COUNT], day_at[SS_INPUT_COUNT];
@@ -229,8 +230,8 @@ void ss_proof_view(struct proof *proof, const struct ss_score_record *record,
                    struct ss_score_view *view);
 void ss_proof_view_grant(struct proof *proof, const struct ss_entitlement *entitlement,
                          struct ss_entitlement_view *view);
-/* Takes the model that a record names into charge, as a new epoch, unless the records behind it
- * go on with the one before; proof->model_known says whether there is one by that name. */
+/* Takes the model that a record names into charge, as a new epoch; proof->model_known says whether
+ * there is one by that name. */
 SS_MUST_USE enum ss_status ss_proof_models(struct proof *proof,
                                            const struct ss_walk_record *record);
 /* Puts the models of an epoch of this pass in charge; gives those that were, to be put back. */

@@ -225,12 +225,13 @@ enum ss_status ss_proof_models(struct proof *proof, const struct ss_walk_record 
     const struct ss_text version = record->view.model_version;
     bool business = false;
     proof->model_known = true;
+    proof->model_alone = false;
     if (is_version(proof->models.person, version) || is_version(proof->models.business, version))
         return SS_OK;
     const struct ss_model *model =
         proof->options->shelf->find(proof->options->shelf->arg, version, &business);
     proof->model_known = model != NULL;
-    if (!model || stands_alone(proof, version, business))
+    if (!model)
         return SS_OK;
     struct ss_models **befores =
         realloc(proof->befores, (proof->before_count + 1) * sizeof *befores);
@@ -243,6 +244,7 @@ enum ss_status ss_proof_models(struct proof *proof, const struct ss_walk_record 
     }
     befores[proof->before_count++] = before;
     *before = proof->models;
+    proof->model_alone = stands_alone(proof, version, business);
     proof->models.before = before;
     proof->models.epoch++;
     if (business) {

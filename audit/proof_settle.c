@@ -159,6 +159,8 @@ static enum ss_status remember(struct settling *s, const struct ss_user_state *s
 static enum ss_status differs(struct settling *s, struct ss_user_state *state)
 {
     struct ss_user_state other;
+    if (s->record && s->proof->model_alone) /* it may say so wrongly, and then nothing follows */
+        s->proof->models = *s->proof->models.before;
     enum ss_status status = ss_settle_forced(s, state);
     tell_strays(s);
     ss_case_forget(s->one);
