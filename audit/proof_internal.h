@@ -8,6 +8,7 @@
  *   proof_guess.c    … and where all of them may have led
  *   proof_settle.c   … and whether anything is wrong with it
  *   proof_owed.c     … and what
+ *   proof_doubt.c    … or whether the folds may be
  *   proof_grants.c   the entitlements of a record
  *   proof_friends.c  lists of friends
  *   proof_ranks.c    percentiles, and the histograms that they are of
@@ -55,6 +56,8 @@ struct proof_stray {
     struct ss_walk_record record; /* its texts are in `bytes` */
     uint8_t *bytes;
     bool matched;
+    bool can_be;     /* ss_proof_can_be: where it does not follow, the folds may be wrong */
+    uint32_t others; /* … in these factors */
 };
 
 /* A state that leads to all records so far, with the list of friends. */
@@ -316,6 +319,15 @@ void ss_case_reset(struct proof_case *one);
 SS_MUST_USE enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                                            const struct ss_walk_record *record,
                                            const struct ss_source_event *cause);
+
+/* --- proof_doubt.c --- */
+
+/* Some folds lead to the record in hand, if these do not: all before its cause has been folded,
+ * and s->before is as the record before says.
+ * *others: bit f, by another factor f. */
+bool ss_proof_can_be(struct settling *s, const struct ss_user_state *folded, uint32_t *others);
+/* … nor does the one in hand, which follows from the folds, speak against it. */
+bool ss_proof_can_have_been(const struct settling *s, const struct proof_stray *stray);
 
 /* --- proof_owed.c --- */
 

@@ -295,8 +295,7 @@ void ss_proof_adopt(const struct proof *proof, struct ss_user_state *state,
         return;
     }
     /* as the register has it: no step of time could tell of what no listing had moved */
-    published->standing =
-        state->blacklist.case_count > 0 ? SS_STANDING_LISTED : SS_STANDING_SCORED;
+    published->standing = state->blacklist.case_count > 0 ? SS_STANDING_LISTED : SS_STANDING_SCORED;
     published->score = (int16_t)view->score;
     published->tier = (uint8_t)tier_of(model, view->tier);
     published->business = is_version(proof->models.business, view->model_version);

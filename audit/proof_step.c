@@ -340,7 +340,8 @@ enum ss_status ss_proof_on_record(struct proof *proof)
     const bool old = status == SS_OK && is_old(proof, user, &record->view);
     if (status == SS_OK && !old) /* what was in charge before the snapshot is not any more */
         status = ss_proof_models(proof, record);
-    if (status == SS_OK && user && gone && !old && !proof->careful) /* who reads everybody's events knows */
+    if (status == SS_OK && user && gone && !old &&
+        !proof->careful) /* who reads everybody's events knows */
         user->flags |= GONE;
     if (status == SS_OK && user)
         status = on_user_record(proof, user, record, cause, old);

@@ -391,8 +391,8 @@ static bool is_change(const struct story *story, int turn)
     const int changes = options->changes ? options->changes : 2;
     if (!story->second || turn < 0)
         return false;
-    return turn == 0 || (options->returns && turn % options->returns == 0 &&
-                         turn / options->returns < changes);
+    return turn == 0 ||
+           (options->returns && turn % options->returns == 0 && turn / options->returns < changes);
 }
 
 static void run_engine(struct story *story)
