@@ -258,6 +258,7 @@ static enum ss_status second_pass(struct proof *proof)
     enum ss_status status =
         users ? list_aside(proof, users) : ss_fail(proof->err, SS_STOP, "out of memory");
     proof->careful = true;
+    proof->long_searches = SEARCHES_LONG;
     if (status == SS_OK)
         status = begin_pass(proof, users);
     if (status == SS_OK)

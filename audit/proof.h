@@ -123,7 +123,7 @@ struct ss_proof_options {
     /* One user in `of`, chosen by the hash of the id; 0 or 1: everybody. */
     uint64_t sample_of, sample_seed;
     bool some_users; /* the feed gives the events and records of some users only */
-    int search_max;  /* attempts for one record; 0: 20,000 */
+    int search_max;  /* attempts for one record; 0: 20,000, and 300,000 for up to 100 records */
     /* Gives the states of the snapshot to `put`, one after the other, and friends records under
      * their keys; NULL: none. */
     enum ss_status (*seed)(void *arg,

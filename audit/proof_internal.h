@@ -33,6 +33,8 @@ enum {
 
 enum {
     SEARCH_MAX = 20000,
+    SEARCH_LONG = 300000, /* where that is not enough … */
+    SEARCHES_LONG = 100,  /* … for so many records */
     GUESSES_MAX = 16,
     GRANTS_AHEAD = 32,
     GRANTS_CUT = 1024, /* as long as entitlements of records that are gone may stand before */
@@ -198,7 +200,7 @@ struct proof {
     struct ss_user_state *stack; /* of the search */
     struct ss_friends *lists;    /* … where it reads them */
     uint64_t *seen;              /* … where it has been */
-    int budget;
+    int budget, long_searches;
 };
 
 /* --- proof_judge.c --- */
