@@ -22,7 +22,8 @@ enum trait {
     INPUTS = 512,  /* the inputs do, all at the same time */
     UNEVEN = 1024, /* … or each at another */
     HALF = 2048,   /* from a snapshot */
-    RANKS = 4096
+    RANKS = 4096,
+    LATE = 8192 /* the scores begin behind the snapshot */
 };
 
 static const struct kind {
@@ -46,6 +47,8 @@ static const struct kind {
     {"inputs and scores cut", INPUTS | SCORES, {25, 44, 113, 123, 135}},
     {"snapshot, scores cut", HALF | SCORES, {94, 299}},
     {"snapshot, friends, models, scores cut", HALF | FRIENDS | MODELS | RANKS | SCORES, {195, 299}},
+    {"scores begin behind the snapshot", HALF | SCORES | LATE, {1, 2, 3, 4, 5, 6, 7, 8}},
+    {"friends, scores begin behind the snapshot", HALF | SCORES | LATE | FRIENDS, {1, 2, 3, 4}},
 };
 
 static struct story *tell(unsigned traits, uint64_t seed)
@@ -111,10 +114,13 @@ static struct ss_proof_options cut(struct story *story, unsigned traits)
     if (traits & (INPUTS | UNEVEN))
         cut_inputs(story, traits, &more);
     if (traits & SCORES) {
-        more.scores_cut = !more.seed;
+        more.scores_cut = !more.seed || traits & LATE;
         story->drop_scores = more.seed ? story->half_scores * (seed % 100) / 100
                                        : story->score_count * (5 + seed * 17 % 90) / 100;
     }
+    if (traits & LATE)
+        story->drop_scores =
+            story->half_scores + (story->score_count - story->half_scores) * (seed % 70) / 100;
     story->batch = 1 + seed % 9;
     return more;
 }
