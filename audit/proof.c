@@ -122,9 +122,8 @@ static enum ss_status seed_friends(struct proof *proof, struct ss_text user_id,
     if (!is_seeded(proof, hash, user))
         return SS_OK;
     if (ss_proof_friends_losing(proof)) {
-        user = ss_user_table_add(proof->users, hash, user_id);
-        if (!user)
-            return ss_fail(err, SS_STOP, "out of memory for users");
+        if (ss_proof_add_user(proof, hash, user_id, &user) != SS_OK)
+            return SS_STOP;
         user->flags |= EXPIRED;
     }
     return ss_replay_friends_put(proof->friends, user_id, packed, err);
@@ -143,8 +142,8 @@ static enum ss_status on_seed(void *to, struct ss_text user_id, struct ss_bytes 
     struct ss_user *user = ss_user_table_find(proof->users, hash, user_id);
     if (!is_seeded(proof, hash, user))
         return SS_OK;
-    if (!user && !(user = ss_user_table_add(proof->users, hash, user_id)))
-        return ss_fail(err, SS_STOP, "out of memory for users");
+    if (!user && ss_proof_add_user(proof, hash, user_id, &user) != SS_OK)
+        return SS_STOP;
     enum ss_status status = ss_state_unpack(packed, &state, err);
     if (status != SS_OK)
         return status;
@@ -257,6 +256,7 @@ static enum ss_status second_pass(struct proof *proof)
     enum ss_status status =
         users ? list_aside(proof, users) : ss_fail(proof->err, SS_STOP, "out of memory");
     proof->careful = true;
+    proof->long_searches = SEARCHES_LONG;
     if (status == SS_OK)
         status = begin_pass(proof, users);
     if (status == SS_OK)

@@ -115,7 +115,7 @@ struct ss_proof_options {
     int32_t start_days[SS_INPUT_COUNT]; /* that they had come to there (ss_input_day) */
     int64_t start_clock_ms; /* how far the partition's clock had come there; 0: unknown */
     bool inputs_cut;        /* … and there was more before, of others than SS_NEIGHBOURS */
-    bool scores_cut;        /* `scores` begins behind its first record */
+    bool scores_cut; /* `scores` begins behind its first record, or that after the snapshot */
     bool scores_begin_late; /* … and so does what histograms count, whatever else is known */
     bool entitlements_cut;  /* `entitlements` likewise */
     bool no_entitlements;   /* there are none to be held against */
@@ -123,7 +123,7 @@ struct ss_proof_options {
     /* One user in `of`, chosen by the hash of the id; 0 or 1: everybody. */
     uint64_t sample_of, sample_seed;
     bool some_users; /* the feed gives the events and records of some users only */
-    int search_max;  /* attempts for one record; 0: 20,000 */
+    int search_max;  /* attempts for one record; 0: 20,000, and 300,000 for up to 100 records */
     /* Gives the states of the snapshot to `put`, one after the other, and friends records under
      * their keys; NULL: none. */
     enum ss_status (*seed)(void *arg,

@@ -179,13 +179,13 @@ static enum ss_status pass_over(struct proof *proof, struct proof_grant *grant)
         return push(&grants->late, &grants->late_count, &grants->late_capacity, grant)
                    ? SS_OK
                    : ss_fail(proof->err, SS_STOP, "out of memory");
-    struct ss_text user_id = grant->view.user_id;
-    struct ss_user *user = ss_user_table_add(proof->users, ss_user_hash(user_id), user_id);
-    if (!user)
-        return ss_fail(proof->err, SS_STOP, "out of memory for users");
-    ss_proof_put_aside(proof, user);
+    const struct ss_text user_id = grant->view.user_id;
+    struct ss_user *user;
+    enum ss_status status = ss_proof_add_user(proof, ss_user_hash(user_id), user_id, &user);
+    if (status == SS_OK)
+        ss_proof_put_aside(proof, user);
     give_back(grants, grant);
-    return SS_OK;
+    return status;
 }
 
 static void take_from(struct proof_grants *grants, struct proof_grant **list, size_t *count,
@@ -245,7 +245,7 @@ static enum ss_status find_place(struct proof *proof)
 /* None of a record that is there has been met. */
 static bool may_be_gone(const struct proof *proof)
 {
-    return proof->options->scores_cut && !proof->grants.begun;
+    return proof->options->scores_begin_late && !proof->grants.begun;
 }
 
 static void begin(struct proof *proof)
@@ -286,7 +286,7 @@ enum ss_status ss_grants_take(struct proof *proof, struct ss_text user_id, int64
 {
     enum ss_status status = SS_OK;
     clear_taken(&proof->grants);
-    if (proof->options->scores_cut && !proof->grants.placed && proof->walk.record &&
+    if (proof->options->scores_begin_late && !proof->grants.placed && proof->walk.record &&
         !proof->walk.record->stray)
         status = find_place(proof);
     if (status == SS_OK)
@@ -401,7 +401,7 @@ enum ss_status ss_grants_judge(struct proof *proof, const struct ss_user *user, 
 /* Of a record that `scores` no longer has, or of none: nobody can tell. */
 static bool is_older(const struct proof *proof, const struct proof_grant *grant)
 {
-    return proof->options->scores_cut && grant->offset < proof->grants_begin &&
+    return proof->options->scores_begin_late && grant->offset < proof->grants_begin &&
            (!grant->view.cause.known || is_before(proof, grant));
 }
 

@@ -8,6 +8,7 @@
  *   proof_guess.c    … and where all of them may have led
  *   proof_settle.c   … and whether anything is wrong with it
  *   proof_owed.c     … and what
+ *   proof_doubt.c    … or whether the folds may be
  *   proof_grants.c   the entitlements of a record
  *   proof_friends.c  lists of friends
  *   proof_ranks.c    percentiles, and the histograms that they are of
@@ -32,6 +33,8 @@ enum {
 
 enum {
     SEARCH_MAX = 20000,
+    SEARCH_LONG = 300000, /* where that is not enough … */
+    SEARCHES_LONG = 100,  /* … for so many records */
     GUESSES_MAX = 16,
     GRANTS_AHEAD = 32,
     GRANTS_CUT = 1024, /* as long as entitlements of records that are gone may stand before */
@@ -55,6 +58,8 @@ struct proof_stray {
     struct ss_walk_record record; /* its texts are in `bytes` */
     uint8_t *bytes;
     bool matched;
+    bool can_be;     /* ss_proof_can_be: where it does not follow, the folds may be wrong */
+    uint32_t others; /* … in these factors */
 };
 
 /* A state that leads to all records so far, with the list of friends. */
@@ -164,6 +169,7 @@ struct proof {
     struct ss_models **befores; /* those that were in charge before */
     size_t before_count;
     bool model_known; /* of the record in hand */
+    bool model_alone; /* it is the only one by a model that it took into charge */
     /* The days of the inputs, found by the first pass, which reads everybody's events. */
     struct proof_day *days[SS_INPUT_COUNT];
     size_t day_count[SS_INPUT_COUNT], day_capacity[SS_INPUT_COUNT], day_at[SS_INPUT_COUNT];
@@ -195,7 +201,7 @@ struct proof {
     struct ss_user_state *stack; /* of the search */
     struct ss_friends *lists;    /* … where it reads them */
     uint64_t *seen;              /* … where it has been */
-    int budget;
+    int budget, long_searches;
 };
 
 /* --- proof_judge.c --- */
@@ -230,8 +236,8 @@ void ss_proof_view(struct proof *proof, const struct ss_score_record *record,
                    struct ss_score_view *view);
 void ss_proof_view_grant(struct proof *proof, const struct ss_entitlement *entitlement,
                          struct ss_entitlement_view *view);
-/* Takes the model that a record names into charge, as a new epoch, unless the records behind it
- * go on with the one before; proof->model_known says whether there is one by that name. */
+/* Takes the model that a record names into charge, as a new epoch; proof->model_known says whether
+ * there is one by that name. */
 SS_MUST_USE enum ss_status ss_proof_models(struct proof *proof,
                                            const struct ss_walk_record *record);
 /* Puts the models of an epoch of this pass in charge; gives those that were, to be put back. */
@@ -317,6 +323,15 @@ SS_MUST_USE enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *
                                            const struct ss_walk_record *record,
                                            const struct ss_source_event *cause);
 
+/* --- proof_doubt.c --- */
+
+/* Some folds lead to the record in hand, if these do not: all before its cause has been folded,
+ * and s->before is as the record before says.
+ * *others: bit f, by another factor f. */
+bool ss_proof_can_be(struct settling *s, const struct ss_user_state *folded, uint32_t *others);
+/* … nor does the one in hand, which follows from the folds, speak against it. */
+bool ss_proof_can_have_been(const struct settling *s, const struct proof_stray *stray);
+
 /* --- proof_owed.c --- */
 
 /* A difference. `at`: the published record, NULL where there is none; `upto`: how many of the kept
@@ -371,6 +386,9 @@ SS_MUST_USE enum ss_status ss_proof_on_event(struct proof *proof);
 SS_MUST_USE enum ss_status ss_proof_on_record(struct proof *proof);
 SS_MUST_USE enum ss_status ss_proof_on_stray(struct proof *proof);
 
+/* Finds the user, or begins one of whom is known what the logs allow. */
+SS_MUST_USE enum ss_status ss_proof_add_user(struct proof *proof, uint64_t hash, struct ss_text id,
+                                             struct ss_user **user);
 /* Nothing but the register of listings, as before a grant. */
 void ss_proof_begin_known(struct ss_user_state *state);
 /* Of a record of somebody whose history is not whole. False: with it, it begins anew. */

@@ -222,12 +222,13 @@ enum ss_status ss_proof_models(struct proof *proof, const struct ss_walk_record 
     const struct ss_text version = record->view.model_version;
     bool business = false;
     proof->model_known = true;
+    proof->model_alone = false;
     if (is_version(proof->models.person, version) || is_version(proof->models.business, version))
         return SS_OK;
     const struct ss_model *model =
         proof->options->shelf->find(proof->options->shelf->arg, version, &business);
     proof->model_known = model != NULL;
-    if (!model || stands_alone(proof, version, business))
+    if (!model)
         return SS_OK;
     struct ss_models **befores =
         realloc(proof->befores, (proof->before_count + 1) * sizeof *befores);
@@ -240,6 +241,7 @@ enum ss_status ss_proof_models(struct proof *proof, const struct ss_walk_record 
     }
     befores[proof->before_count++] = before;
     *before = proof->models;
+    proof->model_alone = stands_alone(proof, version, business);
     proof->models.before = before;
     proof->models.epoch++;
     if (business) {
@@ -289,7 +291,8 @@ void ss_proof_adopt(const struct proof *proof, struct ss_user_state *state,
         ss_proof_begin_known(state);
         return;
     }
-    published->standing = (uint8_t)view->standing;
+    /* as the register has it: no step of time could tell of what no listing had moved */
+    published->standing = state->blacklist.case_count > 0 ? SS_STANDING_LISTED : SS_STANDING_SCORED;
     published->score = (int16_t)view->score;
     published->tier = (uint8_t)tier_of(model, view->tier);
     published->business = is_version(proof->models.business, view->model_version);

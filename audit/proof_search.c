@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum { TURNS_MAX = 3, KEPT_MAX = 400, INSTANTS_MAX = 260, JUMPS_MAX = 130, DEPTH_MAX = 512 };
-enum { SEEN_BITS = 15, SEEN_MAX = 1 << SEEN_BITS, PART_BUDGET = 4000 };
+enum { SEEN_BITS = 15, SEEN_BITS_LONG = 18, PART_BUDGET = 4000 };
 #define DAY_MS INT64_C(86400000)
 
 /* Within an interval: what decides whom the user lists in any order, and the rest in the walk's,
@@ -31,7 +31,7 @@ struct way {
     uint16_t list_at[DEPTH_MAX]; /* … which for stack[i] is lists[list_at[i]] */
     enum order order;
     struct proof_guesses *ends; /* NULL: the first way there is, is enough */
-    int seen_count;
+    int seen_bits, seen_count;
     struct ss_user_state end;
 };
 
@@ -134,11 +134,12 @@ static bool is_seen(struct way *way, int depth, int64_t clock_ms, int turns)
     const uint64_t how = (uint64_t)clock_ms * 64 + (uint64_t)turns * 4 + (uint64_t)way->order;
     uint64_t hash = ss_guess_hash(&proof->stack[depth], list) ^ ss_hash64(done) * 3;
     hash = (hash ^ how) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-    uint64_t *slot = &proof->seen[hash >> (64 - SEEN_BITS)];
-    for (; *slot; slot = slot + 1 == proof->seen + SEEN_MAX ? proof->seen : slot + 1)
+    const int seen_max = 1 << way->seen_bits;
+    uint64_t *slot = &proof->seen[hash >> (64 - way->seen_bits)];
+    for (; *slot; slot = slot + 1 == proof->seen + seen_max ? proof->seen : slot + 1)
         if (*slot == hash)
             return true;
-    if (way->seen_count < SEEN_MAX / 4 * 3) {
+    if (way->seen_count < seen_max / 4 * 3) {
         *slot = hash;
         way->seen_count++;
     }
@@ -252,8 +253,9 @@ static bool search(struct way *way, int depth, int64_t clock_ms, int turns)
         return false;
     if (is_seen(way, depth, clock_ms, turns))
         return false;
-    if (way->record && state->consents.scoring &&
-        state->published.as_of_ms > way->record->view.as_of_ms)
+    if (way->record && state->consents.scoring && /* neither ever goes back */
+        (state->published.as_of_ms > way->record->view.as_of_ms ||
+         state->published.horizon_ms > way->record->view.clock_ms))
         return false;
     while (first < one->kept_count && way->done[first])
         first++;
@@ -314,19 +316,20 @@ static bool reads_friends(const struct proof *proof, const struct proof_case *on
 /* NULL: it is too much, or there is no memory. The list in hand is that of the state. */
 static struct way *begin_way(struct proof *proof, const struct proof_case *one,
                              const struct ss_walk_record *record,
-                             const struct ss_source_event *cause, int64_t low_ms)
+                             const struct ss_source_event *cause, int64_t low_ms, int seen_bits)
 {
     const bool with_friends = reads_friends(proof, one, cause);
+    const size_t seen_size = sizeof *proof->seen << seen_bits;
     if (one->kept_count > KEPT_MAX)
         return NULL;
     if (!proof->stack && !(proof->stack = malloc(DEPTH_MAX * sizeof *proof->stack)))
         return NULL;
-    if (!proof->seen && !(proof->seen = malloc(SEEN_MAX * sizeof *proof->seen)))
+    if (!proof->seen && !(proof->seen = malloc(sizeof *proof->seen << SEEN_BITS_LONG)))
         return NULL;
     /* mostly untouched: of a list no more is used than it has links */
     if (with_friends && !proof->lists && !(proof->lists = malloc(DEPTH_MAX * sizeof *proof->lists)))
         return NULL;
-    memset(proof->seen, 0, SEEN_MAX * sizeof *proof->seen);
+    memset(proof->seen, 0, seen_size);
     struct way *way = calloc(1, sizeof *way);
     if (!way)
         return NULL;
@@ -336,6 +339,7 @@ static struct way *begin_way(struct proof *proof, const struct proof_case *one,
     way->cause = cause;
     way->low_ms = low_ms;
     way->order = ANY_ORDER;
+    way->seen_bits = seen_bits;
     way->with_friends = with_friends;
     if (with_friends)
         ss_proof_friends_copy(&proof->lists[0], &proof->friends->list);
@@ -359,13 +363,13 @@ static bool search_parts(struct way *way, const struct ss_user_state *state)
     return found;
 }
 
-bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct ss_user_state *state,
-                     const struct ss_walk_record *record, const struct ss_source_event *cause,
-                     int64_t low_ms)
+static bool search_within(struct proof *proof, const struct proof_case *one,
+                          struct ss_user_state *state, const struct ss_walk_record *record,
+                          const struct ss_source_event *cause, int64_t low_ms, int most,
+                          int seen_bits)
 {
-    const int most = proof->options->search_max ? proof->options->search_max : SEARCH_MAX;
     bool found = false;
-    struct way *way = begin_way(proof, one, record, cause, low_ms);
+    struct way *way = begin_way(proof, one, record, cause, low_ms, seen_bits);
     proof->budget = way ? most : -1;
     if (way && ss_guess_needed(one))
         found = search_parts(way, state);
@@ -379,12 +383,33 @@ bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct s
     return found;
 }
 
+bool ss_proof_search(struct proof *proof, const struct proof_case *one, struct ss_user_state *state,
+                     const struct ss_walk_record *record, const struct ss_source_event *cause,
+                     int64_t low_ms)
+{
+    const int given = proof->options->search_max;
+    const bool reads = reads_friends(proof, one, cause);
+    struct ss_friends list;
+    if (reads)
+        ss_proof_friends_copy(&list, &proof->friends->list);
+    if (search_within(proof, one, state, record, cause, low_ms, given ? given : SEARCH_MAX,
+                      SEEN_BITS))
+        return true;
+    /* few need more, and they may have it, but for a log of which nothing is right */
+    if (given || proof->budget >= 0 || one->kept_count > KEPT_MAX || proof->long_searches == 0)
+        return false;
+    proof->long_searches--;
+    if (reads)
+        ss_proof_friends_copy(&proof->friends->list, &list);
+    return search_within(proof, one, state, record, cause, low_ms, SEARCH_LONG, SEEN_BITS_LONG);
+}
+
 void ss_proof_search_all(struct proof *proof, const struct proof_case *one,
                          const struct ss_user_state *state, const struct ss_walk_record *record,
                          const struct ss_source_event *cause, int64_t low_ms,
                          struct proof_guesses *ends)
 {
-    struct way *way = begin_way(proof, one, record, cause, low_ms);
+    struct way *way = begin_way(proof, one, record, cause, low_ms, SEEN_BITS);
     if (!way)
         return;
     way->ends = ends;

@@ -125,11 +125,21 @@ static bool is_gone(struct settling *s)
     return s->one->erased;
 }
 
+/* It is not judged, nor are its entitlements. */
+static void pass_stray(struct settling *s, const struct proof_stray *stray, int64_t *count)
+{
+    ss_grants_let_go(s->proof, &stray->record.view);
+    ss_proof_rank_alone(s->proof, &stray->record);
+    ++*count;
+}
+
 static void tell_strays(struct settling *s)
 {
     for (size_t i = 0; i < s->one->stray_count; i++) {
         const struct proof_stray *stray = &s->one->strays[i];
-        if (!stray->matched)
+        if (s->record && ss_proof_can_have_been(s, stray))
+            pass_stray(s, stray, &s->proof->result->out_of_retention);
+        else if (!stray->matched)
             ss_settle_tell(s, SS_PROOF_EXTRA, &stray->record, NULL, 0,
                            ss_stray_text(stray->record.stray));
     }
@@ -159,6 +169,8 @@ static enum ss_status remember(struct settling *s, const struct ss_user_state *s
 static enum ss_status differs(struct settling *s, struct ss_user_state *state)
 {
     struct ss_user_state other;
+    if (s->record && s->proof->model_alone) /* it may say so wrongly, and then nothing follows */
+        s->proof->models = *s->proof->models.before;
     enum ss_status status = ss_settle_forced(s, state);
     tell_strays(s);
     ss_case_forget(s->one);
@@ -169,12 +181,10 @@ static enum ss_status differs(struct settling *s, struct ss_user_state *state)
     return remember(s, state, &other);
 }
 
-/* They are not judged, nor are their entitlements. */
 static void pass_strays(struct settling *s, int64_t *count)
 {
     for (size_t i = 0; i < s->one->stray_count; i++)
-        ss_grants_let_go(s->proof, &s->one->strays[i].record.view);
-    *count += (int64_t)s->one->stray_count;
+        pass_stray(s, &s->one->strays[i], count);
 }
 
 static enum ss_status out_of_retention(struct settling *s, const struct ss_user_state *state)
@@ -246,21 +256,32 @@ static void fold_all(struct settling *s, struct ss_user_state *state, ss_proof_f
         fold(s->proof, state, s->cause, s->proof->day);
 }
 
-/* A record of somebody whose folds may be wrong. If the next one follows from them, this one is; if
- * not, they are. */
+/* A record of somebody whose folds may be wrong. If the next one follows from them this one is,
+ * unless other folds can lead to it; if not, they are. */
 static enum ss_status doubt(struct settling *s, struct ss_user_state *state)
 {
     struct proof_case *one = s->one;
     enum ss_status status = SS_OK;
-    fold_all(s, state, ss_proof_fold_blind);
-    ss_case_forget_events(one);
+    for (size_t i = 0; i < one->kept_count; i++)
+        fold_one(s, state, i, ss_proof_fold_blind);
     if (s->record && !one->doubtful) {
+        uint32_t others;
+        const bool can_be = ss_proof_can_be(s, state, &others);
+        if (s->cause)
+            ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
+        ss_case_forget_events(one);
         status = ss_case_keep_stray(s->proof, one, s->record);
         one->doubtful = true;
-        if (status == SS_OK)
+        if (status == SS_OK) {
+            one->strays[one->stray_count - 1].can_be = can_be;
+            one->strays[one->stray_count - 1].others = others;
             status = ss_grants_hold(s->proof, &s->record->view);
+        }
         return status == SS_OK ? remember(s, state, NULL) : status;
     }
+    if (s->cause)
+        ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
+    ss_case_forget_events(one);
     one->weak = one->doubtful = false;
     one->lost = true;
     if (s->record)
@@ -274,7 +295,13 @@ static enum ss_status pass_erased(struct settling *s, struct ss_user_state *stat
 {
     struct ss_proof_result *result = s->proof->result;
     const struct ss_score_view *view = &s->record->view;
+    const size_t count = s->one->kept_count;
     result->erased++;
+    for (size_t i = 0; i < count; i++) /* the register is not erased */
+        if (s->one->kept[i]->event.input == SS_BLACKLIST)
+            fold_one(s, state, i, ss_proof_fold_blind);
+    if (s->cause && s->cause->event.input == SS_BLACKLIST)
+        ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
     ss_proof_rank_alone(s->proof, s->record);
     if (view->kind == SS_KIND_OPT_OUT) {
         s->one->erased = false;
@@ -413,7 +440,7 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
     if (!found)
         return differs(&s, &state);
     if (record && record->view.kind == SS_KIND_OPT_IN)
-        s.one->unsure = false;
+        s.one->unsure = s.one->weak = false;
     tell_strays(&s);
     if (!record) {
         ss_case_forget(s.one);

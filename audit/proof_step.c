@@ -21,8 +21,8 @@ void ss_proof_fold_blind(struct proof *proof, struct ss_user_state *state,
     (void)ss_proof_apply(proof, state, &event->event, &context);
 }
 
-static enum ss_status add_user(struct proof *proof, uint64_t hash, struct ss_text id,
-                               struct ss_user **user)
+enum ss_status ss_proof_add_user(struct proof *proof, uint64_t hash, struct ss_text id,
+                                 struct ss_user **user)
 {
     size_t count = ss_user_table_count(proof->users);
     *user = ss_user_table_add(proof->users, hash, id);
@@ -95,7 +95,7 @@ enum ss_status ss_proof_on_event(struct proof *proof)
     if (!user) {
         if (!begins_state(&event->event))
             return SS_OK;
-        enum ss_status status = add_user(proof, proof->walk.hash, id, &user);
+        enum ss_status status = ss_proof_add_user(proof, proof->walk.hash, id, &user);
         if (status != SS_OK)
             return status;
     }
@@ -148,6 +148,10 @@ bool ss_proof_stays_unknown(const struct proof *proof, const struct ss_score_vie
     const struct ss_proof_options *options = proof->options;
     if (view->kind != SS_KIND_OPT_IN)
         return true;
+    /* listed by cases that nobody knows, and may be by more of them than are known */
+    if (options->inputs_cut && options->start[SS_BLACKLIST] > 0 &&
+        view->standing == SS_STANDING_LISTED)
+        return true;
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         if (view->positions[i] < begins_at(options, (enum ss_input)i))
             return true;
@@ -184,7 +188,7 @@ static enum ss_status judge(struct proof *proof, struct ss_user *user,
                                 record->view.as_of_ms);
     if (status != SS_OK)
         return status;
-    if (!proven || !same) {
+    if (!proven || !same || user->flags & ASIDE) { /* … by an entitlement that was passed over */
         ss_proof_put_aside(proof, user);
         return SS_OK;
     }
@@ -244,7 +248,7 @@ static enum ss_status find_user(struct proof *proof, const struct ss_walk_record
     }
     proof->result->records++;
     ss_proof_rank_count(proof, &record->view);
-    status = add_user(proof, hash, id, user);
+    status = ss_proof_add_user(proof, hash, id, user);
     if (status == SS_OK && record->view.kind == SS_KIND_OPT_OUT)
         (*user)->note = record->offset + 1;
     return status;
@@ -277,9 +281,14 @@ static enum ss_status on_user_record(struct proof *proof, struct ss_user *user,
     if (old)
         return pass_by(proof, view, &proof->result->before_start);
     if (user->flags & UNKNOWN) {
-        if (ss_proof_stays_unknown(proof, view))
-            return pass_by(proof, view, &proof->result->out_of_retention);
-        enum ss_status status = begin_known(proof, &user);
+        enum ss_status status = SS_OK;
+        if (ss_proof_stays_unknown(proof, view)) {
+            if (cause && cause->event.input == SS_BLACKLIST)
+                status = fold_event(proof, user, cause);
+            return status == SS_OK ? pass_by(proof, view, &proof->result->out_of_retention)
+                                   : status;
+        }
+        status = begin_known(proof, &user);
         if (status != SS_OK)
             return status;
     }
@@ -335,7 +344,8 @@ enum ss_status ss_proof_on_record(struct proof *proof)
     const bool old = status == SS_OK && is_old(proof, user, &record->view);
     if (status == SS_OK && !old) /* what was in charge before the snapshot is not any more */
         status = ss_proof_models(proof, record);
-    if (status == SS_OK && user && gone && !proof->careful) /* who reads everybody's events knows */
+    if (status == SS_OK && user && gone && !old &&
+        !proof->careful) /* who reads everybody's events knows */
         user->flags |= GONE;
     if (status == SS_OK && user)
         status = on_user_record(proof, user, record, cause, old);

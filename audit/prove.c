@@ -202,6 +202,32 @@ static enum ss_status find_start(struct part *part, const struct ss_snapshot_par
     return SS_OK;
 }
 
+/* Whether `scores` begin behind what the snapshot has read: records between are lost. */
+static enum ss_status begins_behind(struct part *part, const struct ss_snapshot_part *from,
+                                    bool *behind, struct ss_error *err)
+{
+    struct ss_published_batch batch = {0};
+    struct ss_score_view view;
+    struct ss_error ignored;
+    enum ss_status status;
+    int tries = 0;
+    do
+        status = ss_published_next(part->logs[0], &batch, err);
+    while (again(part, &status, &tries, err));
+    *behind = true;
+    if (status != SS_OK || batch.count == 0)
+        return status;
+    const struct ss_published_record *first = &batch.records[0];
+    if (first->view)
+        view = *first->view;
+    else if (!first->body.data || ss_score_view_decode(first->body, &view, &ignored) != SS_OK)
+        return SS_OK;
+    for (int i = 0; i < SS_INPUT_COUNT; i++)
+        if (view.positions[i] < from->positions[i])
+            *behind = false;
+    return SS_OK;
+}
+
 static enum ss_status prove_part(struct part *part, struct ss_proof_result *result,
                                  struct ss_error *err)
 {
@@ -217,6 +243,9 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
     /* once, to see where what was published begins */
     for (int i = 0; i < 2 && status == SS_OK; i++)
         status = open_published(part, i, err);
+    bool scores_cut = part->cut[0];
+    if (status == SS_OK && from && scores_cut)
+        status = begins_behind(part, from, &scores_cut, err);
     if (status != SS_OK)
         return status;
     struct ss_proof_options proof = {
@@ -228,7 +257,7 @@ static enum ss_status prove_part(struct part *part, struct ss_proof_result *resu
         .neighbours_from = from ? from->positions[SS_NEIGHBOURS] : 0,
         .without_neighbours = part->without_neighbours,
         .inputs_cut = part->inputs_cut,
-        .scores_cut = part->cut[0] && !from,
+        .scores_cut = scores_cut,
         .scores_begin_late = part->cut[0],
         .entitlements_cut = part->cut[1] || from,
         .no_entitlements = options->no_entitlements,

@@ -18,6 +18,11 @@ static void find_worth(const struct ss_model_plan *plan, struct ss_variables *va
         *lateness = plan->neutrals[SS_VAR_LATENESS];
 }
 
+int ss_score_tier(const struct ss_model *model, int32_t score)
+{
+    return ss_tier_of(ss_model_plan_of(model), score);
+}
+
 void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
                   struct ss_score *score)
 {

@@ -8,4 +8,7 @@
 void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
                   struct ss_score *score);
 
+/* The tier of a score, an index into the model's tiers. */
+int ss_score_tier(const struct ss_model *model, int32_t score);
+
 #endif

@@ -372,14 +372,28 @@ static void keep_half(struct story *story)
     story->half_scores = story->score_count;
 }
 
-static void change_model(struct story *story, const struct ss_model *model,
-                         struct ss_models *before)
+static void change_model(struct story *story)
 {
+    const struct ss_model *const cycle[] = {story->model, story->second, story->third};
+    struct ss_models *before = &story->befores[story->change_count++];
+    cr_assert_leq(story->change_count, STORY_CHANGES_MAX);
     *before = story->models;
-    story->models = (struct ss_models){.person = model,
-                                       .epoch = before->epoch + 1,
-                                       .person_since = before->epoch + 1,
-                                       .before = before};
+    story->models =
+        (struct ss_models){.person = cycle[story->change_count % (story->third ? 3 : 2)],
+                           .epoch = before->epoch + 1,
+                           .person_since = before->epoch + 1,
+                           .before = before};
+}
+
+/* How many turns after the half. */
+static bool is_change(const struct story *story, int turn)
+{
+    const struct story_options *options = &story->options;
+    const int changes = options->changes ? options->changes : 2;
+    if (!story->second || turn < 0)
+        return false;
+    return turn == 0 ||
+           (options->returns && turn % options->returns == 0 && turn / options->returns < changes);
 }
 
 static void run_engine(struct story *story)
@@ -389,15 +403,25 @@ static void run_engine(struct story *story)
     for (int turn = 0; (input = next_input(story)) != SS_INPUT_COUNT; turn++) {
         if (turn == half + (story->options.half_told ? HALF_TOLD : 0))
             keep_half(story);
-        if (turn == half && story->second)
-            change_model(story, story->second, &story->first_models);
-        if (turn == half + story->options.returns && story->options.returns)
-            change_model(story, story->first_models.person, &story->second_models);
+        if (is_change(story, turn - half))
+            change_model(story);
         read_event(story, input);
         if (turn % story->options.wake_every == story->options.wake_every - 1)
             for (int user = 0; user < story->options.users; user++)
                 steps(story, user);
     }
+}
+
+static struct ss_model *another_model(const struct ss_model *model, enum ss_factor factor,
+                                      const char *version)
+{
+    struct ss_model *another = malloc(sizeof *another);
+    cr_assert(another);
+    *another = *model;
+    another->weights[factor] += 5;
+    ss_model_prepare(another);
+    snprintf(another->version, sizeof another->version, "%s", version);
+    return another;
 }
 
 struct story *story_open(const struct story_options *options)
@@ -411,14 +435,10 @@ struct story *story_open(const struct story_options *options)
     story->random = options->seed * 2 + 1;
     story->models.person = story->model = model;
     cr_assert_eq(ss_model_default(model, &err), SS_OK);
-    if (options->two_models) {
-        story->second = malloc(sizeof *story->second);
-        cr_assert(story->second);
-        *story->second = *model;
-        story->second->weights[SS_FACTOR_HISTORY] += 5;
-        ss_model_prepare(story->second);
-        strcpy(story->second->version, "second-0123456789abcdef");
-    }
+    if (options->two_models)
+        story->second = another_model(model, SS_FACTOR_HISTORY, "second-0123456789abcdef");
+    if (options->third)
+        story->third = another_model(model, SS_FACTOR_BEHAVIOUR, "third-0123456789abcdef");
     story->scores = calloc(SCORES_MAX, sizeof *story->scores);
     story->grants = calloc(SCORES_MAX, sizeof *story->grants);
     story->states = calloc((size_t)options->users, sizeof *story->states);
@@ -461,5 +481,6 @@ void story_close(struct story *story)
     free(story->ranks);
     free(story->model);
     free(story->second);
+    free(story->third);
     free(story);
 }

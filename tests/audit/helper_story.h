@@ -9,7 +9,7 @@
 #include "audit/proof.h"
 #include "scoring/friends.h"
 
-enum { STORY_USERS_MAX = 400 };
+enum { STORY_USERS_MAX = 400, STORY_CHANGES_MAX = 12 };
 
 struct story_options {
     uint64_t seed;
@@ -20,6 +20,8 @@ struct story_options {
     int withdrawals; /* of 100 consents */
     bool two_models; /* half-way another one is put in charge */
     int returns;     /* so many turns later the first one is; 0: never */
+    int changes;     /* and so on, until there have been so many in all; 0: two */
+    bool third;      /* a third comes before the first returns */
     bool friends;    /* people are friends, and tell each other their bands */
     bool ranks;      /* records have percentiles: a new histogram with each 50th */
     bool half_told;  /* the half is when some have been told of the second model, and others not */
@@ -39,7 +41,7 @@ struct story_grant {
 struct story {
     struct story_options options;
     uint64_t random;
-    struct ss_model *model, *second;
+    struct ss_model *model, *second, *third;
     struct ss_models models;
     struct ss_source_event *events[SS_INPUT_COUNT];
     size_t counts[SS_INPUT_COUNT];
@@ -60,7 +62,8 @@ struct story {
     struct ss_rank_table *tables;
     size_t rank_count, ranks_at;
     bool no_ranks; /* the histograms are not at hand */
-    struct ss_models first_models, second_models;
+    struct ss_models befores[STORY_CHANGES_MAX];
+    int change_count;
     int64_t positions[SS_INPUT_COUNT], reached_ms[SS_INPUT_COUNT], clock_ms;
     struct ss_user_state *states;
     /* as all stood when half of the events had been read, or when the first were told of the second

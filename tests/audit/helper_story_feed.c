@@ -222,9 +222,9 @@ static void on_difference(void *arg, const struct ss_proof_difference *differenc
 static const struct ss_model *find_model(void *arg, struct ss_text version, bool *business)
 {
     const struct story *story = arg;
-    const struct ss_model *models[] = {story->model, story->second};
+    const struct ss_model *models[] = {story->model, story->second, story->third};
     *business = false;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         if (models[i] && strlen(models[i]->version) == version.size &&
             memcmp(models[i]->version, version.data, version.size) == 0)
             return models[i];

@@ -1,5 +1,5 @@
-/* helper_verify_state.h - a store in which an engine moves on between the calls of whoever reads it, and
- * a comparison of it with the engine's changelog. */
+/* helper_verify_state.h - a store in which an engine moves on between the calls of whoever reads
+ * it, and a comparison of it with the engine's changelog. */
 #ifndef SS_TESTS_AUDIT_HELPER_VERIFY_STATE_H
 #define SS_TESTS_AUDIT_HELPER_VERIFY_STATE_H
 

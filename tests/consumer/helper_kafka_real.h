@@ -1,5 +1,5 @@
-/* helper_kafka_real.h - topics on a real Kafka, of the stack in SESAME_STACK_DIR, and a small worker on
- * them: one output for each record, named after it; a mark for each partition. */
+/* helper_kafka_real.h - topics on a real Kafka, of the stack in SESAME_STACK_DIR, and a small
+ * worker on them: one output for each record, named after it; a mark for each partition. */
 #ifndef SS_TESTS_CONSUMER_HELPER_KAFKA_REAL_H
 #define SS_TESTS_CONSUMER_HELPER_KAFKA_REAL_H
 
