@@ -57,6 +57,9 @@ SS_MUST_USE bool ss_usage_number(const struct ss_command *command, const char *o
                                  const char *text, int64_t min, int64_t max, int64_t *out);
 /* Prints the help to standard output; returns SS_EXIT_DONE. */
 int ss_help(const struct ss_command *command);
+/* Flushes standard output. Where not all of it could be written, whoever reads it has a part and
+ * must not take that for the whole: says so, and turns SS_EXIT_DONE into SS_EXIT_FAILED. */
+int ss_printed(int code);
 /* Prints "sesame: DETAIL"; returns SS_EXIT_FAILED. */
 int ss_failed(const struct ss_error *err);
 

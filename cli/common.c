@@ -2,6 +2,7 @@
 
 #include "config/number.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,17 @@ int ss_help(const struct ss_command *command)
     printf("usage: sesame %s %s\n\n%s\n\n%s", command->name, command->usage, command->summary,
            command->help);
     return SS_EXIT_DONE;
+}
+
+int ss_printed(int code)
+{
+    const bool flushed = fflush(stdout) == 0;
+    if (flushed && !ferror(stdout))
+        return code;
+    /* Of a failure before the last one the reason is gone. */
+    fprintf(stderr, "sesame: cannot write all of standard output%s%s\n", flushed ? "" : ": ",
+            flushed ? "" : strerror(errno));
+    return code == SS_EXIT_DONE ? SS_EXIT_FAILED : code;
 }
 
 int ss_failed(const struct ss_error *err)
@@ -71,9 +83,9 @@ bool ss_common_option(struct ss_common *common, const struct ss_command *command
         return true;
     case 'h':
         ss_help(command);
-        exit(SS_EXIT_DONE);
+        exit(ss_printed(SS_EXIT_DONE));
     default:
-        ss_usage(command, "see the options below");
+        ss_usage(command, "wrong options"); /* getopt has said which */
         return false;
     }
 }
