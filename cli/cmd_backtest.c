@@ -98,6 +98,8 @@ static int backtest(const struct request *request, const struct ss_config *confi
     struct ss_error err;
     enum ss_status status = result ? SS_OK : ss_fail(&err, SS_STOP, "out of memory");
     progress.said = progress.started;
+    if (status == SS_OK)
+        status = ss_output_file(request->html, &err);
     if (status == SS_OK && request->labels)
         status = ss_labels_read(request->labels, &labels, &err);
     options.labels = labels.list;

@@ -60,6 +60,10 @@ int ss_help(const struct ss_command *command);
 /* Flushes standard output. Where not all of it could be written, whoever reads it has a part and
  * must not take that for the whole: says so, and turns SS_EXIT_DONE into SS_EXIT_FAILED. */
 int ss_printed(int code);
+/* For what is written beside PATH and takes its name when it is whole: SS_STOP if PATH is there and
+ * no regular file. A device or a pipe would be replaced by the file, /dev/stdout for all others.
+ * NULL and "-", for standard output, are fine. */
+SS_MUST_USE enum ss_status ss_output_file(const char *path, struct ss_error *err);
 /* Prints "sesame: DETAIL"; returns SS_EXIT_FAILED. */
 int ss_failed(const struct ss_error *err);
 

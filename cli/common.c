@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 int ss_usage(const struct ss_command *command, const char *format, ...)
 {
@@ -45,6 +46,15 @@ int ss_printed(int code)
     fprintf(stderr, "sesame: cannot write all of standard output%s%s\n", flushed ? "" : ": ",
             flushed ? "" : strerror(errno));
     return code == SS_EXIT_DONE ? SS_EXIT_FAILED : code;
+}
+
+enum ss_status ss_output_file(const char *path, struct ss_error *err)
+{
+    struct stat there;
+    if (!path || strcmp(path, "-") == 0 || stat(path, &there) != 0 || S_ISREG(there.st_mode))
+        return SS_OK;
+    return ss_fail(err, SS_STOP, "cannot write %.200s: it is %s; name a file", path,
+                   S_ISDIR(there.st_mode) ? "a folder" : "no regular file");
 }
 
 int ss_failed(const struct ss_error *err)

@@ -37,4 +37,18 @@ if [ -c /dev/full ]; then
     done
 fi
 
+# What takes the place of a file when it is whole takes no other's: here a pipe's, on some a device's.
+mkfifo "$work/pipe"
+dir="$work/logs"
+mkdir "$dir"
+exits 1 "no regular file" snapshot "$work/pipe" --files "$dir"
+exits 1 "no regular file" explain somebody --files "$dir" --html "$work/pipe"
+exits 1 "no regular file" explain somebody --files "$dir" --json "$work/pipe"
+exits 1 "a folder" backtest --files "$dir" --model model.yaml --html "$dir"
+[ -p "$work/pipe" ] || wrong "the pipe was replaced"
+
+# The changelog's states are of one moment and of everybody.
+exits 2 "--until is for" snapshot "$work/out.avro" -F sesame.yaml --until 2026-01-01
+exits 2 "--user is for" snapshot "$work/out.avro" -F sesame.yaml --user somebody
+
 exit $failed
