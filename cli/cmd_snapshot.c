@@ -114,11 +114,6 @@ static int of_changelog(struct request *request, const struct ss_config *config)
     struct ss_snapshot_live_result result;
     struct ss_kafka_access access;
     struct ss_error err;
-    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers")) {
-        ss_fail(&err, SS_STOP,
-                "no brokers: give the engine's config with -F, or logs with --files");
-        return ss_failed(&err);
-    }
     live.access = &access;
     enum ss_status status = ss_engine_access_open(config, &access, &err);
     if (status == SS_OK)

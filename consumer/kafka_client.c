@@ -129,8 +129,8 @@ static const char *reserved(const char *name)
         {"enable.partition.eof", "the engine needs it"},
         {"transactional.id", "it is made of group, instance and worker"},
         {"enable.idempotence", "transactions need it"},
-        {"transaction.timeout.ms", "set it in the config"},
-        {"session.timeout.ms", "set it in the config"},
+        {"transaction.timeout.ms", "it is sesame's own, 10 s"},
+        {"session.timeout.ms", "it is sesame's own, 10 s"},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
         if (strcmp(name, list[i].name) == 0)
@@ -165,6 +165,18 @@ enum ss_status ss_kafka_conf_access(rd_kafka_conf_t *conf, const struct ss_kafka
     if (!status)
         status =
             set_all(conf, type == RD_KAFKA_CONSUMER ? access->consumer : access->producer, err);
+    return status;
+}
+
+enum ss_status ss_kafka_access_check(const struct ss_kafka_access *access, struct ss_error *err)
+{
+    static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
+    enum ss_status status = SS_OK;
+    for (size_t i = 0; i < sizeof types / sizeof *types && !status; i++) {
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        status = ss_kafka_conf_access(conf, access, types[i], err);
+        rd_kafka_conf_destroy(conf);
+    }
     return status;
 }
 

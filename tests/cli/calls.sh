@@ -39,6 +39,7 @@ fi
 
 # What takes the place of a file when it is whole takes no other's: here a pipe's, on some a device's.
 mkfifo "$work/pipe"
+: >"$work/empty.yaml"
 dir="$work/logs"
 mkdir "$dir"
 exits 1 "no regular file" snapshot "$work/pipe" --files "$dir"
@@ -50,5 +51,21 @@ exits 1 "a folder" backtest --files "$dir" --model model.yaml --html "$dir"
 # The changelog's states are of one moment and of everybody.
 exits 2 "--until is for" snapshot "$work/out.avro" -F sesame.yaml --until 2026-01-01
 exits 2 "--user is for" snapshot "$work/out.avro" -F sesame.yaml --user somebody
+
+# What a config can be told to lack without a broker is told at once.
+printf 'kafka:\n  bootstrap.servrs: a:1\n' >"$work/typo.yaml"
+exits 1 "bootstrap.servrs" check-config -F "$work/typo.yaml"
+exits 1 "no.such.property" check-config -X no.such.property=1
+exits 1 "session.timeout.ms" check-config -X session.timeout.ms=5000
+exits 0 "kafka.bootstrap.servers (host:port of a Kafka broker)" check-config
+set_up=(-X redis.url=unix:///nowhere -X registry.url=embedded: -X bootstrap.servers=127.0.0.1:1)
+exits 0 "" check-config "${set_up[@]}"
+[ -s "$work/err" ] && wrong "check-config says something of a config that is whole"
+exits 1 "no.such.property" run "${set_up[@]}" -X no.such.property=1
+exits 1 "kafka.bootstrap.servers is not set" topics create
+exits 1 "kafka.bootstrap.servers is not set" snapshot "$work/out.avro" -F "$work/empty.yaml"
+exits 1 "kafka.bootstrap.servers is not set" dead-letters list
+exits 1 "bootstrap.servers" generate -X registry.url=embedded: --events 1
+exits 1 "kafka.bootstrap.servers is not set" rescore -X registry.url=embedded: --status
 
 exit $failed
