@@ -325,6 +325,20 @@ void ss_kafka_fetcher_wake(rd_kafka_t *handle, const char *topic, int32_t partit
     (void)ignored; /* callers judge by what arrives */
 }
 
+enum ss_status ss_kafka_no_answer(rd_kafka_t *handle, int timeout_ms, rd_kafka_resp_err_t code,
+                                  struct ss_error *err)
+{
+    char brokers[200];
+    size_t size = sizeof brokers;
+    if (rd_kafka_conf_get(rd_kafka_conf(handle), "bootstrap.servers", brokers, &size) !=
+        RD_KAFKA_CONF_OK)
+        snprintf(brokers, sizeof brokers, "many brokers");
+    return ss_fail(err, SS_RETRY,
+                   "no answer from Kafka at %s within %d ms: %s. Are the brokers up, and is "
+                   "kafka.bootstrap.servers right (and security.protocol)?",
+                   brokers, timeout_ms, rd_kafka_err2str(code));
+}
+
 enum ss_status ss_kafka_partition_counts(rd_kafka_t *handle, const char *const *topics,
                                          size_t count, int32_t *partitions, int timeout_ms,
                                          struct ss_error *err)
@@ -333,8 +347,7 @@ enum ss_status ss_kafka_partition_counts(rd_kafka_t *handle, const char *const *
     /* All topics: a request that names them would create them where the broker may. */
     rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 1, NULL, &metadata, timeout_ms);
     if (code)
-        return ss_fail(err, SS_RETRY, "no answer from Kafka within %d ms: %s", timeout_ms,
-                       rd_kafka_err2str(code));
+        return ss_kafka_no_answer(handle, timeout_ms, code, err);
     for (size_t i = 0; i < count; i++) {
         partitions[i] = 0;
         for (int t = 0; t < metadata->topic_cnt; t++)
