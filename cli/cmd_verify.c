@@ -267,6 +267,9 @@ static int act(const struct ss_common *common, const struct request *request)
     ss_logs_close(&run.inputs);
     if (status != SS_OK)
         return ss_failed(&err);
+    if (sum.proven == 0 && ss_proof_holds(&sum))
+        fprintf(stderr, "sesame: nothing differs, but nothing was proven either: no record was "
+                        "there that is asked for and could be recomputed\n");
     return ss_proof_holds(&sum) ? SS_EXIT_DONE : SS_EXIT_FAILED;
 }
 
