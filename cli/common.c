@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "cli/help_text.h"
 #include "config/number.h"
 
 #include <errno.h>
@@ -15,8 +16,9 @@ int ss_usage(const struct ss_command *command, const char *format, ...)
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
-    fprintf(stderr, "\nusage: sesame %s %s\n(sesame %s -h says more)\n", command->name,
-            command->usage, command->name);
+    fputc('\n', stderr);
+    ss_help_usage(stderr, command->name, command->usage);
+    fprintf(stderr, "(sesame %s -h says more)\n", command->name);
     return SS_EXIT_USAGE;
 }
 
@@ -32,8 +34,9 @@ bool ss_usage_number(const struct ss_command *command, const char *option, const
 
 int ss_help(const struct ss_command *command)
 {
-    printf("usage: sesame %s %s\n\n%s\n\n%s", command->name, command->usage, command->summary,
-           command->help);
+    ss_help_usage(stdout, command->name, command->usage);
+    printf("\n%s\n\n", command->summary);
+    ss_help_text(stdout, command->help);
     return SS_EXIT_DONE;
 }
 

@@ -25,6 +25,8 @@ for command in $commands; do
     mv "$work/out" "$work/h"
     exits 0 "" "$command" --help
     cmp -s "$work/h" "$work/out" || wrong "$command: --help and -h differ"
+    columns="$(LC_ALL=C.UTF-8 wc -L <"$work/h")"
+    [ "$columns" -le 80 ] || wrong "$command -h: $columns columns"
     exits 2 "usage: sesame $command" "$command" --no-such-option
 done
 
@@ -51,6 +53,13 @@ exits 1 "a folder" backtest --files "$dir" --model model.yaml --html "$dir"
 # The changelog's states are of one moment and of everybody.
 exits 2 "--until is for" snapshot "$work/out.avro" -F sesame.yaml --until 2026-01-01
 exits 2 "--user is for" snapshot "$work/out.avro" -F sesame.yaml --user somebody
+
+# A proof of nothing is told from one of something.
+exits 0 "" generate --files "$dir" --users 3 --events 60
+exits 0 "" replay --files "$dir" --records "$dir/scores.avro"
+exits 0 "" verify --files "$dir" --no-entitlements
+[ -s "$work/err" ] && wrong "verify says something though it has proven all"
+exits 0 "nothing was proven" verify --files "$dir" --no-entitlements --user nobody
 
 # What a config can be told to lack without a broker is told at once.
 printf 'kafka:\n  bootstrap.servrs: a:1\n' >"$work/typo.yaml"
