@@ -213,7 +213,7 @@ const struct ss_option_section ss_option_sections[] = {
     {"registry", "Schema registry", ""},
     {"redis", "Redis", "Holds a view of the state that is rebuilt whenever it cannot be trusted. Its "
         "`maxmemory-policy` must be `noeviction`."},
-    {"topics", "Topics", "All topics but `topics.ranks` have the same number of partitions; the names must "
+    {"topics", "Topics", "All topics but `topics.ranks` and `topics.models` have the same number of partitions; the names must "
         "differ."},
     {"state", "State changelog", "All but `state.heartbeat_ms` are settings of `topics.state`, for "
         "`sesame topics create`."},
