@@ -3,6 +3,7 @@
 #include "cli/blacklist_progress.h"
 #include "cli/blacklist_rejects.h"
 #include "cli/blacklist_row.h"
+#include "cli/command.h"
 #include "cli/sender.h"
 #include "cli/time_text.h"
 #include "config/model_file.h"
@@ -54,8 +55,9 @@ static void report(struct import *im, double now)
     double rate = (double)(result->rows - im->rows_said) / (now - im->said);
     double rows_left = (double)(size - offset) * (double)result->rows / (double)offset;
     fprintf(stderr, "%s%d %%, %" PRId64 " rows, %" PRId64 " rejected, %.0f rows/s, %.0f s to go%s",
-            im->terminal ? "\r" : "", (int)(offset * 100 / size), result->rows, result->rejected,
-            rate, rate > 0 ? rows_left / rate : 0, im->terminal ? "\033[K" : "\n");
+            im->terminal ? SS_PROGRESS_BEGIN : "", (int)(offset * 100 / size), result->rows,
+            result->rejected, rate, rate > 0 ? rows_left / rate : 0,
+            im->terminal ? SS_PROGRESS_END : "\n");
     im->said = now;
     im->rows_said = result->rows;
 }

@@ -35,7 +35,8 @@ static void on_progress(void *arg, int64_t events)
         return;
     progress->said = now;
     fprintf(stderr,
-            progress->terminal ? "\r%" PRId64 " events, %.0f/s   " : "%" PRId64 " events, %.0f/s\n",
+            progress->terminal ? SS_PROGRESS_BEGIN "%" PRId64 " events, %.0f/s" SS_PROGRESS_END
+                               : "%" PRId64 " events, %.0f/s\n",
             events, (double)events / (now - progress->started));
 }
 

@@ -110,8 +110,8 @@ static void on_progress(void *arg, int64_t events, int64_t records, int32_t part
     for (int i = 0; i < BAR; i++)
         bar[i] = share * BAR > i ? '#' : '.';
     fprintf(stderr, "%s[%s] %d of %d partitions, %" PRId64 " events, %" PRId64 " records, %.0f/s%s",
-            run->terminal ? "\r" : "", bar, partitions, run->partitions, events, records,
-            (double)events / elapsed, run->terminal ? "   " : "\n");
+            run->terminal ? SS_PROGRESS_BEGIN : "", bar, partitions, run->partitions, events,
+            records, (double)events / elapsed, run->terminal ? SS_PROGRESS_END : "\n");
 }
 
 static void on_difference(void *arg, const struct ss_proof_difference *difference)

@@ -49,6 +49,11 @@ SS_MUST_USE bool ss_common_option(struct ss_common *common, const struct ss_comm
 SS_MUST_USE bool ss_common_finish(struct ss_common *common);
 void ss_common_reset(struct ss_common *common);
 
+/* Around a line of progress on a terminal that is to be written over: the terminal cuts what is too
+ * wide, for of a wrapped line only the last part could be written over. */
+#define SS_PROGRESS_BEGIN "\r\033[?7l"
+#define SS_PROGRESS_END   "\033[K\033[?7h"
+
 /* Prints "sesame NAME: TEXT" and a hint at -h; returns SS_EXIT_USAGE. */
 int ss_usage(const struct ss_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
