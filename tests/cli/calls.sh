@@ -61,6 +61,9 @@ exits 0 "" verify --files "$dir" --no-entitlements
 [ -s "$work/err" ] && wrong "verify says something though it has proven all"
 exits 0 "nothing was proven" verify --files "$dir" --no-entitlements --user nobody
 
+exits 1 "neither a file nor the version" replay --files "$dir" --model default-0000000000000000
+exits 1 "neither a file nor the version" backtest --files "$dir" --model default-0000000000000000
+
 # What a config can be told to lack without a broker is told at once.
 printf 'kafka:\n  bootstrap.servrs: a:1\n' >"$work/typo.yaml"
 exits 1 "bootstrap.servrs" check-config -F "$work/typo.yaml"
