@@ -45,6 +45,8 @@ int ss_printed(int code)
     const bool flushed = fflush(stdout) == 0;
     if (flushed && !ferror(stdout))
         return code;
+    if (!flushed && errno == EPIPE) /* the reader has had enough */
+        return code == SS_EXIT_DONE ? SS_EXIT_FAILED : code;
     /* Of a failure before the last one the reason is gone. */
     fprintf(stderr, "sesame: cannot write all of standard output%s%s\n", flushed ? "" : ": ",
             flushed ? "" : strerror(errno));
