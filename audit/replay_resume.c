@@ -115,6 +115,16 @@ static bool own_path(const struct ss_replay *run, int32_t partition, char *path,
     return length > 0 && (size_t)length < size;
 }
 
+/* How much of two notes is the same, up to a comma: what is shown begins with what differs. */
+static size_t same_note(const char *a, const char *b)
+{
+    size_t same = 0;
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++)
+        if (a[i] == ' ' && i > 0 && a[i - 1] == ',')
+            same = i + 1;
+    return same;
+}
+
 enum ss_status ss_replay_take_up(const struct ss_replay *run, struct ss_replay_fold *fold,
                                  int64_t *records_bytes, bool *found, struct ss_error *err)
 {
@@ -131,13 +141,15 @@ enum ss_status ss_replay_take_up(const struct ss_replay *run, struct ss_replay_f
     if (status != SS_OK)
         return status;
     const struct ss_snapshot_head *head = ss_snapshot_head(snapshot), now = ss_replay_head(run);
+    const size_t same = same_note(head->note, now.note);
     if (strcmp(head->note, now.note) != 0 || head->partition_count != now.partition_count ||
         strcmp(head->model_version, now.model_version) != 0 ||
         strcmp(head->business_model_version, now.business_model_version) != 0)
-        status = ss_fail(err, SS_STOP,
-                         "%.160s is of a replay of other logs or with other options (%.100s; now "
-                         "%.100s): repeat those, or use another directory",
-                         path, head->note, now.note);
+        status = ss_fail(
+            err, SS_STOP,
+            "%.160s is of a replay of other logs or with other options (model %.60s, %.60s; "
+            "now model %.60s, %.60s): repeat those, or use another directory",
+            path, head->model_version, head->note + same, now.model_version, now.note + same);
     else
         status = ss_replay_read(fold, snapshot, records_bytes, err);
     ss_snapshot_close(snapshot);

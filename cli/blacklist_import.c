@@ -50,8 +50,9 @@ static void report(struct import *im, double now)
     double rate = (double)(result->rows - im->rows_said) / (now - im->said);
     double rows_left = (double)(size - offset) * (double)result->rows / (double)offset;
     fprintf(stderr, "%s%d %%, %" PRId64 " rows, %" PRId64 " rejected, %.0f rows/s, %.0f s to go%s",
-            im->terminal ? "\r" : "", (int)(offset * 100 / size), result->rows, result->rejected,
-            rate, rate > 0 ? rows_left / rate : 0, im->terminal ? "\033[K" : "\n");
+            im->terminal ? SS_PROGRESS_BEGIN : "", (int)(offset * 100 / size), result->rows,
+            result->rejected, rate, rate > 0 ? rows_left / rate : 0,
+            im->terminal ? SS_PROGRESS_END : "\n");
     im->said = now;
     im->rows_said = result->rows;
 }

@@ -35,7 +35,8 @@ static void on_progress(void *arg, int64_t events)
         return;
     progress->said = now;
     fprintf(stderr,
-            progress->terminal ? "\r%" PRId64 " events, %.0f/s   " : "%" PRId64 " events, %.0f/s\n",
+            progress->terminal ? SS_PROGRESS_BEGIN "%" PRId64 " events, %.0f/s" SS_PROGRESS_END
+                               : "%" PRId64 " events, %.0f/s\n",
             events, (double)events / (now - progress->started));
 }
 
@@ -98,6 +99,8 @@ static int backtest(const struct request *request, const struct ss_config *confi
     struct ss_error err;
     enum ss_status status = result ? SS_OK : ss_fail(&err, SS_STOP, "out of memory");
     progress.said = progress.started;
+    if (status == SS_OK)
+        status = ss_output_file(request->html, &err);
     if (status == SS_OK && request->labels)
         status = ss_labels_read(request->labels, &labels, &err);
     options.labels = labels.list;

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "config/model_file.h"
 #include "config/models.h"
+#include "consumer/engine.h"
 #include "state/key_file.h"
 
 #include <getopt.h>
@@ -22,6 +23,8 @@ static enum ss_status check(const struct ss_config *config, bool docs, struct ss
     } else {
         status = ss_config_check(config, err);
         if (status == SS_OK)
+            status = ss_engine_access_check(config, err);
+        if (status == SS_OK)
             status = ss_models_load(config->model_file, config->business_model_file, &models, err);
         if (status == SS_OK && config->encryption_key_file)
             status = ss_key_file_open(config->encryption_key_file, &keys, err);
@@ -37,6 +40,10 @@ static enum ss_status check(const struct ss_config *config, bool docs, struct ss
         if (models.business)
             printf("# model of businesses %s\n", models.business->version);
     }
+    /* Enough for other commands, perhaps: no failure. */
+    struct ss_error missing;
+    if (status == SS_OK && !docs && ss_config_check_for_run(config, &missing) != SS_OK)
+        fprintf(stderr, "sesame: for `sesame run`, %s\n", missing.detail);
     ss_buffer_reset(&text);
     ss_key_file_close(keys);
     ss_models_free(&models);

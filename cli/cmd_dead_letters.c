@@ -262,11 +262,6 @@ static int act(const struct ss_common *common, const struct request *request)
     struct ss_error err;
     if (ss_config_check(config, &err) != SS_OK)
         return ss_failed(&err);
-    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers")) {
-        fprintf(stderr, "sesame: no broker is set; give a config with -F, or "
-                        "-X bootstrap.servers=HOST:PORT\n");
-        return SS_EXIT_FAILED;
-    }
     if (request->to && strcmp(request->to, config->dead_letters_topic) == 0) {
         fprintf(stderr, "sesame: --to %s would make dead letters of dead letters\n", request->to);
         return SS_EXIT_FAILED;

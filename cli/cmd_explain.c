@@ -230,6 +230,9 @@ static int act(const struct ss_config *config, const struct request *request)
                                     .future_tolerance_ms = config->events_future_tolerance_ms};
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         run.question.read_to[i] = -1;
+    if (ss_output_file(request->json, &err) != SS_OK ||
+        ss_output_file(request->html, &err) != SS_OK)
+        return ss_failed(&err);
     enum ss_status status = ss_history_init(&run.history, request->user, &err);
     if (status == SS_OK)
         status = read_logs(&run, &err);

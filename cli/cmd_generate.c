@@ -37,9 +37,9 @@ static void report(struct generate *g, double now)
     double rate = (double)(g->made - g->made_said) / (now - g->said);
     int64_t left = g->options.events - g->made;
     fprintf(stderr, "%s%" PRId64 " of %" PRId64 " events (%d %%), %.0f/s, %.0f s to go%s",
-            g->terminal ? "\r" : "", g->made, g->options.events,
+            g->terminal ? SS_PROGRESS_BEGIN : "", g->made, g->options.events,
             (int)(g->made * 100 / g->options.events), rate, rate > 0 ? (double)left / rate : 0,
-            g->terminal ? "\033[K" : "\n");
+            g->terminal ? SS_PROGRESS_END : "\n");
     g->said = now;
     g->made_said = g->made;
 }

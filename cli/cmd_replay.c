@@ -79,8 +79,14 @@ static void print_result(const struct ss_replay_request *request, const struct s
                          const struct ss_worker_stats *stats, int64_t users, double elapsed)
 {
     char line[256];
-    printf("replayed %" PRId64 " events in %.1f s (%.0f/s): %" PRId64 " users scored",
-           ss_engine_consumed(stats), elapsed, (double)ss_engine_consumed(stats) / elapsed, users);
+    const int64_t events = ss_engine_consumed(stats);
+    if (request->options.snapshot_file)
+        printf("%" PRId64 " events, with those that the snapshot had read, in %.1f s: %" PRId64
+               " users scored",
+               events, elapsed, users);
+    else
+        printf("replayed %" PRId64 " events in %.1f s (%.0f/s): %" PRId64 " users scored", events,
+               elapsed, (double)events / elapsed, users);
     if (!request->options.scores_only)
         printf(", %" PRId64 " score records, %" PRId64 " grants and revocations",
                stats->score_records, stats->entitlements);

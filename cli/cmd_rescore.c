@@ -1,6 +1,7 @@
 /* cmd_rescore.c - puts another model in charge while the engines run, and follows what they make of
  * it. All it does itself is to write to `sesame-models`: whoever ends it ends nothing. */
 #include "cli/command.h"
+#include "cli/logs.h"
 #include "cli/rescore_watch.h"
 #include "cli/stopping.h"
 #include "cli/time_text.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { LOOK_MS = 500, SILENT_S = 30 };
 
@@ -54,6 +56,8 @@ static enum ss_status choose(const struct rescore *rescore, const char *name, st
     side->model = name ? ss_model_history_find(history_of(rescore), name) : live;
     if (!name || side->model)
         return SS_OK;
+    if (access(name, F_OK) != 0)
+        return ss_logs_model_unknown(name, rescore->config, err);
     side->own = calloc(1, sizeof *side->own);
     if (!side->own)
         return ss_fail(err, SS_STOP, "out of memory for a model");

@@ -15,11 +15,11 @@ static void print_summary(struct ss_engine *engine, const struct ss_config *conf
     struct ss_worker_stats stats;
     char line[256];
     ss_engine_stats(engine, &stats);
-    printf("%-12s %12s %12s %10s %14s %14s\n", "input", "consumed", "counted", "duplicate",
+    printf("%-17s %12s %12s %10s %14s %14s\n", "input", "consumed", "counted", "duplicate",
            "not-consented", "dead-lettered");
     for (int input = 0; input < SS_INPUT_COUNT; input++) {
         const struct ss_counts *counts = &stats.counts[input];
-        printf("%-12s %12" PRId64 " %12" PRId64 " %10" PRId64 " %14" PRId64 " %14" PRId64 "\n",
+        printf("%-17s %12" PRId64 " %12" PRId64 " %10" PRId64 " %14" PRId64 " %14" PRId64 "\n",
                config->input_topics[input], counts->consumed, counts->outcomes[SS_COUNTED],
                counts->outcomes[SS_DUPLICATE], counts->outcomes[SS_NOT_CONSENTED],
                counts->outcomes[SS_REFUSED]);
@@ -88,8 +88,8 @@ static int drive(struct ss_engine *engine, struct ss_serve *serve, const struct 
 {
     struct ss_error err, worker_err;
     double started = ss_seconds();
-    ss_info("run", "model %s, group %s, instance %s, %d workers", ss_engine_model(engine)->version,
-            config->group, config->instance, (int)config->workers);
+    ss_info("run", "model %s, group %s, instance %s, %d worker%s", ss_engine_model(engine)->version,
+            config->group, config->instance, (int)config->workers, config->workers == 1 ? "" : "s");
     enum ss_status status = ss_engine_start(engine, &err);
     if (status == SS_OK) {
         ss_serve_watch(serve, engine);

@@ -17,6 +17,7 @@ struct request {
     struct ss_replay_request replay;
     const char *out;
     bool check, fold;
+    const char *logs_only; /* an option was given that only a fold of logs can heed */
 };
 
 static void print_snapshot(const struct ss_snapshot *snapshot, const char *path)
@@ -113,11 +114,6 @@ static int of_changelog(struct request *request, const struct ss_config *config)
     struct ss_snapshot_live_result result;
     struct ss_kafka_access access;
     struct ss_error err;
-    if (!ss_config_property(config, SS_CLIENTS_CONSUMER, "bootstrap.servers")) {
-        ss_fail(&err, SS_STOP,
-                "no brokers: give the engine's config with -F, or logs with --files");
-        return ss_failed(&err);
-    }
     live.access = &access;
     enum ss_status status = ss_engine_access_open(config, &access, &err);
     if (status == SS_OK)
@@ -138,8 +134,11 @@ static int of_changelog(struct request *request, const struct ss_config *config)
 
 static int act(struct request *request, const struct ss_config *config)
 {
+    struct ss_error err;
     if (request->check)
         return check(request, config);
+    if (ss_output_file(request->out, &err) != SS_OK)
+        return ss_failed(&err);
     return request->replay.logs.directory || request->fold ? of_logs(request, config)
                                                            : of_changelog(request, config);
 }
@@ -153,12 +152,12 @@ static int run(int argc, char **argv)
     const struct ss_command *self = &ss_command_snapshot;
     struct request request = {0};
     struct ss_common common;
-    int letter, code = SS_EXIT_USAGE;
+    int letter, at = -1, code = SS_EXIT_USAGE;
 
     if (!ss_common_init(&common))
         return SS_EXIT_FAILED;
     ss_replay_request_init(&request.replay);
-    while ((letter = getopt_long(argc, argv, SS_COMMON_OPTIONS, long_options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, SS_COMMON_OPTIONS, long_options, &at)) != -1) {
         if (letter == 'C')
             request.check = true;
         else if (letter == 'l')
@@ -166,11 +165,17 @@ static int run(int argc, char **argv)
         else if (!ss_replay_request_option(&request.replay, self, letter, optarg) &&
                  (request.replay.wrong || !ss_common_option(&common, self, letter, optarg)))
             goto out;
+        if (at >= 0 && letter != 'C' && letter != 'l')
+            request.logs_only = long_options[at].name;
+        at = -1;
     }
     request.out = argv[optind];
     if (argc - optind != 1)
         ss_usage(self, request.out ? "'%s' is not expected" : "the file's name is missing%s",
                  request.out ? argv[optind + 1] : "");
+    else if (request.logs_only && !request.check && !request.replay.logs.directory && !request.fold)
+        ss_usage(self, "--%s is for what is folded from logs: with --files DIR or --fold",
+                 request.logs_only);
     else if (!request.check && !request.replay.logs.directory && !common.file)
         ss_usage(self, "-F sesame.yaml or --files DIR is missing%s", "");
     else

@@ -110,7 +110,7 @@ static int create(const struct ss_config *config)
         return ss_failed(&err);
     enum ss_status status = ss_kafka_topics_create(&access, topics, count, TIMEOUT_MS, &err);
     for (size_t i = 0; i < count && status != SS_RETRY; i++)
-        printf("%-16s %s\n", topics[i].name, topics[i].created ? "created" : "was there already");
+        printf("%-24s %s\n", topics[i].name, topics[i].created ? "created" : "was there already");
     ss_engine_access_close(&access);
     return status == SS_OK ? SS_EXIT_DONE : ss_failed(&err);
 }

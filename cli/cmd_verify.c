@@ -104,8 +104,8 @@ static void on_progress(void *arg, int64_t events, int64_t records, int32_t part
     for (int i = 0; i < BAR; i++)
         bar[i] = share * BAR > i ? '#' : '.';
     fprintf(stderr, "%s[%s] %d of %d partitions, %" PRId64 " events, %" PRId64 " records, %.0f/s%s",
-            run->terminal ? "\r" : "", bar, partitions, run->partitions, events, records,
-            (double)events / elapsed, run->terminal ? "   " : "\n");
+            run->terminal ? SS_PROGRESS_BEGIN : "", bar, partitions, run->partitions, events,
+            records, (double)events / elapsed, run->terminal ? SS_PROGRESS_END : "\n");
 }
 
 static void on_difference(void *arg, const struct ss_proof_difference *difference)
@@ -261,6 +261,9 @@ static int act(const struct ss_common *common, const struct request *request)
     ss_logs_close(&run.inputs);
     if (status != SS_OK)
         return ss_failed(&err);
+    if (sum.proven == 0 && ss_proof_holds(&sum))
+        fprintf(stderr, "sesame: nothing differs, but nothing was proven either: no record was "
+                        "there that is asked for and could be recomputed\n");
     return ss_proof_holds(&sum) ? SS_EXIT_DONE : SS_EXIT_FAILED;
 }
 

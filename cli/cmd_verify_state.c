@@ -58,8 +58,8 @@ static void on_progress(void *arg, int32_t partition, int64_t records, int64_t s
     double seconds = now - run->started;
     fprintf(stderr,
             "%spartition %d: %" PRId64 " changelog records (%.0f/s), %" PRId64 " states of Redis%s",
-            run->terminal ? "\r" : "", partition, records, (double)records / seconds, states,
-            run->terminal ? "   " : "\n");
+            run->terminal ? SS_PROGRESS_BEGIN : "", partition, records, (double)records / seconds,
+            states, run->terminal ? SS_PROGRESS_END : "\n");
 }
 
 static void show_user(const struct run *run, const struct ss_verify_difference *difference)

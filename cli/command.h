@@ -49,6 +49,11 @@ SS_MUST_USE bool ss_common_option(struct ss_common *common, const struct ss_comm
 SS_MUST_USE bool ss_common_finish(struct ss_common *common);
 void ss_common_reset(struct ss_common *common);
 
+/* Around a line of progress on a terminal that is to be written over: the terminal cuts what is too
+ * wide, for of a wrapped line only the last part could be written over. */
+#define SS_PROGRESS_BEGIN "\r\033[?7l"
+#define SS_PROGRESS_END   "\033[K\033[?7h"
+
 /* Prints "sesame NAME: TEXT" and a hint at -h; returns SS_EXIT_USAGE. */
 int ss_usage(const struct ss_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -59,6 +64,13 @@ SS_MUST_USE bool ss_usage_number(const struct ss_command *command, const char *o
 int ss_help(const struct ss_command *command);
 /* Wipes the line that shows how far it is, if standard error is a terminal. */
 void ss_progress_wipe(bool terminal);
+/* Flushes standard output. Where not all of it could be written, whoever reads it has a part and
+ * must not take that for the whole: says so, and turns SS_EXIT_DONE into SS_EXIT_FAILED. */
+int ss_printed(int code);
+/* For what is written beside PATH and takes its name when it is whole: SS_STOP if PATH is there and
+ * no regular file. A device or a pipe would be replaced by the file, /dev/stdout for all others.
+ * NULL and "-", for standard output, are fine. */
+SS_MUST_USE enum ss_status ss_output_file(const char *path, struct ss_error *err);
 /* Prints "sesame: DETAIL"; returns SS_EXIT_FAILED. */
 int ss_failed(const struct ss_error *err);
 

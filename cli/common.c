@@ -1,10 +1,13 @@
 #include "cli/command.h"
 
+#include "cli/help_text.h"
 #include "config/number.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 int ss_usage(const struct ss_command *command, const char *format, ...)
 {
@@ -13,8 +16,9 @@ int ss_usage(const struct ss_command *command, const char *format, ...)
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
-    fprintf(stderr, "\nusage: sesame %s %s\n(sesame %s -h says more)\n", command->name,
-            command->usage, command->name);
+    fputc('\n', stderr);
+    ss_help_usage(stderr, command->name, command->usage);
+    fprintf(stderr, "(sesame %s -h says more)\n", command->name);
     return SS_EXIT_USAGE;
 }
 
@@ -30,8 +34,9 @@ bool ss_usage_number(const struct ss_command *command, const char *option, const
 
 int ss_help(const struct ss_command *command)
 {
-    printf("usage: sesame %s %s\n\n%s\n\n%s", command->name, command->usage, command->summary,
-           command->help);
+    ss_help_usage(stdout, command->name, command->usage);
+    printf("\n%s\n\n", command->summary);
+    ss_help_text(stdout, command->help);
     return SS_EXIT_DONE;
 }
 
@@ -39,6 +44,28 @@ void ss_progress_wipe(bool terminal)
 {
     if (terminal)
         fputs("\r\033[K", stderr);
+}
+
+int ss_printed(int code)
+{
+    const bool flushed = fflush(stdout) == 0;
+    if (flushed && !ferror(stdout))
+        return code;
+    if (!flushed && errno == EPIPE) /* the reader has had enough */
+        return code == SS_EXIT_DONE ? SS_EXIT_FAILED : code;
+    /* Of a failure before the last one the reason is gone. */
+    fprintf(stderr, "sesame: cannot write all of standard output%s%s\n", flushed ? "" : ": ",
+            flushed ? "" : strerror(errno));
+    return code == SS_EXIT_DONE ? SS_EXIT_FAILED : code;
+}
+
+enum ss_status ss_output_file(const char *path, struct ss_error *err)
+{
+    struct stat there;
+    if (!path || strcmp(path, "-") == 0 || stat(path, &there) != 0 || S_ISREG(there.st_mode))
+        return SS_OK;
+    return ss_fail(err, SS_STOP, "cannot write %.200s: it is %s; name a file", path,
+                   S_ISDIR(there.st_mode) ? "a folder" : "no regular file");
 }
 
 int ss_failed(const struct ss_error *err)
@@ -77,9 +104,9 @@ bool ss_common_option(struct ss_common *common, const struct ss_command *command
         return true;
     case 'h':
         ss_help(command);
-        exit(SS_EXIT_DONE);
+        exit(ss_printed(SS_EXIT_DONE));
     default:
-        ss_usage(command, "see the options below");
+        ss_usage(command, "wrong options"); /* getopt has said which */
         return false;
     }
 }

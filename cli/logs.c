@@ -4,6 +4,7 @@
 #include "consumer/engine.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 bool ss_logs_fields(char *text, struct ss_source_fields *fields)
 {
@@ -73,6 +74,24 @@ enum ss_status ss_logs_models(const struct ss_logs *logs, const struct ss_logs_r
     return status == SS_OK ? ss_model_store_read(*models, &place, found, err) : status;
 }
 
+enum ss_status ss_logs_model_unknown(const char *name, const struct ss_config *config,
+                                     struct ss_error *err)
+{
+    return ss_fail(err, SS_STOP,
+                   "%.200s is neither a file nor the version of a model that %s says was live; "
+                   "`sesame rescore --status` lists these",
+                   name, config->models_topic);
+}
+
+static enum ss_status copy(const struct ss_model_store *known, const struct ss_config *config,
+                           const char *name, const struct ss_model **model, struct ss_error *err)
+{
+    enum ss_status status = ss_model_store_copy(known, name, model, err);
+    if (status != SS_OK && name && access(name, F_OK) != 0)
+        return ss_logs_model_unknown(name, config, err);
+    return status;
+}
+
 enum ss_status ss_logs_pair(const struct ss_model_store *known, const struct ss_config *config,
                             const char *person, const char *business, struct ss_models *models,
                             struct ss_error *err)
@@ -85,9 +104,9 @@ enum ss_status ss_logs_pair(const struct ss_model_store *known, const struct ss_
         business = live->business ? live->business->version : NULL;
     else if (!business)
         business = config->business_model_file;
-    enum ss_status status = ss_model_store_copy(known, person, &models->person, err);
+    enum ss_status status = copy(known, config, person, &models->person, err);
     if (status == SS_OK && business)
-        status = ss_model_store_copy(known, business, &models->business, err);
+        status = copy(known, config, business, &models->business, err);
     if (status == SS_OK)
         status = ss_models_compare(models, business, err);
     if (status != SS_OK)

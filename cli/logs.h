@@ -40,6 +40,9 @@ SS_MUST_USE enum ss_status ss_logs_pair(const struct ss_model_store *known,
                                         const struct ss_config *config, const char *person,
                                         const char *business, struct ss_models *models,
                                         struct ss_error *err);
+/* SS_STOP, with what a name could have been. */
+enum ss_status ss_logs_model_unknown(const char *name, const struct ss_config *config,
+                                     struct ss_error *err);
 /* Says on standard error which models were asked for and are nowhere, and what to do. */
 void ss_logs_models_missed(const struct ss_model_store *models, const struct ss_config *config);
 

@@ -2,7 +2,6 @@
 #include "base/version.h"
 #include "cli/command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 static const struct ss_command *const commands[] = {
@@ -22,7 +21,7 @@ static void print_commands(FILE *out)
     fprintf(out, "\n`sesame COMMAND -h` says more of each; `sesame --version` the version.\n");
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_commands(stderr);
@@ -37,10 +36,20 @@ int main(int argc, char **argv)
         printf("sesame %s\n", SS_VERSION);
         return SS_EXIT_DONE;
     }
+    /* The commands know -h. */
+    static char help[] = "-h";
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            argv[i] = help;
     for (int i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(argv[1], commands[i]->name) == 0)
             return commands[i]->run(argc - 1, argv + 1);
     fprintf(stderr, "sesame: there is no command '%s'\n\n", argv[1]);
     print_commands(stderr);
     return SS_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    return ss_printed(run(argc, argv));
 }

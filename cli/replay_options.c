@@ -217,8 +217,9 @@ static void on_progress(void *arg, int64_t events, double share)
         bar[i] = share * BAR > i ? '#' : '.';
     bar[BAR] = '\0';
     if (request->terminal)
-        fprintf(stderr, "\r[%s] %3.0f %%  %" PRId64 " records, %.0f/s   ", bar, share * 100, events,
-                (double)events / elapsed);
+        fprintf(stderr,
+                SS_PROGRESS_BEGIN "[%s] %3.0f %%  %" PRId64 " records, %.0f/s" SS_PROGRESS_END, bar,
+                share * 100, events, (double)events / elapsed);
     else
         fprintf(stderr, "%.0f %%: %" PRId64 " records, %.0f/s\n", share * 100, events,
                 (double)events / elapsed);

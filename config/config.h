@@ -129,6 +129,10 @@ SS_MUST_USE enum ss_status ss_config_check(const struct ss_config *config, struc
 SS_MUST_USE enum ss_status ss_config_check_for_run(const struct ss_config *config,
                                                    struct ss_error *err);
 
+/* That producers and consumers know of brokers. SS_STOP: they do not; says how to set them. */
+SS_MUST_USE enum ss_status ss_config_check_brokers(const struct ss_config *config,
+                                                   struct ss_error *err);
+
 /* Whether a property applies to clients of this kind: SS_CLIENTS_CONSUMER or SS_CLIENTS_PRODUCER
  * also get what is for ALL; SS_CLIENTS_ALL (an admin client, say) gets only that. */
 static inline bool ss_property_is_for(const struct ss_property *property, enum ss_clients clients)

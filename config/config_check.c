@@ -26,7 +26,7 @@ enum ss_status ss_config_check(const struct ss_config *config, struct ss_error *
     return ss_subscribers_check(config, err);
 }
 
-static bool has_brokers(const struct ss_config *config, enum ss_clients clients)
+static bool have_brokers(const struct ss_config *config, enum ss_clients clients)
 {
     /* The mock cluster inside librdkafka brings its own brokers. */
     static const char *const names[] = {"bootstrap.servers", "metadata.broker.list",
@@ -37,13 +37,27 @@ static bool has_brokers(const struct ss_config *config, enum ss_clients clients)
     return false;
 }
 
+static bool has_brokers(const struct ss_config *config)
+{
+    return have_brokers(config, SS_CLIENTS_CONSUMER) && have_brokers(config, SS_CLIENTS_PRODUCER);
+}
+
+enum ss_status ss_config_check_brokers(const struct ss_config *config, struct ss_error *err)
+{
+    if (has_brokers(config))
+        return SS_OK;
+    return ss_fail(err, SS_STOP,
+                   "no brokers: kafka.bootstrap.servers is not set%s%s; give the engine's config "
+                   "with -F, or -X bootstrap.servers=HOST:PORT",
+                   config->file ? " in " : "", config->file ? config->file : "");
+}
+
 enum ss_status ss_config_check_for_run(const struct ss_config *config, struct ss_error *err)
 {
     enum ss_status status = ss_config_check(config, err);
     if (status != SS_OK)
         return status;
-    bool brokers =
-        has_brokers(config, SS_CLIENTS_CONSUMER) && has_brokers(config, SS_CLIENTS_PRODUCER);
+    const bool brokers = has_brokers(config);
     if (brokers && config->redis_url && config->registry_url)
         return SS_OK;
     return ss_fail(err, SS_STOP,

@@ -45,7 +45,10 @@
 const struct ss_option ss_options[] = {
     NAME("group", group, 64, "sesame",
         "The Kafka consumer group; processes with the same group share the partitions. The prefix of "
-        "all transactional ids."),
+        "all transactional ids. Another group, on trial say, needs internal and output topics of its own "
+        "(`topics.state`, `topics.neighbours`, `topics.ranks`, `topics.models`, `topics.scores`, "
+        "`topics.entitlements`, `topics.dead_letters`, those of subscribers) and another `redis.prefix`: "
+        "two groups on one state topic disturb each other until one of them stops."),
     NAME("instance", instance, 64, NULL,
         "Name of this process, unique within the group and the same after a restart: it is what "
         "recognises its own unfinished transactions and makes a restart quiet. Two processes with "
@@ -213,7 +216,7 @@ const struct ss_option_section ss_option_sections[] = {
     {"registry", "Schema registry", ""},
     {"redis", "Redis", "Holds a view of the state that is rebuilt whenever it cannot be trusted. Its "
         "`maxmemory-policy` must be `noeviction`."},
-    {"topics", "Topics", "All topics but `topics.ranks` have the same number of partitions; the names must "
+    {"topics", "Topics", "All topics but `topics.ranks` and `topics.models` have the same number of partitions; the names must "
         "differ."},
     {"state", "State changelog", "All but `state.heartbeat_ms` are settings of `topics.state`, for "
         "`sesame topics create`."},

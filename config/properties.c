@@ -34,6 +34,11 @@ static const struct {
      "assignments must be co-partitioned, which needs the client-side range assignor; remove it"},
     {"partition.assignment.strategy",
      "partition p of every topic must belong to one worker, which `range` gives; remove it"},
+    {"session.timeout.ms", "it is 10 s, which how soon others take over rests on; remove it"},
+    {"transaction.timeout.ms", "it is 10 s: the transaction of a process that was killed holds "
+                               "back readers no longer; remove "
+                               "it"},
+    {"enable.partition.eof", "it tells that an input is read to its end; remove it"},
     {"enable.idempotence", "transactions need it, so it is always on; remove it"},
 };
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum ss_status ss_engine_access_open(const struct ss_config *config, struct ss_kafka_access *access,
-                                     struct ss_error *err)
+static enum ss_status access_make(const struct ss_config *config, struct ss_kafka_access *access,
+                                  struct ss_error *err)
 {
     struct ss_kafka_property *properties = calloc(config->property_count + 1, sizeof *properties);
     struct ss_kafka_properties *const lists[] = {
@@ -27,7 +27,27 @@ enum ss_status ss_engine_access_open(const struct ss_config *config, struct ss_k
                     config->properties[i].name, config->properties[i].value};
         properties += lists[clients]->count;
     }
-    return SS_OK;
+    enum ss_status status = ss_kafka_access_check(access, err);
+    if (status != SS_OK)
+        ss_engine_access_close(access);
+    return status;
+}
+
+enum ss_status ss_engine_access_check(const struct ss_config *config, struct ss_error *err)
+{
+    struct ss_kafka_access access;
+    enum ss_status status = access_make(config, &access, err);
+    if (status == SS_OK)
+        ss_engine_access_close(&access);
+    return status;
+}
+
+enum ss_status ss_engine_access_open(const struct ss_config *config, struct ss_kafka_access *access,
+                                     struct ss_error *err)
+{
+    *access = (struct ss_kafka_access){0};
+    enum ss_status status = ss_config_check_brokers(config, err);
+    return status == SS_OK ? access_make(config, access, err) : status;
 }
 
 void ss_engine_access_close(struct ss_kafka_access *access)

@@ -64,10 +64,14 @@ bool ss_engine_caught_up(struct ss_engine *engine);
 /* That of persons. */
 const struct ss_model *ss_engine_model(const struct ss_engine *engine);
 
-/* How the config says to reach Kafka, until ss_engine_access_close. The config is borrowed. */
+/* How the config says to reach Kafka, until ss_engine_access_close. The config is borrowed.
+ * SS_STOP: it names no brokers, or a property that librdkafka does not know or take. */
 SS_MUST_USE enum ss_status ss_engine_access_open(const struct ss_config *config,
                                                  struct ss_kafka_access *access,
                                                  struct ss_error *err);
+/* The latter alone, also without brokers. */
+SS_MUST_USE enum ss_status ss_engine_access_check(const struct ss_config *config,
+                                                  struct ss_error *err);
 void ss_engine_access_close(struct ss_kafka_access *access); /* all-zero is fine */
 /* … and the registry. The config is borrowed. */
 struct ss_registry_config ss_engine_registry(const struct ss_config *config);

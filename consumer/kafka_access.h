@@ -9,6 +9,7 @@
 #define SS_CONSUMER_KAFKA_ACCESS_H
 
 #include "base/bytes.h"
+#include "base/status.h"
 
 struct ss_kafka_property {
     const char *name, *value;
@@ -23,6 +24,10 @@ struct ss_kafka_access {
     const char *bootstrap; /* host:port[,host:port]; NULL where the properties say it */
     struct ss_kafka_properties common, consumer, producer;
 };
+
+/* SS_STOP: a property that librdkafka does not know or take, or that is ours to set. */
+SS_MUST_USE enum ss_status ss_kafka_access_check(const struct ss_kafka_access *access,
+                                                 struct ss_error *err);
 
 /* One record as a plain reader sees it; valid until the next call of that reader. */
 struct ss_kafka_record {

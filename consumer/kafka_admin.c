@@ -27,12 +27,15 @@ static enum ss_status new_topic(const struct ss_kafka_topic *topic, rd_kafka_New
     return SS_OK;
 }
 
-static enum ss_status judge(rd_kafka_event_t *event, struct ss_kafka_topic *topics, size_t count,
+static enum ss_status judge(rd_kafka_t *handle, rd_kafka_event_t *event,
+                            struct ss_kafka_topic *topics, size_t count, int timeout_ms,
                             struct ss_error *err)
 {
     enum ss_status status = SS_OK;
     size_t result_count;
     const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        return ss_kafka_no_answer(handle, timeout_ms, RD_KAFKA_RESP_ERR__TIMED_OUT, err);
     if (rd_kafka_event_error(event) || !result)
         return ss_fail(err, SS_RETRY, "creating topics: %s", rd_kafka_event_error_string(event));
     const rd_kafka_topic_result_t **results =
@@ -70,9 +73,9 @@ static enum ss_status create(rd_kafka_t *handle, struct ss_kafka_topic *topics, 
         rd_kafka_CreateTopics(handle, list, count, options, queue);
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 1000);
         if (event)
-            status = judge(event, topics, count, err);
+            status = judge(handle, event, topics, count, timeout_ms, err);
         else
-            status = ss_fail(err, SS_RETRY, "creating topics: no answer in %d ms", timeout_ms);
+            status = ss_kafka_no_answer(handle, timeout_ms, RD_KAFKA_RESP_ERR__TIMED_OUT, err);
         if (event)
             rd_kafka_event_destroy(event);
         rd_kafka_queue_destroy(queue);
@@ -240,7 +243,7 @@ enum ss_status ss_kafka_cluster_id(const struct ss_kafka_access *access, char *i
     if (found)
         snprintf(id, size, "%s", found);
     else
-        status = ss_fail(err, SS_RETRY, "Kafka does not tell its cluster id");
+        status = ss_kafka_no_answer(handle, timeout_ms, RD_KAFKA_RESP_ERR__TIMED_OUT, err);
     if (found)
         rd_kafka_mem_free(handle, found);
     rd_kafka_destroy(handle);

@@ -129,8 +129,8 @@ static const char *reserved(const char *name)
         {"enable.partition.eof", "the engine needs it"},
         {"transactional.id", "it is made of group, instance and worker"},
         {"enable.idempotence", "transactions need it"},
-        {"transaction.timeout.ms", "set it in the config"},
-        {"session.timeout.ms", "set it in the config"},
+        {"transaction.timeout.ms", "it is sesame's own, 10 s"},
+        {"session.timeout.ms", "it is sesame's own, 10 s"},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
         if (strcmp(name, list[i].name) == 0)
@@ -165,6 +165,18 @@ enum ss_status ss_kafka_conf_access(rd_kafka_conf_t *conf, const struct ss_kafka
     if (!status)
         status =
             set_all(conf, type == RD_KAFKA_CONSUMER ? access->consumer : access->producer, err);
+    return status;
+}
+
+enum ss_status ss_kafka_access_check(const struct ss_kafka_access *access, struct ss_error *err)
+{
+    static const rd_kafka_type_t types[] = {RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
+    enum ss_status status = SS_OK;
+    for (size_t i = 0; i < sizeof types / sizeof *types && !status; i++) {
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        status = ss_kafka_conf_access(conf, access, types[i], err);
+        rd_kafka_conf_destroy(conf);
+    }
     return status;
 }
 
@@ -313,6 +325,20 @@ void ss_kafka_fetcher_wake(rd_kafka_t *handle, const char *topic, int32_t partit
     (void)ignored; /* callers judge by what arrives */
 }
 
+enum ss_status ss_kafka_no_answer(rd_kafka_t *handle, int timeout_ms, rd_kafka_resp_err_t code,
+                                  struct ss_error *err)
+{
+    char brokers[200];
+    size_t size = sizeof brokers;
+    if (rd_kafka_conf_get(rd_kafka_conf(handle), "bootstrap.servers", brokers, &size) !=
+        RD_KAFKA_CONF_OK)
+        snprintf(brokers, sizeof brokers, "many brokers");
+    return ss_fail(err, SS_RETRY,
+                   "no answer from Kafka at %s within %d ms: %s. Are the brokers up, and is "
+                   "kafka.bootstrap.servers right (and security.protocol)?",
+                   brokers, timeout_ms, rd_kafka_err2str(code));
+}
+
 enum ss_status ss_kafka_partition_counts(rd_kafka_t *handle, const char *const *topics,
                                          size_t count, int32_t *partitions, int timeout_ms,
                                          struct ss_error *err)
@@ -321,8 +347,7 @@ enum ss_status ss_kafka_partition_counts(rd_kafka_t *handle, const char *const *
     /* All topics: a request that names them would create them where the broker may. */
     rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 1, NULL, &metadata, timeout_ms);
     if (code)
-        return ss_fail(err, SS_RETRY, "no answer from Kafka within %d ms: %s", timeout_ms,
-                       rd_kafka_err2str(code));
+        return ss_kafka_no_answer(handle, timeout_ms, code, err);
     for (size_t i = 0; i < count; i++) {
         partitions[i] = 0;
         for (int t = 0; t < metadata->topic_cnt; t++)

@@ -55,6 +55,11 @@ void ss_kafka_client_well(struct ss_kafka_client *client);
 rd_kafka_resp_err_t ss_kafka_cause(rd_kafka_t *handle, rd_kafka_resp_err_t code, char *text,
                                    size_t size);
 
+/* SS_RETRY: nobody answered in time; names the brokers that the config does, and what to look at.
+ */
+enum ss_status ss_kafka_no_answer(rd_kafka_t *handle, int timeout_ms, rd_kafka_resp_err_t code,
+                                  struct ss_error *err);
+
 /* A message as a reader's record, valid as long as it is. */
 struct ss_kafka_record ss_kafka_record_of(const rd_kafka_message_t *message);
 /* The i-th header of a message; false behind the last. */

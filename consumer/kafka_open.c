@@ -227,7 +227,8 @@ static enum ss_status open_all(struct ss_kafka_bus *k, struct ss_error *err)
         return ss_fail(err, SS_STOP, "out of memory for %zu partitions", count);
     char *cluster = rd_kafka_clusterid(k->fetch, k->config.open_timeout_ms);
     if (!cluster)
-        return ss_fail(err, SS_RETRY, "Kafka does not tell its cluster id");
+        return ss_kafka_no_answer(k->fetch, k->config.open_timeout_ms, RD_KAFKA_RESP_ERR__TIMED_OUT,
+                                  err);
     snprintf(k->bus.cluster_id, sizeof k->bus.cluster_id, "%s", cluster);
     rd_kafka_mem_free(k->fetch, cluster);
     for (int i = 0; i < SS_INPUT_COUNT; i++) {

@@ -78,7 +78,8 @@ enum ss_status ss_partition_compare(const struct ss_worker_config *config,
         return ss_fail(
             err, SS_STOP,
             "partition %d: the group's committed offsets are not those that were committed "
-            "with its state; somebody has reset them. To rebuild from the inputs, delete the "
+            "with its state; somebody has reset them, or another group writes to the same state "
+            "topic. To rebuild from the inputs, delete the "
             "group and the state topic together; else put the offsets back",
             partition->number);
     }

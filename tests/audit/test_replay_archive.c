@@ -228,6 +228,9 @@ Test(replay_archive, refuses_to_go_on_with_other_options)
     options.until_ms = LOGS_BEGIN + LOGS_DAY;
     cr_expect_null(replay("archive", options));
     cr_expect(strstr(err.detail, "other options"), "%s", err.detail);
+    char until[64];
+    snprintf(until, sizeof until, ", until %lld, ", (long long)options.until_ms);
+    cr_expect(strstr(err.detail, until), "shows what differs: %s", err.detail);
     free(first);
 }
 
