@@ -201,6 +201,7 @@ static void restore_all(struct ss_store *store, const struct ss_model *model)
     static struct ss_worker_stats stats = {.lock = PTHREAD_MUTEX_INITIALIZER};
     struct ss_bus bus = {&bus_ops, PARTITIONS, "bench"};
     struct ss_worker_config config = {
+        .group = "bench",
         .bus = &bus,
         .store = store,
         .models = {.person = model},

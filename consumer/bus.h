@@ -77,6 +77,7 @@ struct ss_partition_start {
     int64_t starts[SS_INPUT_COUNT];         /* what retention has left begins there */
     int64_t ends[SS_INPUT_COUNT];           /* last stable offsets now */
     int64_t changelog_start, changelog_end; /* low watermark, and high one (not the last stable) */
+    char group[SS_GROUP_MAX]; /* of the newest mark below that end; "": none yet, or it says none */
 };
 
 struct ss_bus_ops {
@@ -88,8 +89,9 @@ struct ss_bus_ops {
     enum ss_status (*poll)(struct ss_bus *bus, size_t records_max, int timeout_ms,
                            struct ss_poll *out, struct ss_error *err);
     /* SS_RETRY: no answer in time, or the committed offsets moved on while they were compared with
-     * the logs. SS_GIVE_UP: the partition is no longer ours. SS_STOP: the logs no longer hold what
-     * the group has not read, or end before what it has. */
+     * the logs. SS_GIVE_UP: the partition is no longer ours, or the newest mark is not decided
+     * past the deadline. SS_STOP: the logs no longer hold what the group has not read, or end
+     * before what it has; the newest mark is not to be read. */
     enum ss_status (*start)(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                             struct ss_error *err);
     /* Reads the partition's committed changelog records from `from` up to `to`, which it reaches

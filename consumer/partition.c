@@ -4,6 +4,7 @@
 #include "state/pack_friends.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -415,6 +416,8 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
     if (status == SS_OK)
         status = bus->ops->start(bus, partition->number, &start, err);
     if (status == SS_OK)
+        status = ss_partition_check_group(config, partition, &start, err);
+    if (status == SS_OK)
         status = restore_state(config, partition, &start, &any_mark, err);
     if (status == SS_OK)
         status = ss_partition_compare(config, partition, &start, any_mark, err);
@@ -424,6 +427,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         status = ss_partition_begin_models(config, partition, any_mark, err);
     if (status != SS_OK)
         return status;
+    snprintf(partition->mark.group, sizeof partition->mark.group, "%s", config->group);
     memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);
     memcpy(partition->ends, start.ends, sizeof partition->ends);
     memcpy(partition->days, partition->mark.days, sizeof partition->days);

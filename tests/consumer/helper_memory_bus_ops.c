@@ -133,6 +133,20 @@ static enum ss_status memory_poll(struct ss_bus *bus, size_t records_max, int ti
     return SS_OK;
 }
 
+static enum ss_status newest_group(const struct memory_log *changelog, char group[SS_GROUP_MAX],
+                                   struct ss_error *err)
+{
+    struct ss_mark mark = {.group = ""};
+    const struct memory_record *record, *newest = NULL;
+    int64_t next = 0;
+    while ((record = memory_log_next(changelog, &next)))
+        if (ss_bytes_equal(record->key, ss_mark_key))
+            newest = record;
+    enum ss_status status = newest ? ss_mark_unpack(newest->value, &mark, err) : SS_OK;
+    memcpy(group, mark.group, sizeof mark.group);
+    return status;
+}
+
 static enum ss_status memory_start(struct ss_bus *bus, int32_t partition,
                                    struct ss_partition_start *out, struct ss_error *err)
 {
@@ -151,7 +165,7 @@ static enum ss_status memory_start(struct ss_bus *bus, int32_t partition,
         out->positions[input] = committed >= 0 ? committed : start;
         out->ends[input] = part->inputs[input].end;
     }
-    return SS_OK;
+    return newest_group(&part->targets[SS_TO_CHANGELOG], out->group, err);
 }
 
 static enum ss_status memory_restore(struct ss_bus *bus, int32_t partition, int64_t from,

@@ -45,6 +45,7 @@ enum {
     SIM_RECORD_BYTES_MAX = 4000, /* of a produced one */
 };
 
+#define SIM_GROUP               "sim"
 #define SIM_START_MS            INT64_C(1780000000000)
 #define SIM_SESSION_TIMEOUT_MS  2000
 #define SIM_TXN_TIMEOUT_MS      2500

@@ -49,6 +49,24 @@ static int64_t changelog_end(const struct sim_session *session, int32_t partitio
     }
 }
 
+/* Of what is decided now: there is but one group, so an open transaction's mark names it too. */
+static enum ss_status newest_group(const struct sim_log *log, int64_t end, char *group,
+                                   struct ss_error *err)
+{
+    struct ss_mark mark = {.group = ""};
+    enum ss_status status = SS_OK;
+    for (int64_t at = end; at-- > log->start;) {
+        const struct sim_record *record = &log->records[at];
+        if (record->control || record->gone || !record->txn ||
+            record->txn->state != SIM_TXN_COMMITTED || !ss_bytes_equal(record->key, ss_mark_key))
+            continue;
+        status = ss_mark_unpack(record->value, &mark, err);
+        break;
+    }
+    memcpy(group, mark.group, sizeof mark.group);
+    return status;
+}
+
 enum ss_status sim_start(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                          struct ss_error *err)
 {
@@ -92,6 +110,10 @@ enum ss_status sim_start(struct ss_bus *bus, int32_t partition, struct ss_partit
     sim_trace(world, "session %d: start of %d: consents %lld, changelog %lld to %lld",
               session->number, partition, (long long)out->positions[SS_CONSENTS],
               (long long)out->changelog_start, (long long)out->changelog_end);
+    status = newest_group(&world->targets[SS_TO_CHANGELOG][partition], out->changelog_end,
+                          out->group, err);
+    if (status != SS_OK)
+        return status;
     return sim_point(session, "started") == SIM_DEAD ? sim_dead(err) : SS_OK;
 }
 
