@@ -77,7 +77,6 @@ struct ss_partition_start {
     int64_t starts[SS_INPUT_COUNT];         /* what retention has left begins there */
     int64_t ends[SS_INPUT_COUNT];           /* last stable offsets now */
     int64_t changelog_start, changelog_end; /* low watermark, and high one (not the last stable) */
-    char group[SS_GROUP_MAX]; /* of the newest mark below that end; "": none yet, or it says none */
 };
 
 struct ss_bus_ops {
@@ -89,9 +88,8 @@ struct ss_bus_ops {
     enum ss_status (*poll)(struct ss_bus *bus, size_t records_max, int timeout_ms,
                            struct ss_poll *out, struct ss_error *err);
     /* SS_RETRY: no answer in time, or the committed offsets moved on while they were compared with
-     * the logs. SS_GIVE_UP: the partition is no longer ours, or the newest mark is not decided
-     * past the deadline. SS_STOP: the logs no longer hold what the group has not read, or end
-     * before what it has; the newest mark is not to be read. */
+     * the logs. SS_GIVE_UP: the partition is no longer ours. SS_STOP: the logs no longer hold what
+     * the group has not read, or end before what it has. */
     enum ss_status (*start)(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                             struct ss_error *err);
     /* Reads the partition's committed changelog records from `from` up to `to`, which it reaches
@@ -99,6 +97,12 @@ struct ss_bus_ops {
      * the reason. */
     enum ss_status (*restore)(struct ss_bus *bus, int32_t partition, int64_t from, int64_t to,
                               ss_restore_sink *sink, void *arg, struct ss_error *err);
+    /* The group that the newest mark in the changelog's range of `start` names; "": there is none,
+     * or it names none. Much faster than to restore all. Fails as restore does; SS_STOP: that mark
+     * is not to be read. */
+    enum ss_status (*newest_group)(struct ss_bus *bus, int32_t partition,
+                                   const struct ss_partition_start *start, char group[SS_GROUP_MAX],
+                                   struct ss_error *err);
     /* Lets the partition's records flow from the given next offsets. */
     enum ss_status (*open_partition)(struct ss_bus *bus, int32_t partition,
                                      const int64_t positions[SS_INPUT_COUNT], struct ss_error *err);

@@ -132,12 +132,14 @@ int32_t ss_kafka_generation(const rd_kafka_consumer_group_metadata_t *membership
 /* --- kafka_start.c --- */
 enum ss_status ss_kafka_start(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                               struct ss_error *err);
-/* out->group, of the newest mark between out->changelog_start and _end. kafka_mark.c. */
-enum ss_status ss_kafka_newest_group(struct ss_bus *bus, int32_t partition,
-                                     struct ss_partition_start *out, struct ss_error *err);
 enum ss_status ss_kafka_restore(struct ss_bus *bus, int32_t partition, int64_t from, int64_t to,
                                 ss_restore_sink *sink, void *arg, struct ss_error *err);
 void ss_kafka_start_close(struct ss_kafka_bus *k);
+
+/* --- kafka_mark.c --- */
+enum ss_status ss_kafka_newest_group(struct ss_bus *bus, int32_t partition,
+                                     const struct ss_partition_start *start,
+                                     char group[SS_GROUP_MAX], struct ss_error *err);
 
 /* --- kafka_transaction.c --- */
 /* Makes the producer if there is none and settles what its predecessor left open, for at most

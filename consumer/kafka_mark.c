@@ -24,17 +24,18 @@ static enum ss_status on_record(void *arg, int64_t offset, int64_t broker_time_m
 }
 
 enum ss_status ss_kafka_newest_group(struct ss_bus *bus, int32_t partition,
-                                     struct ss_partition_start *out, struct ss_error *err)
+                                     const struct ss_partition_start *start,
+                                     char group[SS_GROUP_MAX], struct ss_error *err)
 {
-    const int64_t start = out->changelog_start, end = out->changelog_end;
+    const int64_t first = start->changelog_start, end = start->changelog_end;
     struct newest newest = {.found = false};
     enum ss_status status = SS_OK;
     int64_t from = end;
-    for (int64_t window = WINDOW; from > start && !newest.found && status == SS_OK;
+    for (int64_t window = WINDOW; from > first && !newest.found && status == SS_OK;
          window *= WIDER) {
-        from = end - start > window ? end - window : start;
+        from = end - first > window ? end - window : first;
         status = ss_kafka_restore(bus, partition, from, end, on_record, &newest, err);
     }
-    memcpy(out->group, newest.mark.group, sizeof out->group);
+    memcpy(group, newest.mark.group, sizeof newest.mark.group);
     return status;
 }

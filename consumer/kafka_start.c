@@ -138,8 +138,6 @@ enum ss_status ss_kafka_start(struct ss_bus *bus, int32_t partition, struct ss_p
         status = ss_kafka_watermarks(k->tail, k->config.targets[SS_TO_CHANGELOG], partition,
                                      &out->changelog_start, &out->changelog_end, REQUEST_TIMEOUT_MS,
                                      err);
-    if (!status)
-        status = ss_kafka_newest_group(bus, partition, out, err);
     return status;
 }
 

@@ -86,11 +86,15 @@ SS_MUST_USE enum ss_status ss_partition_compare(const struct ss_worker_config *c
                                                 struct ss_partition *partition,
                                                 const struct ss_partition_start *start,
                                                 bool any_mark, struct ss_error *err);
-/* Whose state the changelog holds, before anything of it is touched. SS_STOP: another group's. */
+/* Whose state it is, by the group that its newest mark names. SS_STOP: another one's. */
 SS_MUST_USE enum ss_status ss_partition_check_group(const struct ss_worker_config *config,
                                                     struct ss_partition *partition,
-                                                    const struct ss_partition_start *start,
-                                                    struct ss_error *err);
+                                                    const char *group, struct ss_error *err);
+/* … which is looked up. */
+SS_MUST_USE enum ss_status ss_partition_ask_group(const struct ss_worker_config *config,
+                                                  struct ss_partition *partition,
+                                                  const struct ss_partition_start *start,
+                                                  struct ss_error *err);
 /* Whatever the bus has delivered of the partition is applied: the mark in hand says how far the
  * inputs were passed, markers and aborted records included. */
 void ss_partition_pass(const struct ss_worker_config *config, struct ss_partition *partition);

@@ -131,16 +131,15 @@ bool ss_partition_caught_up(const struct ss_worker_config *config,
 /* Promise 1: offsets are fenced within a group. Two groups on one state topic would each apply the
  * same events to it, and neither would notice before both have committed. */
 enum ss_status ss_partition_check_group(const struct ss_worker_config *config,
-                                        struct ss_partition *partition,
-                                        const struct ss_partition_start *start,
+                                        struct ss_partition *partition, const char *group,
                                         struct ss_error *err)
 {
-    partition->renamed = false;
-    if (!start->group[0] || strcmp(start->group, config->group) == 0)
+    if (!group[0] || strcmp(group, config->group) == 0)
         return SS_OK;
-    if (config->taken_over && strcmp(start->group, config->taken_over) == 0) {
-        ss_info("worker", "worker %d partition %d: group %s takes over the state of group %s",
-                config->index, partition->number, config->group, start->group);
+    if (config->taken_over && strcmp(group, config->taken_over) == 0) {
+        if (!partition->renamed)
+            ss_info("worker", "worker %d partition %d: group %s takes over the state of group %s",
+                    config->index, partition->number, config->group, group);
         partition->renamed = true;
         return SS_OK;
     }
@@ -150,5 +149,15 @@ enum ss_status ss_partition_check_group(const struct ss_worker_config *config,
                    "`.neighbours`, `.ranks`, `.models`, `.scores`, `.entitlements`, "
                    "`.dead_letters` and subscribers' topics; or, where the former was renamed and "
                    "is stopped, run once with `--take-over` and its name",
-                   partition->number, start->group, config->group);
+                   partition->number, group, config->group);
+}
+
+enum ss_status ss_partition_ask_group(const struct ss_worker_config *config,
+                                      struct ss_partition *partition,
+                                      const struct ss_partition_start *start, struct ss_error *err)
+{
+    char group[SS_GROUP_MAX];
+    enum ss_status status =
+        config->bus->ops->newest_group(config->bus, partition->number, start, group, err);
+    return status == SS_OK ? ss_partition_check_group(config, partition, group, err) : status;
 }

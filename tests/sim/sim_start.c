@@ -49,24 +49,6 @@ static int64_t changelog_end(const struct sim_session *session, int32_t partitio
     }
 }
 
-/* Of what is decided now: there is but one group, so an open transaction's mark names it too. */
-static enum ss_status newest_group(const struct sim_log *log, int64_t end, char *group,
-                                   struct ss_error *err)
-{
-    struct ss_mark mark = {.group = ""};
-    enum ss_status status = SS_OK;
-    for (int64_t at = end; at-- > log->start;) {
-        const struct sim_record *record = &log->records[at];
-        if (record->control || record->gone || !record->txn ||
-            record->txn->state != SIM_TXN_COMMITTED || !ss_bytes_equal(record->key, ss_mark_key))
-            continue;
-        status = ss_mark_unpack(record->value, &mark, err);
-        break;
-    }
-    memcpy(group, mark.group, sizeof mark.group);
-    return status;
-}
-
 enum ss_status sim_start(struct ss_bus *bus, int32_t partition, struct ss_partition_start *out,
                          struct ss_error *err)
 {
@@ -110,10 +92,6 @@ enum ss_status sim_start(struct ss_bus *bus, int32_t partition, struct ss_partit
     sim_trace(world, "session %d: start of %d: consents %lld, changelog %lld to %lld",
               session->number, partition, (long long)out->positions[SS_CONSENTS],
               (long long)out->changelog_start, (long long)out->changelog_end);
-    status = newest_group(&world->targets[SS_TO_CHANGELOG][partition], out->changelog_end,
-                          out->group, err);
-    if (status != SS_OK)
-        return status;
     return sim_point(session, "started") == SIM_DEAD ? sim_dead(err) : SS_OK;
 }
 
@@ -159,4 +137,25 @@ enum ss_status sim_restore(struct ss_bus *bus, int32_t partition, int64_t from, 
             return status;
     }
     return sim_point(session, "restored") == SIM_DEAD ? sim_dead(err) : SS_OK;
+}
+
+enum ss_status sim_newest_group(struct ss_bus *bus, int32_t partition,
+                                const struct ss_partition_start *start, char group[SS_GROUP_MAX],
+                                struct ss_error *err)
+{
+    const struct sim_session *session = (struct sim_session *)bus;
+    const struct sim_log *log = &session->world->targets[SS_TO_CHANGELOG][partition];
+    struct ss_mark mark = {.group = ""};
+    enum ss_status status = SS_OK;
+    int64_t at = start->changelog_start, end = sim_log_stable(log);
+    const struct sim_record *record, *newest = NULL;
+    if (start->changelog_end < end)
+        end = start->changelog_end;
+    while ((record = sim_log_next(log, &at, end, false)))
+        if (ss_bytes_equal(record->key, ss_mark_key))
+            newest = record;
+    if (newest)
+        status = ss_mark_unpack(newest->value, &mark, err);
+    memcpy(group, mark.group, sizeof mark.group);
+    return status;
 }
