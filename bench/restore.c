@@ -112,6 +112,15 @@ static enum ss_status bus_restore(struct ss_bus *bus, int32_t partition, int64_t
     return status;
 }
 
+static enum ss_status bus_newest_group(struct ss_bus *bus, int32_t partition,
+                                       const struct ss_partition_start *start,
+                                       char group[SS_GROUP_MAX], struct ss_error *err)
+{
+    (void)bus, (void)partition, (void)start, (void)err;
+    group[0] = '\0';
+    return SS_OK;
+}
+
 static enum ss_status bus_open(struct ss_bus *bus, int32_t partition,
                                const int64_t positions[SS_INPUT_COUNT], struct ss_error *err)
 {
@@ -135,6 +144,7 @@ static int64_t bus_position(struct ss_bus *bus, enum ss_input input, int32_t par
 static const struct ss_bus_ops bus_ops = {
     .start = bus_start,
     .restore = bus_restore,
+    .newest_group = bus_newest_group,
     .open_partition = bus_open,
     .hold = bus_hold,
     .position = bus_position,
@@ -201,6 +211,7 @@ static void restore_all(struct ss_store *store, const struct ss_model *model)
     static struct ss_worker_stats stats = {.lock = PTHREAD_MUTEX_INITIALIZER};
     struct ss_bus bus = {&bus_ops, PARTITIONS, "bench"};
     struct ss_worker_config config = {
+        .group = "bench",
         .bus = &bus,
         .store = store,
         .models = {.person = model},

@@ -3,12 +3,21 @@
 #include "cli/stopping.h"
 #include "cli/time_text.h"
 #include "consumer/engine.h"
+#include "consumer/kafka_admin.h"
 #include "serve/serve.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+enum { TIMEOUT_MS = 10000 };
+
+struct request {
+    bool until_caught_up;
+    const char *taken_over; /* a group; NULL: none */
+};
 
 static void print_summary(struct ss_engine *engine, const struct ss_config *config, double elapsed)
 {
@@ -65,12 +74,35 @@ static void supervise(struct ss_engine *engine, struct ss_serve *serve, bool unt
     ss_serve_note(serve); /* a worker may have been the one to stop it */
 }
 
+/* Two groups on one state would undo each other's work. Somebody is there to start it again if
+ * Kafka does not answer. */
+static enum ss_status check_stopped(const struct ss_config *config, const char *group,
+                                    struct ss_error *err)
+{
+    struct ss_kafka_access access;
+    int members = 0;
+    if (strcmp(group, config->group) == 0)
+        return ss_fail(err, SS_STOP,
+                       "--take-over wants the group's former name, and `group` is still %s", group);
+    enum ss_status status = ss_engine_access_open(config, &access, err);
+    if (status == SS_OK)
+        status = ss_kafka_group_members(&access, group, &members, TIMEOUT_MS, err);
+    ss_engine_access_close(&access);
+    if (status == SS_OK && members > 0)
+        status = ss_fail(err, SS_STOP,
+                         "group %s is not stopped, it has %d member%s: stop its engines, and wait "
+                         "for the session timeout (10 s), before group %s takes over",
+                         group, members, members == 1 ? "" : "s", config->group);
+    return status == SS_RETRY ? SS_STOP : status;
+}
+
 /* A registry that is away at the start is waited for, as Kafka and Redis are by the workers.
  * SS_RETRY: told to stop meanwhile. */
-static enum ss_status open_engine(const struct ss_config *config, const atomic_bool *stopping,
-                                  struct ss_engine **engine, struct ss_error *err)
+static enum ss_status open_engine(const struct ss_config *config, const struct request *request,
+                                  const atomic_bool *stopping, struct ss_engine **engine,
+                                  struct ss_error *err)
 {
-    struct ss_engine_options options = {.config = config};
+    struct ss_engine_options options = {.config = config, .taken_over = request->taken_over};
     enum ss_status status = ss_engine_open(&options, engine, err);
     if (status == SS_RETRY)
         ss_warn("run", "%s; trying again", err->detail);
@@ -104,7 +136,7 @@ static int drive(struct ss_engine *engine, struct ss_serve *serve, const struct 
     return ended == SS_OK ? SS_EXIT_DONE : ss_failed(&worker_err);
 }
 
-static int run_engine(const struct ss_config *config, bool until_caught_up)
+static int run_engine(const struct ss_config *config, const struct request *request)
 {
     struct ss_engine *engine;
     struct ss_serve *serve = NULL;
@@ -112,12 +144,14 @@ static int run_engine(const struct ss_config *config, bool until_caught_up)
     int code;
     atomic_bool *stopping = ss_stopping_catch();
     enum ss_status status = ss_config_check_for_run(config, &err);
+    if (status == SS_OK && request->taken_over)
+        status = check_stopped(config, request->taken_over, &err);
     if (status == SS_OK)
         status = ss_serve_open(config, &serve, &err);
     if (status == SS_OK)
-        status = open_engine(config, stopping, &engine, &err);
+        status = open_engine(config, request, stopping, &engine, &err);
     if (status == SS_OK) {
-        code = drive(engine, serve, config, until_caught_up, stopping);
+        code = drive(engine, serve, config, request->until_caught_up, stopping);
     } else if (status == SS_RETRY) {
         puts("accounted: consumed 0 = counted 0 + duplicate 0 + not-consented 0 + dead-lettered 0");
         code = SS_EXIT_DONE;
@@ -130,16 +164,20 @@ static int run_engine(const struct ss_config *config, bool until_caught_up)
 
 static int run(int argc, char **argv)
 {
-    static const struct option options[] = {{"until-caught-up", no_argument, NULL, 'u'}, {0}};
+    static const struct option options[] = {{"until-caught-up", no_argument, NULL, 'u'},
+                                            {"take-over", required_argument, NULL, 't'},
+                                            {0}};
     struct ss_common common;
-    bool until_caught_up = false;
+    struct request request = {0};
     int letter, code = SS_EXIT_USAGE;
 
     if (!ss_common_init(&common))
         return SS_EXIT_FAILED;
     while ((letter = getopt_long(argc, argv, SS_COMMON_OPTIONS, options, NULL)) != -1) {
         if (letter == 'u')
-            until_caught_up = true;
+            request.until_caught_up = true;
+        else if (letter == 't')
+            request.taken_over = optarg;
         else if (!ss_common_option(&common, &ss_command_run, letter, optarg))
             goto out;
     }
@@ -147,7 +185,7 @@ static int run(int argc, char **argv)
         code = ss_usage(&ss_command_run, "'%s' is not expected", argv[optind]);
         goto out;
     }
-    code = ss_common_finish(&common) ? run_engine(&common.config, until_caught_up) : SS_EXIT_FAILED;
+    code = ss_common_finish(&common) ? run_engine(&common.config, &request) : SS_EXIT_FAILED;
 out:
     ss_common_reset(&common);
     return code;
@@ -156,9 +194,14 @@ out:
 const struct ss_command ss_command_run = {
     .name = "run",
     .summary = "run the engine: consume events, publish scores",
-    .usage = "-F sesame.yaml [--until-caught-up] [-X NAME=VALUE …]",
+    .usage = "-F sesame.yaml [--until-caught-up] [--take-over GROUP] [-X NAME=VALUE …]",
     .help = SS_COMMON_HELP
-    "  --until-caught-up   end once everything has been read that was there at the start\n\n"
+    "  --until-caught-up   end once everything has been read that was there at the start\n"
+    "  --take-over GROUP   go on with the state of GROUP, which `group` was named before and "
+    "whose\n"
+    "                      engines are stopped; otherwise another group's state is refused. "
+    "Needed\n"
+    "                      once, until this group has all partitions\n\n"
     "SIGTERM or SIGINT finish the batch in hand and leave the group. The last line printed "
     "accounts\n"
     "for every event that was consumed. With serve.listen set it answers GET /live and /ready.\n",

@@ -48,7 +48,8 @@ const struct ss_option ss_options[] = {
         "all transactional ids. Another group, on trial say, needs internal and output topics of its own "
         "(`topics.state`, `topics.neighbours`, `topics.ranks`, `topics.models`, `topics.scores`, "
         "`topics.entitlements`, `topics.dead_letters`, those of subscribers) and another `redis.prefix`: "
-        "two groups on one state topic disturb each other until one of them stops."),
+        "on the state topic of another group an engine refuses to start. A group that is renamed takes its "
+        "state along with `sesame run --take-over`, once."),
     NAME("instance", instance, 64, NULL,
         "Name of this process, unique within the group and the same after a restart: it is what "
         "recognises its own unfinished transactions and makes a restart quiet. Two processes with "

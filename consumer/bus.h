@@ -97,6 +97,12 @@ struct ss_bus_ops {
      * the reason. */
     enum ss_status (*restore)(struct ss_bus *bus, int32_t partition, int64_t from, int64_t to,
                               ss_restore_sink *sink, void *arg, struct ss_error *err);
+    /* The group that the newest mark in the changelog's range of `start` names; "": there is none,
+     * or it names none. Much faster than to restore all. Fails as restore does; SS_STOP: that mark
+     * is not to be read. */
+    enum ss_status (*newest_group)(struct ss_bus *bus, int32_t partition,
+                                   const struct ss_partition_start *start, char group[SS_GROUP_MAX],
+                                   struct ss_error *err);
     /* Lets the partition's records flow from the given next offsets. */
     enum ss_status (*open_partition)(struct ss_bus *bus, int32_t partition,
                                      const int64_t positions[SS_INPUT_COUNT], struct ss_error *err);

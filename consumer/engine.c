@@ -134,6 +134,7 @@ enum ss_status ss_engine_open(const struct ss_engine_options *options, struct ss
     if (engine) {
         engine->config = config;
         engine->mock = options->mock;
+        engine->taken_over = options->taken_over;
         engine->worker_count = (int)config->workers;
         engine->workers = calloc((size_t)config->workers, sizeof *engine->workers);
     }

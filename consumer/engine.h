@@ -22,6 +22,8 @@ struct ss_key_ring;
 struct ss_engine_options {
     const struct ss_config *config; /* borrowed */
     bool mock;                      /* the broker is librdkafka's mock cluster */
+    const char
+        *taken_over; /* the group that is taken over, and has stopped; NULL: none; borrowed */
 };
 
 /* Loads the model, finds the outputs' schema ids. SS_STOP: model or config wrong, schemas not

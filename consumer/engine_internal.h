@@ -36,6 +36,7 @@ struct ss_engine_thread {
 struct ss_engine {
     const struct ss_config *config;
     bool mock;
+    const char *taken_over;
     struct ss_key_ring *keys; /* NULL: states are not sealed */
     struct ss_models models;  /* the config's: what a new deployment begins with */
     /* What is live, as sesame-models says: a thread of its own follows that. */

@@ -118,6 +118,8 @@ static enum ss_status run_worker(struct ss_engine_thread *self, struct ss_bus *b
     struct ss_keys keys = {.ring = engine->keys};
     struct ss_worker_config worker_config = {
         .index = self->index,
+        .group = config->group,
+        .taken_over = engine->taken_over,
         .bus = bus,
         .store = store,
         .registry = engine->registry,

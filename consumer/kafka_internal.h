@@ -136,6 +136,11 @@ enum ss_status ss_kafka_restore(struct ss_bus *bus, int32_t partition, int64_t f
                                 ss_restore_sink *sink, void *arg, struct ss_error *err);
 void ss_kafka_start_close(struct ss_kafka_bus *k);
 
+/* --- kafka_mark.c --- */
+enum ss_status ss_kafka_newest_group(struct ss_bus *bus, int32_t partition,
+                                     const struct ss_partition_start *start,
+                                     char group[SS_GROUP_MAX], struct ss_error *err);
+
 /* --- kafka_transaction.c --- */
 /* Makes the producer if there is none and settles what its predecessor left open, for at most
  * budget_ms. SS_RETRY: not yet. */

@@ -41,6 +41,7 @@ static const struct ss_bus_ops kafka_ops = {
     .poll = ss_kafka_poll,
     .start = ss_kafka_start,
     .restore = ss_kafka_restore,
+    .newest_group = ss_kafka_newest_group,
     .open_partition = ss_kafka_open_partition,
     .hold = ss_kafka_hold,
     .position = ss_kafka_position,

@@ -4,6 +4,7 @@
 #include "state/pack_friends.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -59,9 +60,9 @@ struct restore {
     int64_t began_ms, said_ms;
 };
 
-static size_t save_records(const struct restore *restore)
+static size_t save_records(const struct ss_worker_config *config)
 {
-    size_t records = restore->config->limits.restore_save_records;
+    size_t records = config->limits.restore_save_records;
     return records ? records : RESTORE_SAVE_RECORDS;
 }
 
@@ -151,7 +152,8 @@ static enum ss_status save_gathered(struct restore *restore, int64_t offset, int
     partition->next.broker_time_ms = broker_time_ms;
     partition->unsaved =
         !partition->has_saved || !ss_checkpoint_equal(&partition->saved, &partition->next);
-    if (!partition->unsaved || ss_cache_pinned_count(partition->cache) < save_records(restore))
+    if (!partition->unsaved ||
+        ss_cache_pinned_count(partition->cache) < save_records(restore->config))
         return SS_OK;
     enum ss_status status = look(restore, offset, broker_time_ms, err);
     return status == SS_OK ? ss_partition_save(restore->config, partition, err) : status;
@@ -197,7 +199,7 @@ static enum ss_status gather(struct restore *restore, int64_t offset, int64_t br
     struct ss_cache *cache = restore->partition->cache;
     if (!ss_cache_put(cache, key, value, wake_ms))
         return ss_fail(err, SS_STOP, "out of memory while restoring");
-    if (ss_cache_pinned_count(cache) < save_records(restore))
+    if (ss_cache_pinned_count(cache) < save_records(restore->config))
         return SS_OK;
     return save_gathered(restore, offset, broker_time_ms, err);
 }
@@ -328,9 +330,23 @@ static enum ss_status restore_from(const struct ss_worker_config *config,
     if (status == SS_OK && restore->any_mark)
         status = look(restore, restore->to - 1, partition->next.broker_time_ms, err);
     if (status == SS_OK && restore->any_mark)
+        status = ss_partition_check_group(config, partition, partition->mark.group, err);
+    if (status == SS_OK && restore->any_mark)
         status = ss_partition_save(config, partition, err);
     end_report(restore);
     return status;
+}
+
+/* Promise 1: nothing is saved for another group's state. A restore that begins near the end comes
+ * upon the newest mark before it saves anything; else that is looked up first. */
+static enum ss_status check_group_ahead(const struct ss_worker_config *config,
+                                        struct ss_partition *partition,
+                                        const struct ss_partition_start *start,
+                                        struct ss_error *err)
+{
+    if (start->changelog_end - partition->saved.offset <= (int64_t)save_records(config))
+        return SS_OK;
+    return ss_partition_ask_group(config, partition, start, err);
 }
 
 static enum ss_status wipe(const struct ss_worker_config *config, struct ss_partition *partition,
@@ -361,6 +377,9 @@ static enum ss_status restore_state(const struct ss_worker_config *config,
          * markers only. Rebuilt, it would be this very checkpoint again but for its writer, and by
          * that alone somebody else who has looked at it and was paused could tell the two apart
          * when he wipes. */
+        status = check_group_ahead(config, partition, start, err);
+        if (status != SS_OK)
+            return status;
         status = restore_from(config, partition, start, why != NULL, &restore, err);
         if (status == SS_OK && restore.any_mark) {
             *any_mark = true;
@@ -371,6 +390,9 @@ static enum ss_status restore_state(const struct ss_worker_config *config,
         if (!why)
             why = "the store's checkpoint is of another changelog";
     }
+    status = ss_partition_ask_group(config, partition, start, err);
+    if (status != SS_OK)
+        return status;
     if (start->changelog_end > start->changelog_start)
         log_partition(config, partition->number, why);
     status = wipe(config, partition, err);
@@ -411,6 +433,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
     struct ss_partition_start start;
     bool any_mark = false;
 
+    partition->renamed = false;
     enum ss_status status = draw(partition->writer, sizeof partition->writer, err);
     if (status == SS_OK)
         status = bus->ops->start(bus, partition->number, &start, err);
@@ -424,6 +447,7 @@ enum ss_status ss_partition_begin(const struct ss_worker_config *config,
         status = ss_partition_begin_models(config, partition, any_mark, err);
     if (status != SS_OK)
         return status;
+    snprintf(partition->mark.group, sizeof partition->mark.group, "%s", config->group);
     memcpy(partition->next.incarnation, partition->mark.incarnation, SS_INCARNATION_SIZE);
     memcpy(partition->ends, start.ends, sizeof partition->ends);
     memcpy(partition->days, partition->mark.days, sizeof partition->days);

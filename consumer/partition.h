@@ -24,6 +24,7 @@ struct ss_partition {
     int64_t looked_at_ms;           /* when the store last showed `saved`, by our clock */
     struct ss_mark mark;            /* the newest one, counts and positions running on from it */
     int32_t days[SS_INPUT_COUNT];   /* of the newest committed one */
+    bool renamed;  /* the newest committed mark is still of the group that is taken over */
     bool disputed; /* by the changelog: the committed offsets that were last read */
     int64_t disputed_positions[SS_INPUT_COUNT];
     int64_t ends[SS_INPUT_COUNT]; /* when the partition was assigned */
@@ -85,6 +86,15 @@ SS_MUST_USE enum ss_status ss_partition_compare(const struct ss_worker_config *c
                                                 struct ss_partition *partition,
                                                 const struct ss_partition_start *start,
                                                 bool any_mark, struct ss_error *err);
+/* Whose state it is, by the group that its newest mark names. SS_STOP: another one's. */
+SS_MUST_USE enum ss_status ss_partition_check_group(const struct ss_worker_config *config,
+                                                    struct ss_partition *partition,
+                                                    const char *group, struct ss_error *err);
+/* … which is looked up. */
+SS_MUST_USE enum ss_status ss_partition_ask_group(const struct ss_worker_config *config,
+                                                  struct ss_partition *partition,
+                                                  const struct ss_partition_start *start,
+                                                  struct ss_error *err);
 /* Whatever the bus has delivered of the partition is applied: the mark in hand says how far the
  * inputs were passed, markers and aborted records included. */
 void ss_partition_pass(const struct ss_worker_config *config, struct ss_partition *partition);

@@ -1,5 +1,5 @@
-/* partition_positions.c - how far a partition's inputs were read and passed, and whether the
- * group's committed offsets say the same.
+/* partition_positions.c - how far a partition's inputs were read and passed, whether the group's
+ * committed offsets say the same, and whether it is that group's state at all.
  */
 #include "consumer/partition.h"
 
@@ -78,8 +78,8 @@ enum ss_status ss_partition_compare(const struct ss_worker_config *config,
         return ss_fail(
             err, SS_STOP,
             "partition %d: the group's committed offsets are not those that were committed "
-            "with its state; somebody has reset them, or another group writes to the same state "
-            "topic. To rebuild from the inputs, delete the "
+            "with its state; somebody has reset them, or another group has written to the same "
+            "state topic since. To rebuild from the inputs, delete the "
             "group and the state topic together; else put the offsets back",
             partition->number);
     }
@@ -124,6 +124,40 @@ bool ss_partition_caught_up(const struct ss_worker_config *config,
             (position == end && !ops->at_end(config->bus, one, partition->number)))
             return false;
     }
-    return !partition->unsaved && partition->mark.clock_ms < partition->wake_ms &&
-           !ss_partition_sweeping(partition);
+    return !partition->unsaved && !partition->renamed &&
+           partition->mark.clock_ms < partition->wake_ms && !ss_partition_sweeping(partition);
+}
+
+/* Promise 1: offsets are fenced within a group. Two groups on one state topic would each apply the
+ * same events to it, and neither would notice before both have committed. */
+enum ss_status ss_partition_check_group(const struct ss_worker_config *config,
+                                        struct ss_partition *partition, const char *group,
+                                        struct ss_error *err)
+{
+    if (!group[0] || strcmp(group, config->group) == 0)
+        return SS_OK;
+    if (config->taken_over && strcmp(group, config->taken_over) == 0) {
+        if (!partition->renamed)
+            ss_info("worker", "worker %d partition %d: group %s takes over the state of group %s",
+                    config->index, partition->number, config->group, group);
+        partition->renamed = true;
+        return SS_OK;
+    }
+    return ss_fail(err, SS_STOP,
+                   "partition %d: its state is that of group %s, and this is group %s. Set `group` "
+                   "to the former; or give this one its own `redis.prefix` and `topics.state`, "
+                   "`.neighbours`, `.ranks`, `.models`, `.scores`, `.entitlements`, "
+                   "`.dead_letters` and subscribers' topics; or, where the former was renamed and "
+                   "is stopped, run once with `--take-over` and its name",
+                   partition->number, group, config->group);
+}
+
+enum ss_status ss_partition_ask_group(const struct ss_worker_config *config,
+                                      struct ss_partition *partition,
+                                      const struct ss_partition_start *start, struct ss_error *err)
+{
+    char group[SS_GROUP_MAX];
+    enum ss_status status =
+        config->bus->ops->newest_group(config->bus, partition->number, start, group, err);
+    return status == SS_OK ? ss_partition_check_group(config, partition, group, err) : status;
 }

@@ -241,7 +241,7 @@ static enum ss_status save_touched(struct ss_worker *worker, struct ss_error *er
         struct ss_partition *partition = worker->partitions[p];
         if (!partition || !partition->touched)
             continue;
-        partition->touched = false;
+        partition->touched = partition->renamed = false;
         memcpy(partition->days, partition->mark.days, sizeof partition->days);
         partition->marked_at_ms = worker->config.clock.now_ms(worker->config.clock.arg);
         enum ss_status status =

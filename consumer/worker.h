@@ -77,6 +77,10 @@ struct ss_worker_subscriber {
 
 struct ss_worker_config {
     int index; /* names the worker in logs */
+    /* That the bus joins: of at most SS_GROUP_MAX - 1 letters. Each mark names it, and a partition
+     * whose newest mark names another is not taken over. */
+    const char *group;
+    const char *taken_over; /* but from that group it is, which has stopped; NULL: from none */
     struct ss_bus *bus;
     struct ss_store *store;
     struct ss_registry *registry;

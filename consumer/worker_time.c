@@ -68,7 +68,8 @@ static enum ss_status write_marks(struct ss_worker *worker, struct ss_error *err
 /* A changelog partition that nobody writes to is never compacted to its end, and what was erased
  * from it stays there: its newest segment rolls only when something is appended (promise 7).
  * Nor would the histogram be told that the last transaction has changed; and retention may take the
- * markers behind the last record, which nobody could tell from records that were never read. */
+ * markers behind the last record, which nobody could tell from records that were never read.
+ * A group that was renamed says so at once, so that this name is asked for from now on. */
 static enum ss_status heartbeat(struct ss_worker *worker, struct ss_partition *partition,
                                 struct ss_error *err)
 {
@@ -117,6 +118,8 @@ static bool wakes_now(const struct ss_worker *worker, const struct ss_partition 
 static bool beats_now(const struct ss_worker *worker, const struct ss_partition *partition,
                       int64_t now_ms)
 {
+    if (partition->renamed)
+        return true;
     int64_t heartbeat_ms = worker->config.limits.heartbeat_ms;
     int64_t idle_ms = now_ms - partition->marked_at_ms;
     return (heartbeat_ms > 0 && idle_ms >= heartbeat_ms) ||
@@ -135,7 +138,8 @@ enum ss_status ss_worker_leave(struct ss_worker *worker, struct ss_error *err)
     bool any = false;
     for (int32_t p = 0; p < worker->config.bus->partition_count; p++) {
         struct ss_partition *partition = worker->partitions[p];
-        if (!is_settled(partition) || !ss_partition_trails(&worker->config, partition))
+        if (!is_settled(partition) ||
+            !(partition->renamed || ss_partition_trails(&worker->config, partition)))
             continue;
         partition->touched = any = true;
     }

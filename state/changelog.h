@@ -17,6 +17,8 @@
 
 extern const struct ss_bytes ss_mark_key;
 
+enum { SS_GROUP_MAX = 65 }; /* the name of a consumer group, with its NUL */
+
 struct ss_counts {
     int64_t consumed;                   /* kept by the bus side, by offsets passed */
     int64_t outcomes[SS_OUTCOME_COUNT]; /* kept by the outcome side; SS_REFUSED is dead-lettered */
@@ -27,6 +29,7 @@ struct ss_mark {
     int32_t partition_count;                  /* part of the state's identity */
     int64_t clock_ms;                         /* the partition's watermark; 0 until there is one */
     char model_version[SS_NAME_MAX];
+    char group[SS_GROUP_MAX]; /* whose worker wrote it; "": of a format that did not say */
     struct ss_counts counts[SS_INPUT_COUNT]; /* since the beginning */
     int64_t positions[SS_INPUT_COUNT]; /* of each input: behind the last record that was read */
     /* Not less than that: behind what is no record too, markers of transactions and records of

@@ -241,7 +241,7 @@ class World:
             0, 0)]
         numbers += [0] * (4 + len(OUTCOMES))  # neighbours
         numbers += [0 for _ in SWEEP]
-        body = (b"\3" + bytes(16) + varints((1, self.clock)) + b"\0"
+        body = (b"\4" + bytes(16) + varints((1, self.clock)) + b"\0\0"
                 + bytes((len(INPUTS) + 1, len(OUTCOMES))) + varints(numbers) + b"\0"
                 + histogram(self.scores.values()))
         log = self.logs["sesame-state"]

@@ -68,3 +68,14 @@ void helper_begin(struct ss_bus *bus, int32_t partition, struct ss_partition_sta
     status = bus->ops->open_partition(bus, partition, start->positions, &err);
     cr_assert_eq(status, SS_OK, "open: %s", err.detail);
 }
+
+enum ss_status helper_mark(struct ss_bus *bus, int32_t partition, const char *group,
+                           struct ss_error *err)
+{
+    struct ss_mark mark = {.partition_count = bus->partition_count};
+    uint8_t packed[SS_MARK_PACKED_MAX];
+    snprintf(mark.group, sizeof mark.group, "%s", group);
+    return bus->ops->produce(bus, SS_TO_CHANGELOG, partition, ss_mark_key,
+                             (struct ss_bytes){packed, ss_mark_pack(&mark, packed)}, NULL, 0, true,
+                             err);
+}

@@ -20,4 +20,8 @@ void helper_await(struct ss_bus *bus, enum ss_bus_event event, struct ss_poll *p
 /* Starts and opens a partition from where the group stands. */
 void helper_begin(struct ss_bus *bus, int32_t partition, struct ss_partition_start *start);
 
+/* Produces a mark of a group to a partition's changelog, in the open transaction. */
+enum ss_status helper_mark(struct ss_bus *bus, int32_t partition, const char *group,
+                           struct ss_error *err);
+
 #endif

@@ -68,8 +68,7 @@ enum ss_status mocked_transact(struct ss_bus *bus, int64_t next, struct ss_error
     enum ss_status status =
         bus->ops->produce(bus, SS_TO_SCORES, 0, text("k"), text("v"), NULL, 0, false, err);
     if (!status)
-        status =
-            bus->ops->produce(bus, SS_TO_CHANGELOG, 0, text("\1"), text("m"), NULL, 0, true, err);
+        status = helper_mark(bus, 0, mocked.config.group, err);
     if (status) {
         struct ss_error ignored;
         cr_assert_eq(bus->ops->abort(bus, &ignored), SS_OK);

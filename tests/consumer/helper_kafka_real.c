@@ -84,8 +84,7 @@ enum ss_status transact(struct worker *w, const struct ss_poll *poll)
     }
     for (int32_t p = 0; p < PARTITIONS && !status; p++)
         if (touched[p])
-            status = bus->ops->produce(bus, SS_TO_CHANGELOG, p, text("\1"), text("mark"), NULL, 0,
-                                       true, &w->err);
+            status = helper_mark(bus, p, "real", &w->err);
     w->transactions++;
     if (status || (w->abort_every && w->transactions % w->abort_every == 0))
         return bus->ops->abort(bus, &w->err);

@@ -173,6 +173,27 @@ static enum ss_status memory_restore(struct ss_bus *bus, int32_t partition, int6
     return FAIL_LATE(MEMORY_RESTORE);
 }
 
+static enum ss_status memory_newest_group(struct ss_bus *bus, int32_t partition,
+                                          const struct ss_partition_start *start,
+                                          char group[SS_GROUP_MAX], struct ss_error *err)
+{
+    struct memory_bus *memory = memory_of(bus);
+    const struct memory_log *log = &memory->parts[partition].targets[SS_TO_CHANGELOG];
+    struct ss_mark mark = {.group = ""};
+    FAIL_EARLY(MEMORY_NEWEST_GROUP);
+    for (int64_t offset = start->changelog_end; offset-- > start->changelog_start;) {
+        const struct memory_record *record = log->records[offset];
+        if (record->marker || record->aborted || !ss_bytes_equal(record->key, ss_mark_key))
+            continue;
+        enum ss_status status = ss_mark_unpack(record->value, &mark, err);
+        if (status != SS_OK)
+            return status;
+        break;
+    }
+    memcpy(group, mark.group, sizeof mark.group);
+    return FAIL_LATE(MEMORY_NEWEST_GROUP);
+}
+
 static enum ss_status memory_open(struct ss_bus *bus, int32_t partition,
                                   const int64_t positions[SS_INPUT_COUNT], struct ss_error *err)
 {
@@ -367,6 +388,7 @@ const struct ss_bus_ops memory_bus_ops = {
     .poll = memory_poll,
     .start = memory_start,
     .restore = memory_restore,
+    .newest_group = memory_newest_group,
     .open_partition = memory_open,
     .hold = memory_hold,
     .position = memory_position,

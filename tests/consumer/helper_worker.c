@@ -46,6 +46,7 @@ void rig_open(struct rig *rig, int32_t partition_count)
     rig->flaky = flaky_store_new(inner);
     rig->store = flaky_store_handle(rig->flaky);
     rig->config = (struct ss_worker_config){
+        .group = "rig",
         .bus = memory_bus_handle(rig->memory),
         .store = rig->store,
         .registry = rig->registry,

@@ -103,14 +103,17 @@ static enum ss_status restored(void *arg, int64_t offset, int64_t broker_time_ms
     (void)err;
     cr_assert_eq(offset, (*next)++);
     cr_assert_gt(broker_time_ms, 1500000000000);
-    cr_assert(ss_bytes_equal(key, text("\1")));
-    cr_assert(ss_bytes_equal(value, text("m")));
+    struct ss_mark mark;
+    cr_assert(ss_bytes_equal(key, ss_mark_key));
+    cr_assert_eq(ss_mark_unpack(value, &mark, err), SS_OK, "%s", err->detail);
+    cr_assert_str_eq(mark.group, mocked.config.group);
     return SS_OK;
 }
 
 Test(kafka_bus, restores_a_changelog)
 {
     struct ss_error err;
+    char group[SS_GROUP_MAX];
     struct ss_poll poll;
     struct ss_partition_start start;
     struct ss_bus *bus = mocked_open_assigned();
@@ -122,11 +125,35 @@ Test(kafka_bus, restores_a_changelog)
     helper_await(bus, SS_BUS_ASSIGNED, &poll);
     cr_assert_eq(bus->ops->start(bus, 0, &start, &err), SS_OK, "%s", err.detail);
     cr_assert_eq(start.changelog_end, 3);
+    cr_assert_eq(bus->ops->newest_group(bus, 0, &start, group, &err), SS_OK, "%s", err.detail);
+    cr_assert_str_eq(group, mocked.config.group);
     int64_t next = 1;
     cr_assert_eq(bus->ops->restore(bus, 0, 1, 3, restored, &next, &err), SS_OK, "%s", err.detail);
     cr_assert_eq(next, 3);
     cr_assert_eq(bus->ops->restore(bus, 0, 3, 3, restored, &next, &err), SS_OK);
     cr_assert_eq(bus->ops->restore(bus, 7, 0, 3, restored, &next, &err), SS_GIVE_UP);
+    bus->ops->close(bus);
+}
+
+/* What was aborted behind it is as long as it may be. */
+Test(kafka_bus, finds_the_newest_mark_however_far_from_the_end)
+{
+    struct ss_error err;
+    char group[SS_GROUP_MAX];
+    struct ss_partition_start start;
+    struct ss_bus *bus = mocked_open_assigned();
+    cr_assert_eq(bus->ops->begin(bus, &err), SS_OK);
+    cr_assert_eq(helper_mark(bus, 0, "older", &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(helper_mark(bus, 0, "newest", &err), SS_OK, "%s", err.detail);
+    for (int i = 0; i < 3000; i++)
+        cr_assert_eq(bus->ops->produce(bus, SS_TO_CHANGELOG, 0, text("user"), text("state"), NULL,
+                                       0, false, &err),
+                     SS_OK, "%s", err.detail);
+    cr_assert_eq(bus->ops->commit(bus, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(bus->ops->start(bus, 0, &start, &err), SS_OK, "%s", err.detail);
+    cr_assert_eq(start.changelog_end, 3002);
+    cr_assert_eq(bus->ops->newest_group(bus, 0, &start, group, &err), SS_OK, "%s", err.detail);
+    cr_assert_str_eq(group, "newest");
     bus->ops->close(bus);
 }
 

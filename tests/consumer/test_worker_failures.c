@@ -19,6 +19,8 @@ static const struct memory_failure assignment_failures[] = {
     {MEMORY_START, SS_RETRY, false, "start"},
     {MEMORY_RESTORE, SS_RETRY, false, "restore"},
     {MEMORY_RESTORE, SS_GIVE_UP, true, "restore past its deadline"},
+    {MEMORY_NEWEST_GROUP, SS_RETRY, false, "newest group"},
+    {MEMORY_NEWEST_GROUP, SS_GIVE_UP, true, "newest group past its deadline"},
     {MEMORY_OPEN, SS_RETRY, false, "open"},
     {MEMORY_HOLD, SS_RETRY, false, "hold"},
 };

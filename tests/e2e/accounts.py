@@ -69,9 +69,10 @@ def mark_histogram(data):
 
 
 def _parse_mark(data):
-    assert data[0] == 3
+    assert data[0] == 4
     _, at = parse_numbers(data, 17, 2)
-    at += 1 + data[at]
+    for _text in ("the model's version", "the group"):
+        at += 1 + data[at]
     names = (*INPUTS, "neighbours")
     assert (data[at], data[at + 1]) == (len(names), len(OUTCOMES))
     at += 2

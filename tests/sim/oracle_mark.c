@@ -1,10 +1,14 @@
 /* oracle_mark.c - what the mark that ends a transaction says of it. */
 #include "oracle.h"
 
-/* Promise 6, and that the consents that were there came first (promise 7). */
+/* Promise 1: whose state it is. Then promise 6, and that the consents that were there came first
+ * (promise 7). */
 static void check_mark(struct oracle *oracle, const struct ss_mark *mark, bool others)
 {
     struct sim_world *world = oracle->world;
+    if (strcmp(mark->group, SIM_GROUP) != 0)
+        sim_differ(world, "partition %d: the mark of txn %d is of group \"%s\"", oracle->partition,
+                   oracle->txn->number, mark->group);
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
         int64_t sum = 0;
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)

@@ -45,6 +45,7 @@ enum {
     SIM_RECORD_BYTES_MAX = 4000, /* of a produced one */
 };
 
+#define SIM_GROUP               "sim"
 #define SIM_START_MS            INT64_C(1780000000000)
 #define SIM_SESSION_TIMEOUT_MS  2000
 #define SIM_TXN_TIMEOUT_MS      2500
@@ -374,6 +375,10 @@ enum ss_status sim_start(struct ss_bus *bus, int32_t partition, struct ss_partit
                          struct ss_error *err);
 enum ss_status sim_restore(struct ss_bus *bus, int32_t partition, int64_t from, int64_t to,
                            ss_restore_sink *sink, void *arg, struct ss_error *err);
+/* No op of the scheduler's: what it tells is the same at any time, for there is but one group. */
+enum ss_status sim_newest_group(struct ss_bus *bus, int32_t partition,
+                                const struct ss_partition_start *start, char group[SS_GROUP_MAX],
+                                struct ss_error *err);
 
 /* sim_group.c: the group's coordinator, and the member's serving of it. SS_STOP: fenced. */
 enum ss_status sim_group_serve(struct sim_session *session, struct ss_error *err);

@@ -372,6 +372,7 @@ void sim_bus_init(struct sim_session *session)
         .poll = sim_poll,
         .start = sim_start,
         .restore = sim_restore,
+        .newest_group = sim_newest_group,
         .open_partition = sim_open_partition,
         .hold = sim_hold,
         .position = sim_position,

@@ -39,6 +39,7 @@ static void open_worker(struct sim_session *session)
     struct ss_error err;
     struct ss_worker_config config = {
         .index = session->number,
+        .group = SIM_GROUP,
         .bus = &session->bus,
         .store = &session->store.store,
         .registry = world->registry,

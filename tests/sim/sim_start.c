@@ -138,3 +138,24 @@ enum ss_status sim_restore(struct ss_bus *bus, int32_t partition, int64_t from, 
     }
     return sim_point(session, "restored") == SIM_DEAD ? sim_dead(err) : SS_OK;
 }
+
+enum ss_status sim_newest_group(struct ss_bus *bus, int32_t partition,
+                                const struct ss_partition_start *start, char group[SS_GROUP_MAX],
+                                struct ss_error *err)
+{
+    const struct sim_session *session = (struct sim_session *)bus;
+    const struct sim_log *log = &session->world->targets[SS_TO_CHANGELOG][partition];
+    struct ss_mark mark = {.group = ""};
+    enum ss_status status = SS_OK;
+    int64_t at = start->changelog_start, end = sim_log_stable(log);
+    const struct sim_record *record, *newest = NULL;
+    if (start->changelog_end < end)
+        end = start->changelog_end;
+    while ((record = sim_log_next(log, &at, end, false)))
+        if (ss_bytes_equal(record->key, ss_mark_key))
+            newest = record;
+    if (newest)
+        status = ss_mark_unpack(newest->value, &mark, err);
+    memcpy(group, mark.group, sizeof mark.group);
+    return status;
+}

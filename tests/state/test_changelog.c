@@ -16,6 +16,7 @@ static struct ss_mark some_mark(uint64_t seed)
     mark.partition_count = 12;
     mark.clock_ms = INT64_C(1790000000123);
     snprintf(mark.model_version, sizeof mark.model_version, "default-0123456789abcdef");
+    snprintf(mark.group, sizeof mark.group, "group-%d", (int)(seed % 100));
     for (int i = 0; i < SS_INPUT_COUNT; i++) {
         mark.counts[i].consumed = (int64_t)(random_next(&seed) >> (random_next(&seed) % 63 + 1));
         for (int o = 0; o < SS_OUTCOME_COUNT; o++)
@@ -65,22 +66,27 @@ Test(changelog, marks_survive)
     }
 }
 
-/* As versions before this one wrote it: without a varint behind each input's day. */
-Test(changelog, a_mark_without_what_was_passed_is_read)
+/* As versions before this one wrote it: format 3 without the group, format 2 without a varint
+ * behind each input's day either. */
+static void check_old_format(uint8_t format)
 {
     enum { VARINTS = SS_OUTCOME_COUNT + 3 };
     struct ss_mark mark = some_mark(7), copy;
     uint8_t bytes[SS_MARK_PACKED_MAX], old[SS_MARK_PACKED_MAX], *out = old;
-    memcpy(mark.passed, mark.positions, sizeof mark.passed);
+    if (format == 2)
+        memcpy(mark.passed, mark.positions, sizeof mark.passed);
+    memset(mark.group, 0, sizeof mark.group);
     size_t size = ss_mark_pack(&mark, bytes);
     const uint8_t *at = bytes + 1 + SS_INCARNATION_SIZE;
     for (int varints = 0; varints < 2; at++)
         varints += *at < 0x80;
-    at += 1 + *at + 2; /* the model, the numbers of inputs and outcomes */
+    at += 1 + *at; /* the model */
     memcpy(out, bytes, (size_t)(at - bytes));
     out += at - bytes;
-    old[0] = 2;
-    for (int input = 0; input < SS_INPUT_COUNT; input++) {
+    old[0] = format;
+    cr_assert_eq(*at++, 0);
+    *out++ = *at++, *out++ = *at++; /* the numbers of inputs and outcomes */
+    for (int input = 0; format == 2 && input < SS_INPUT_COUNT; input++) {
         for (int varints = 0; varints < VARINTS; varints += *at++ < 0x80)
             *out++ = *at;
         cr_assert_eq(*at++, 0);
@@ -92,6 +98,16 @@ Test(changelog, a_mark_without_what_was_passed_is_read)
     cr_assert_eq(memcmp(&mark, &copy, sizeof copy), 0);
 }
 
+Test(changelog, a_mark_without_what_was_passed_is_read)
+{
+    check_old_format(2);
+}
+
+Test(changelog, a_mark_without_its_group_is_read)
+{
+    check_old_format(3);
+}
+
 Test(changelog, the_largest_mark_fits)
 {
     struct ss_mark mark, copy;
@@ -99,6 +115,8 @@ Test(changelog, the_largest_mark_fits)
     memset(&mark, 0x80, sizeof mark);
     memset(mark.model_version, 'm', sizeof mark.model_version - 1);
     mark.model_version[sizeof mark.model_version - 1] = '\0';
+    memset(mark.group, 'g', sizeof mark.group - 1);
+    mark.group[sizeof mark.group - 1] = '\0';
     mark.partition_count = mark.epoch = mark.swept = INT32_MAX;
     mark.sweep_next = mark.sweep_groups = UINT32_MAX;
     mark.ranks_due = true;
@@ -106,6 +124,7 @@ Test(changelog, the_largest_mark_fits)
     size_t size = ss_mark_pack(&mark, bytes);
     cr_assert(size <= sizeof bytes);
     cr_assert_eq(ss_mark_unpack((struct ss_bytes){bytes, size}, &copy, NULL), SS_OK);
+    cr_assert_str_eq(copy.group, mark.group);
     cr_assert_eq(copy.counts[6].outcomes[3], mark.counts[6].outcomes[3]);
 }
 
