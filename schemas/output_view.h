@@ -65,6 +65,11 @@ struct ss_entitlement_view {
     struct ss_text model_version;
 };
 
+static inline bool ss_same_text(struct ss_text a, struct ss_text b)
+{
+    return a.size == b.size && ss_same_short(a.data, b.data, a.size);
+}
+
 /* Both read a body: what ss_wire_open leaves of a record's value. */
 SS_MUST_USE enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
                                                 struct ss_error *err);
@@ -86,8 +91,8 @@ struct ss_score_view ss_score_view_whole(const struct ss_score_view *view);
 /* After the body, which was at `from`, has been copied to `to`: the view is of the copy. */
 void ss_score_view_move(struct ss_score_view *skimmed, const void *from, const void *to);
 /* Whether the record would be encoded as what the view was skimmed from, each field of it. It costs
- * a fraction of encoding it. false: it would not, or the bytes are not those that our encoder
- * chooses for the same. */
+ * a fraction of encoding it. false: it would not; or it may, but not to the bytes that our encoder
+ * chooses for the same, or it has numbers larger than a score is made of. */
 bool ss_score_view_is(const struct ss_score_view *skimmed, const struct ss_score_record *record);
 
 #endif

@@ -39,8 +39,8 @@ static struct ss_score_record full_record(void)
     };
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         record.score.factors[f] = (struct ss_factor_result){1000 * f, 10 + f, -100 * f};
-    record.score.reasons[0] = (struct ss_reason){"LISTED", SS_FACTOR_COUNT, 36200};
-    record.score.reasons[1] = (struct ss_reason){"HIGH_DEBT", SS_FACTOR_HISTORY, 815};
+    record.score.reasons[0] = (struct ss_reason){text("LISTED"), SS_FACTOR_COUNT, 36200};
+    record.score.reasons[1] = (struct ss_reason){text("HIGH_DEBT"), SS_FACTOR_HISTORY, 815};
     return record;
 }
 
@@ -147,7 +147,7 @@ static void is_itself(const struct ss_score_view *view, const struct ss_score_re
             DIFFERS(score.factors[f].points_centi++);
         }
         DIFFERS(score.reason_count--);
-        DIFFERS(score.reasons[1].code = "HIGH_DEBTS");
+        DIFFERS(score.reasons[1].code = text("HIGH_DEBTS"));
         DIFFERS(score.reasons[0].factor = SS_FACTOR_HISTORY);
         DIFFERS(score.reasons[1].factor = SS_FACTOR_COUNT);
         DIFFERS(score.reasons[1].points_centi--);
