@@ -178,6 +178,15 @@ static bool same_string(struct ss_text text, const char *string) /* NULL: empty 
     return ss_same_text(text, (struct ss_text){string, string ? (uint32_t)strlen(string) : 0});
 }
 
+enum ss_input ss_cause_view_input(const struct ss_cause_view *cause)
+{
+    for (int i = 0; cause->known && i < SS_INPUT_COUNT; i++)
+        if (cause->topic.size == ss_schema_texts[i].name_size &&
+            ss_same_short(cause->topic.data, ss_schema_texts[i].name, cause->topic.size))
+            return (enum ss_input)i;
+    return SS_INPUT_COUNT;
+}
+
 static bool same_cause(const struct ss_cause_view *view, const struct ss_score_record *record)
 {
     const struct ss_cause *cause = &record->cause;

@@ -19,6 +19,9 @@ struct ss_cause_view {
     int64_t offset;
 };
 
+/* The input whose default topic it was; SS_INPUT_COUNT: none. */
+enum ss_input ss_cause_view_input(const struct ss_cause_view *cause);
+
 struct ss_reason_view {
     struct ss_text code;
     enum ss_factor factor; /* SS_FACTOR_COUNT: of none */
@@ -43,8 +46,8 @@ struct ss_score_view {
     bool has_rank; /* of the next two */
     int32_t percentile;
     int64_t ranks_offset;
-    /* What the score is made of. In a view that was skimmed: where it lies, and it is not set;
-     * data NULL: it is. */
+    /* What the score is made of. In a view that was skimmed: where it lies, and nothing behind this
+     * is set; data NULL: it is. */
     struct ss_bytes made_of;
     bool has_factors;
     struct ss_factor_result factors[SS_FACTOR_COUNT];
@@ -88,6 +91,11 @@ SS_MUST_USE enum ss_status ss_score_view_skim_next(const uint8_t **cursor, const
                                                    struct ss_error *err);
 /* The view with all that was left out, as long as the body lives. */
 struct ss_score_view ss_score_view_whole(const struct ss_score_view *view);
+/* Another view of the same. */
+static inline void ss_score_view_copy(struct ss_score_view *to, const struct ss_score_view *skimmed)
+{
+    memcpy(to, skimmed, offsetof(struct ss_score_view, has_factors));
+}
 /* After the body, which was at `from`, has been copied to `to`: the view is of the copy. */
 void ss_score_view_move(struct ss_score_view *skimmed, const void *from, const void *to);
 /* Whether the record would be encoded as what the view was skimmed from, each field of it. It costs
