@@ -121,8 +121,7 @@ enum ss_status ss_score_view_skim_next(const uint8_t **cursor, const uint8_t *en
     view->made_of.size = (size_t)(r->at - (const uint8_t *)view->made_of.data);
     view->case_id = ss_wire_has(r) ? ss_wire_text(r) : (struct ss_text){0};
     get_cause(r, &view->cause);
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        view->positions[i] = ss_wire_long(r);
+    ss_wire_longs(r, view->positions, SS_INPUT_COUNT);
     view->consent_position = ss_wire_long(r);
     view->as_of_ms = ss_wire_time(r);
     view->clock_ms = ss_wire_time(r);

@@ -198,6 +198,38 @@ Test(output_view, knows_a_record_again)
     ss_buffer_reset(&buffer);
 }
 
+/* Where its encoding grows by a byte, and on either side of 0. Longer ones are no score's: these
+ * are left to whoever compares the fields. */
+Test(output_view, knows_numbers_of_any_length_again)
+{
+    static const int32_t edges[] = {0, 63, 64, 8191, 8192, (1 << 20) - 1, 1 << 20, INT32_MAX};
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    for (size_t e = 0; e < 2 * sizeof edges / sizeof *edges; e++) {
+        const int32_t edge = e % 2 ? -1 - edges[e / 2] : edges[e / 2];
+        for (int n = 0; n <= 2 * SS_FACTOR_COUNT + 2; n++) {
+            record = full_record();
+            struct ss_factor_result *factor = &record.score.factors[n % SS_FACTOR_COUNT];
+            if (n == 2 * SS_FACTOR_COUNT + 2)
+                record.score.reasons[1].points_centi = edge;
+            else if (n < SS_FACTOR_COUNT)
+                factor->value = edge;
+            else
+                factor->points_centi = edge;
+            encode(&record, &buffer);
+            cr_assert_eq(ss_score_view_skim(body_of(&buffer), &view, &err), SS_OK);
+            if (e < 12)
+                is_itself(&view, &record);
+            else
+                cr_assert(!ss_score_view_is(&view, &record));
+        }
+    }
+    ss_buffer_reset(&buffer);
+}
+
 Test(output_view, a_view_moves_with_its_body)
 {
     struct ss_score_record record = full_record();
