@@ -146,6 +146,13 @@ static void is_itself(const struct ss_score_view *view, const struct ss_score_re
             DIFFERS(score.factors[f].weight++);
             DIFFERS(score.factors[f].points_centi++);
         }
+        for (int32_t bit = 1 << 6; bit <= 1 << 13; bit <<= 7) { /* of the second and third byte */
+            DIFFERS(score.factors[1].value ^= bit);
+            DIFFERS(score.factors[2].weight ^= bit);
+            DIFFERS(score.factors[3].points_centi ^= bit);
+            DIFFERS(score.factors[4].points_centi ^= bit);
+            DIFFERS(score.reasons[1].points_centi ^= bit);
+        }
         DIFFERS(score.reason_count--);
         DIFFERS(score.reasons[1].code = text("HIGH_DEBTS"));
         DIFFERS(score.reasons[0].factor = SS_FACTOR_HISTORY);
