@@ -237,6 +237,29 @@ Test(output_view, knows_numbers_of_any_length_again)
     ss_buffer_reset(&buffer);
 }
 
+/* Whatever bit of it is altered: it is no record any more, or another one. */
+Test(output_view, knows_no_record_of_which_a_bit_was_altered)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    encode(&record, &buffer);
+    uint8_t *bytes = buffer.data + SS_WIRE_HEADER_SIZE;
+    size_t others = 0;
+    for (size_t bit = 0; bit < 8 * body_of(&buffer).size; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        if (ss_score_view_skim(body_of(&buffer), &view, &err) == SS_OK) {
+            cr_expect(!ss_score_view_is(&view, &record), "bit %zu of byte %zu", bit % 8, bit / 8);
+            others++;
+        }
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    cr_assert_gt(others, 500);
+    ss_buffer_reset(&buffer);
+}
+
 Test(output_view, a_view_moves_with_its_body)
 {
     struct ss_score_record record = full_record();
