@@ -290,9 +290,7 @@ static bool gives_record(struct ss_explanation *e)
                score.factors[f].points_centi == view->factors[f].points_centi;
     for (int r = 0; same && r < view->reason_count; r++)
         same = score.reasons[r].points_centi == view->reasons[r].points_centi &&
-               strlen(score.reasons[r].code) == view->reasons[r].code.size &&
-               memcmp(score.reasons[r].code, view->reasons[r].code.data,
-                      view->reasons[r].code.size) == 0;
+               ss_same_text(score.reasons[r].code, view->reasons[r].code);
     return same;
 }
 

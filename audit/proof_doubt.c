@@ -57,7 +57,7 @@ static bool reasons_can_be(const struct ss_score_view *view, const struct ss_sco
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         same &= view->factors[f].value == folded->factors[f].value;
     for (int i = 0; i < view->reason_count; i++)
-        same = same && same_name(view->reasons[i].code, folded->reasons[i].code);
+        same = same && ss_same_text(view->reasons[i].code, folded->reasons[i].code);
     for (int i = 0; i < view->reason_count; i++) {
         const struct ss_reason_view *reason = &view->reasons[i];
         const bool listed = reason->factor == SS_FACTOR_COUNT;

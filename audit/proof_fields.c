@@ -5,11 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static bool same_text(struct ss_text a, struct ss_text b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 static void show_text(struct ss_text text, char *out, size_t size)
 {
     size_t at = 0;
@@ -62,7 +57,7 @@ const char *ss_proof_standing_name(enum ss_standing standing)
 #define NUMBER(NAME, VIEW, MEMBER) \
     FIELD(NAME, VIEW, a->MEMBER == b->MEMBER, show_maybe(true, v->MEMBER, out, size))
 #define TEXT(NAME, VIEW, MEMBER) \
-    FIELD(NAME, VIEW, same_text(a->MEMBER, b->MEMBER), show_text(v->MEMBER, out, size))
+    FIELD(NAME, VIEW, ss_same_text(a->MEMBER, b->MEMBER), show_text(v->MEMBER, out, size))
 #define MAYBE(NAME, VIEW, HAS, MEMBER)                                         \
     FIELD(NAME, VIEW, a->HAS == b->HAS && (!a->HAS || a->MEMBER == b->MEMBER), \
           show_maybe(v->HAS, v->MEMBER, out, size))
@@ -109,7 +104,7 @@ static bool same_reasons_of(const struct ss_score_view *a, const struct ss_score
     if (a->reason_count != b->reason_count)
         return false;
     for (int i = 0; i < a->reason_count; i++)
-        if (!same_text(a->reasons[i].code, b->reasons[i].code) ||
+        if (!ss_same_text(a->reasons[i].code, b->reasons[i].code) ||
             a->reasons[i].factor != b->reasons[i].factor ||
             a->reasons[i].points_centi != b->reasons[i].points_centi)
             return false;
@@ -136,12 +131,12 @@ static void show_reasons_of(const struct ss_score_view *v, char *out, size_t siz
 SCORE(reasons, same_reasons_of(a, b), show_reasons_of(v, out, size))
 TEXT(case_id, ss_score_view, case_id)
 
-#define CAUSE(PREFIX, VIEW)                                                              \
-    FIELD(PREFIX##_cause_topic, VIEW,                                                    \
-          a->cause.known == b->cause.known && same_text(a->cause.topic, b->cause.topic), \
-          show_text(v->cause.topic, out, size))                                          \
-    NUMBER(PREFIX##_cause_partition, VIEW, cause.partition)                              \
-    NUMBER(PREFIX##_cause_offset, VIEW, cause.offset)                                    \
+#define CAUSE(PREFIX, VIEW)                                                                 \
+    FIELD(PREFIX##_cause_topic, VIEW,                                                       \
+          a->cause.known == b->cause.known && ss_same_text(a->cause.topic, b->cause.topic), \
+          show_text(v->cause.topic, out, size))                                             \
+    NUMBER(PREFIX##_cause_partition, VIEW, cause.partition)                                 \
+    NUMBER(PREFIX##_cause_offset, VIEW, cause.offset)                                       \
     TEXT(PREFIX##_cause_event_id, VIEW, cause.event_id)
 CAUSE(score, ss_score_view)
 

@@ -203,7 +203,7 @@ static void take_from(struct proof_grants *grants, struct proof_grant **list, si
 
 static bool is_before(const struct proof *proof, const struct proof_grant *grant)
 {
-    enum ss_input input = ss_walk_cause_input(&grant->view.cause);
+    enum ss_input input = ss_cause_view_input(&grant->view.cause);
     return input != SS_INPUT_COUNT && grant->view.cause.offset < proof->cut_positions[input];
 }
 

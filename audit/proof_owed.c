@@ -70,7 +70,7 @@ static int64_t clock_at(const struct proof_case *one, const struct proof_kept *k
     for (size_t i = 0; i < one->stray_count; i++) {
         const struct ss_walk_record *record = &one->strays[i].record;
         if (record->stray != SS_STRAY_CLOCK && record->view.cause.offset == kept->offset &&
-            ss_walk_cause_input(&record->view.cause) == kept->event.input)
+            ss_cause_view_input(&record->view.cause) == kept->event.input)
             return ss_proof_clock(&record->view, clock_ms);
     }
     return clock_ms;

@@ -135,7 +135,7 @@ static bool is_old(const struct proof *proof, const struct ss_user *user,
             return true;
         same &= view->positions[i] == start;
     }
-    enum ss_input input = ss_walk_cause_input(&view->cause);
+    enum ss_input input = ss_cause_view_input(&view->cause);
     if (input != SS_INPUT_COUNT)
         return view->cause.offset < begins_at(options, input);
     if (!user) /* the next record of the partition tells */

@@ -1,5 +1,6 @@
 #include "audit/user_table.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -30,6 +31,10 @@ struct ss_user_table {
     uint32_t vacant[UNITS_MAX + 1]; /* by size: the first of the blocks to be used again */
 };
 
+struct words {
+    uint64_t first, second;
+};
+
 /* Multiplies both halves of 16 bytes at a time into each other. */
 static uint64_t fold(uint64_t a, uint64_t b)
 {
@@ -37,21 +42,44 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+static uint64_t word_at(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return le64toh(word);
+}
+
+/* Of 16 bytes that begin at p, of which only `left` are the id's: the others are 0. */
+static struct words words_at(const char *p, size_t size, size_t left)
+{
+    struct words words = {0, 0};
+    if (size < 8) {
+        while (left-- > 0)
+            words.first = words.first << 8 | (uint8_t)p[left];
+    } else if (left <= 8) { /* what lies before p is shifted out */
+        words.first = word_at(p + left - 8) >> (64 - 8 * left);
+    } else {
+        words.first = word_at(p);
+        words.second = word_at(p + left - 8) >> (128 - 8 * left);
+    }
+    return words;
+}
+
+static uint64_t fold_words(struct words words, uint64_t hash)
+{
+    return fold(words.first ^ UINT64_C(0xd6e8feb86659fd93),
+                words.second ^ hash ^ UINT64_C(0xa0761d6478bd642f));
+}
+
 uint64_t ss_user_hash(struct ss_text id)
 {
     const char *p = id.data;
+    size_t left = id.size;
     uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ id.size;
-    for (size_t left = id.size;;) {
-        uint64_t words[2] = {0, 0};
-        size_t taken = left < sizeof words ? left : sizeof words;
-        if (taken)
-            memcpy(words, p, taken);
-        hash = fold(words[0] ^ UINT64_C(0xd6e8feb86659fd93),
-                    words[1] ^ hash ^ UINT64_C(0xa0761d6478bd642f));
-        p += taken;
-        if ((left -= taken) == 0)
-            return fold(hash ^ UINT64_C(0xe7037ed1a0b428db), UINT64_C(0x8ebc6af09c88c6e3));
-    }
+    for (; left > 16; p += 16, left -= 16)
+        hash = fold_words((struct words){word_at(p), word_at(p + 8)}, hash);
+    hash = fold_words(left ? words_at(p, id.size, left) : (struct words){0, 0}, hash);
+    return fold(hash ^ UINT64_C(0xe7037ed1a0b428db), UINT64_C(0x8ebc6af09c88c6e3));
 }
 
 /* States are read and written at random, so that with small pages a lookup would wait for where its
@@ -146,7 +174,7 @@ static struct slot *slot_of(const struct ss_user_table *table, uint64_t hash, st
             continue;
         const struct ss_user *user = ss_user_table_at(table, slot->block);
         if (user->hash == hash && user->id_size == id.size &&
-            memcmp(user->bytes, id.data, id.size) == 0)
+            ss_same_short(user->bytes, id.data, id.size))
             return slot;
     }
 }

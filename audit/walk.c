@@ -43,24 +43,12 @@ void ss_walk_reset(struct ss_walk *walk)
 
 /* --- the records --- */
 
-enum ss_input ss_walk_cause_input(const struct ss_cause_view *cause)
-{
-    for (int i = 0; cause->known && i < SS_INPUT_COUNT; i++) {
-        const char *name = ss_input_name((enum ss_input)i);
-        if (cause->topic.size > 1 && name[1] == cause->topic.data[1] &&
-            strlen(name) == cause->topic.size &&
-            memcmp(name, cause->topic.data, cause->topic.size) == 0)
-            return (enum ss_input)i;
-    }
-    return SS_INPUT_COUNT;
-}
-
 /* False: it is no score record. */
 static bool view_of(const struct ss_published_record *published, struct ss_score_view *view)
 {
     struct ss_error ignored;
     if (published->view)
-        *view = *published->view;
+        ss_score_view_copy(view, published->view);
     else if (!published->body.data || published->reject ||
              ss_score_view_skim(published->body, view, &ignored) != SS_OK)
         return false;
@@ -83,7 +71,7 @@ static void keep(struct ss_walk *walk, const struct ss_published_record *publish
                                                                  record->view.user_id.size})) {
         record->stray = SS_STRAY_KEY;
     }
-    record->cause_input = ss_walk_cause_input(&record->view.cause);
+    record->cause_input = ss_cause_view_input(&record->view.cause);
     record->hash = 0;
     if (record->stray != SS_STRAY_UNREADABLE) {
         record->hash = ss_user_hash(record->view.user_id);
@@ -141,27 +129,46 @@ static void drop_record(struct ss_walk *walk)
         ss_user_table_prefetch_block(walk->users, walk->at[1]->hash);
 }
 
-/* Bit i: a is beyond b in input i. Asked four times a record: without a loop and its branches. */
-static inline uint32_t beyond(const int64_t a[SS_INPUT_COUNT], const int64_t b[SS_INPUT_COUNT])
+/* Bit i of each: a is there in input i to b. */
+struct place {
+    uint32_t beyond, behind;
+};
+
+/* Asked twice a record: without a loop and its branches. */
+static inline struct place place_of(const int64_t a[SS_INPUT_COUNT],
+                                    const int64_t b[SS_INPUT_COUNT])
 {
-#define BIT(i) ((uint32_t)(a[i] > b[i]) << (i))
+    struct place place = {0, 0};
+#define BIT(i)                                      \
+    place.beyond |= (uint32_t)(a[i] > b[i]) << (i); \
+    place.behind |= (uint32_t)(a[i] < b[i]) << (i)
     _Static_assert(SS_INPUT_COUNT == 8, "a bit for each");
-    return BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7);
+    BIT(0);
+    BIT(1);
+    BIT(2);
+    BIT(3);
+    BIT(4);
+    BIT(5);
+    BIT(6);
+    BIT(7);
 #undef BIT
+    return place;
 }
 
 /* Beyond all of the next records that do not lie behind what has been walked over, and there is
  * one. The record itself does not lie behind that either. */
-static bool ahead_of_next(const struct ss_walk *walk)
+static bool ahead_of_next(const struct ss_walk *walk, struct place to_next)
 {
     int before = 0;
     for (int i = 1; i < walk->ahead; i++) {
         const struct ss_walk_record *next = walk->at[i];
         if (next->stray)
             continue;
-        if (!beyond(walk->target, next->view.positions))
+        if (i > 1)
+            to_next = place_of(walk->target, next->view.positions);
+        if (!to_next.beyond)
             return false;
-        before += !beyond(walk->position, next->view.positions);
+        before += !place_of(walk->position, next->view.positions).beyond;
     }
     return before > 0;
 }
@@ -183,13 +190,14 @@ static bool clock_ahead_of_next(const struct ss_walk *walk)
     return ahead > 0;
 }
 
-static enum ss_stray judge(const struct ss_walk *walk)
+/* Where its target lies to what has been walked over, and to the next record. */
+static enum ss_stray judge(const struct ss_walk *walk, struct place to_walked, struct place to_next)
 {
     const struct ss_walk_record *record = walk->at[0];
     const struct ss_score_view *view = &record->view;
     if (record->stray)
         return record->stray;
-    if (beyond(walk->position, walk->target))
+    if (to_walked.behind)
         return SS_STRAY_BACK;
     if (view->cause.known) {
         enum ss_input input = record->cause_input;
@@ -198,7 +206,7 @@ static enum ss_stray judge(const struct ss_walk *walk)
         if (view->cause.offset < walk->position[input] && view->cause.offset >= walk->start[input])
             return SS_STRAY_BACK;
     }
-    if (ahead_of_next(walk))
+    if (ahead_of_next(walk, to_next))
         return SS_STRAY_AHEAD;
     return clock_ahead_of_next(walk) ? SS_STRAY_CLOCK : SS_STRAY_NOT;
 }
@@ -212,9 +220,8 @@ static uint32_t present(const struct ss_walk *walk)
            ~((uint32_t)walk->without_neighbours << SS_NEIGHBOURS);
 }
 
-/* The next event of an input that is no dead letter; NULL at its end. */
-static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
-                           const struct ss_source_event **event, struct ss_error *err)
+static enum ss_status peek_far(struct ss_walk *walk, enum ss_input which,
+                               const struct ss_source_event **event, struct ss_error *err)
 {
     struct ss_walk_input *input = &walk->inputs[which];
     *event = NULL;
@@ -241,6 +248,17 @@ static enum ss_status peek(struct ss_walk *walk, enum ss_input which,
     }
 }
 
+/* The next event of an input that is no dead letter; NULL at its end. */
+static inline enum ss_status peek(struct ss_walk *walk, enum ss_input which,
+                                  const struct ss_source_event **event, struct ss_error *err)
+{
+    const struct ss_walk_input *input = &walk->inputs[which];
+    if (input->at == input->batch.count || input->batch.events[input->at].reject)
+        return peek_far(walk, which, event, err);
+    *event = &input->batch.events[input->at];
+    return SS_OK;
+}
+
 static void take(struct ss_walk *walk, enum ss_input which, const struct ss_source_event *event)
 {
     struct ss_walk_input *input = &walk->inputs[which];
@@ -255,12 +273,12 @@ static void take(struct ss_walk *walk, enum ss_input which, const struct ss_sour
 
 /* Has the users of the next record's silent events fetched; its cause is of the record's own user,
  * who is fetched anyway. Where offsets have gaps it may miss them. */
-static void warm(const struct ss_walk *walk)
+static void warm(const struct ss_walk *walk, struct place to_next)
 {
     const struct ss_walk_record *next = walk->at[1];
     if (!walk->users || walk->ahead < 2)
         return;
-    for (uint32_t left = beyond(next->view.positions, walk->target); left; left &= left - 1) {
+    for (uint32_t left = to_next.behind; left; left &= left - 1) {
         const enum ss_input i = (enum ss_input)__builtin_ctz(left);
         const struct ss_walk_input *input = &walk->inputs[i];
         const struct ss_source_batch *batch = &input->batch;
@@ -307,11 +325,14 @@ static enum ss_status begin_interval(struct ss_walk *walk, struct ss_error *err)
         const int64_t position = record->view.positions[i];
         walk->target[i] = position < walk->start[i] ? walk->start[i] : position;
     }
-    const uint32_t open = beyond(walk->target, walk->position) & present(walk);
+    const struct place to_walked = place_of(walk->target, walk->position);
+    const struct place to_next =
+        walk->ahead > 1 ? place_of(walk->target, walk->at[1]->view.positions) : (struct place){0};
+    const uint32_t open = to_walked.beyond & present(walk);
     walk->silent = open;
     if (cause != SS_INPUT_COUNT && walk->target[cause] - 1 <= walk->position[cause])
         walk->silent &= ~(UINT32_C(1) << cause);
-    record->stray = judge(walk);
+    record->stray = judge(walk, to_walked, to_next);
     enum ss_status status = SS_OK;
     if (!record->stray)
         status = reached(walk, open, &all, err);
@@ -319,7 +340,7 @@ static enum ss_status begin_interval(struct ss_walk *walk, struct ss_error *err)
         record->stray = SS_STRAY_BEYOND;
     walk->folding = record->stray == SS_STRAY_NOT;
     if (walk->folding)
-        warm(walk);
+        warm(walk, to_next);
     return status;
 }
 

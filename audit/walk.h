@@ -116,7 +116,4 @@ static inline bool ss_clock_exact(const struct ss_score_view *view)
     return view->clock_ms < view->as_of_ms && view->kind != SS_KIND_RESCORE;
 }
 
-/* The input that a cause's topic is; SS_INPUT_COUNT: none. */
-enum ss_input ss_walk_cause_input(const struct ss_cause_view *cause);
-
 #endif

@@ -69,17 +69,4 @@ static inline uint8_t *ss_put_text(uint8_t *p, struct ss_text text)
     return ss_put_bytes(p, text.data, text.size);
 }
 
-/* --- encode_score.c: what output_view.c compares as it lies --- */
-
-struct ss_score_parts {
-    int reason_count;
-    size_t code_sizes[SS_REASONS_MAX];
-    size_t size_max; /* of all of them, encoded */
-};
-
-void ss_score_parts_of(const struct ss_score_record *record, struct ss_score_parts *parts);
-/* Factors and reasons. */
-uint8_t *ss_put_score_parts(uint8_t *p, const struct ss_score_record *record,
-                            const struct ss_score_parts *parts);
-
 #endif

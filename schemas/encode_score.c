@@ -2,9 +2,8 @@
 #include "schemas/encode.h"
 #include "schemas/texts.h"
 
-/* Lengths, enums, branches and numbers of one record but those of its parts, at most: positions
- * take one each. */
-enum { NUMBERS_MAX = 30 + SS_INPUT_COUNT };
+/* Lengths, enums, branches and numbers of one record, at most: positions take one each. */
+enum { NUMBERS_MAX = 34 + SS_INPUT_COUNT + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX };
 
 static uint8_t *put_string(uint8_t *p, const char *text)
 {
@@ -45,38 +44,36 @@ static uint8_t *put_factors(uint8_t *p, const struct ss_score_record *record)
     return p;
 }
 
-/* An array: one block of all its items, then an empty one. */
-static uint8_t *put_reasons(uint8_t *p, const struct ss_score_record *record,
-                            const struct ss_score_parts *parts)
+static int reason_count(const struct ss_score_record *record)
 {
-    if (parts->reason_count)
-        p = ss_varint_write(p, parts->reason_count);
-    for (int i = 0; i < parts->reason_count; i++) {
+    return record->has_score ? record->score.reason_count : 0;
+}
+
+static size_t codes_size(const struct ss_score_record *record)
+{
+    const int count = reason_count(record);
+    size_t size = 0;
+    assert(count >= 0 && count <= SS_REASONS_MAX);
+    for (int i = 0; i < count; i++)
+        size += record->score.reasons[i].code.size;
+    return size;
+}
+
+/* An array: one block of all its items, then an empty one. */
+static uint8_t *put_reasons(uint8_t *p, const struct ss_score_record *record)
+{
+    const int count = reason_count(record);
+    if (count)
+        p = ss_varint_write(p, count);
+    for (int i = 0; i < count; i++) {
         const struct ss_reason *reason = &record->score.reasons[i];
-        p = ss_put_bytes(p, reason->code, parts->code_sizes[i]);
+        p = ss_put_text(p, reason->code);
         /* The symbols begin with NONE, and LISTED is of no factor. */
         int factor = (int)reason->factor;
         p = ss_varint_write(p, factor == SS_FACTOR_COUNT ? 0 : 1 + factor);
         p = ss_varint_write(p, reason->points_centi);
     }
     return ss_varint_write(p, 0);
-}
-
-void ss_score_parts_of(const struct ss_score_record *record, struct ss_score_parts *parts)
-{
-    const int count = record->has_score ? record->score.reason_count : 0;
-    size_t size = (3 + 3 * SS_FACTOR_COUNT + 3 * SS_REASONS_MAX) * SS_VARINT_MAX;
-    assert(count >= 0 && count <= SS_REASONS_MAX);
-    for (int i = 0; i < count; i++)
-        size += parts->code_sizes[i] = strlen(record->score.reasons[i].code);
-    parts->reason_count = count;
-    parts->size_max = size;
-}
-
-uint8_t *ss_put_score_parts(uint8_t *p, const struct ss_score_record *record,
-                            const struct ss_score_parts *parts)
-{
-    return put_reasons(put_factors(p, record), record, parts);
 }
 
 static bool sees(uint32_t fields, enum ss_score_field field)
@@ -88,11 +85,9 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
                                       const struct ss_score_record *record, struct ss_buffer *out,
                                       struct ss_error *err)
 {
-    struct ss_score_parts parts;
-    ss_score_parts_of(record, &parts);
     const size_t version_size = strlen(record->model_version);
     const size_t tier_size = record->tier_name ? strlen(record->tier_name) : 0;
-    size_t size = NUMBERS_MAX * SS_VARINT_MAX + parts.size_max + record->user_id.size +
+    size_t size = NUMBERS_MAX * SS_VARINT_MAX + codes_size(record) + record->user_id.size +
                   record->case_id.size + cause_text_size(&record->cause, record->has_cause) +
                   version_size + tier_size;
 
@@ -118,7 +113,7 @@ enum ss_status ss_encode_shared_score(uint32_t schema_id, uint32_t fields,
     if (sees(fields, SS_FIELD_FACTORS))
         p = put_factors(p, record);
     if (sees(fields, SS_FIELD_REASONS))
-        p = put_reasons(p, record, &parts);
+        p = put_reasons(p, record);
     if (sees(fields, SS_FIELD_CASE_ID)) {
         p = ss_varint_write(p, record->case_id.size > 0);
         if (record->case_id.size)

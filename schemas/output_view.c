@@ -3,11 +3,10 @@
  * A field of `scores` is read in ss_score_view_skim_next, or in both get_parts and pass_parts, and
  * compared in ss_score_view_is: one that were forgotten there could be altered unseen. */
 #include "schemas/output_view.h"
-#include "schemas/encode.h"
 #include "schemas/texts.h"
 #include "schemas/wire_reader.h"
 
-enum { PARTS_MAX = 1024 }; /* bytes, if the reasons' codes are not much longer than they are */
+#include <assert.h>
 
 SS_WIRE_INLINE void get_cause(struct ss_wire_reader *r, struct ss_cause_view *cause)
 {
@@ -122,8 +121,7 @@ enum ss_status ss_score_view_skim_next(const uint8_t **cursor, const uint8_t *en
     view->made_of.size = (size_t)(r->at - (const uint8_t *)view->made_of.data);
     view->case_id = ss_wire_has(r) ? ss_wire_text(r) : (struct ss_text){0};
     get_cause(r, &view->cause);
-    for (int i = 0; i < SS_INPUT_COUNT; i++)
-        view->positions[i] = ss_wire_long(r);
+    ss_wire_longs(r, view->positions, SS_INPUT_COUNT);
     view->consent_position = ss_wire_long(r);
     view->as_of_ms = ss_wire_time(r);
     view->clock_ms = ss_wire_time(r);
@@ -174,14 +172,18 @@ void ss_score_view_move(struct ss_score_view *view, const void *from, const void
     view->made_of.data = made_of;
 }
 
-static bool same_text(struct ss_text a, struct ss_text b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 static bool same_string(struct ss_text text, const char *string) /* NULL: empty */
 {
-    return same_text(text, (struct ss_text){string, string ? (uint32_t)strlen(string) : 0});
+    return ss_same_text(text, (struct ss_text){string, string ? (uint32_t)strlen(string) : 0});
+}
+
+enum ss_input ss_cause_view_input(const struct ss_cause_view *cause)
+{
+    for (int i = 0; cause->known && i < SS_INPUT_COUNT; i++)
+        if (cause->topic.size == ss_schema_texts[i].name_size &&
+            ss_same_short(cause->topic.data, ss_schema_texts[i].name, cause->topic.size))
+            return (enum ss_input)i;
+    return SS_INPUT_COUNT;
 }
 
 static bool same_cause(const struct ss_cause_view *view, const struct ss_score_record *record)
@@ -191,32 +193,108 @@ static bool same_cause(const struct ss_cause_view *view, const struct ss_score_r
         return view->known == record->has_cause;
     const struct ss_schema_text *topic = &ss_schema_texts[cause->input];
     return view->partition == cause->partition && view->offset == cause->offset &&
-           same_text(view->event_id, cause->event_id) &&
-           same_text(view->topic, (struct ss_text){topic->name, (uint32_t)topic->name_size});
+           ss_same_text(view->event_id, cause->event_id) &&
+           ss_same_text(view->topic, (struct ss_text){topic->name, (uint32_t)topic->name_size});
+}
+
+typedef int32_t lanes __attribute__((vector_size(16))); /* gcc's and clang's on any machine */
+
+enum {
+    LANES = sizeof(lanes) / sizeof(int32_t),
+    FACTOR_NUMBERS = 3 * SS_FACTOR_COUNT,
+    PARTS_NUMBERS = FACTOR_NUMBERS + SS_REASONS_MAX,
+    PARTS_LANES = (PARTS_NUMBERS + LANES - 1) / LANES * LANES
+};
+
+/* Numbers as the encoder writes them, in words; those of parts take three bytes at most. */
+struct parts_numbers {
+    int32_t bytes[PARTS_LANES], size[PARTS_LANES];
+};
+
+/* Four at a time, and without a branch to be foretold. false: one is longer. */
+static bool expect_numbers(const struct ss_score *score, struct parts_numbers *expected)
+{
+    int32_t numbers[PARTS_LANES];
+    lanes raw, all = {0};
+    _Static_assert(sizeof score->factors == FACTOR_NUMBERS * sizeof *numbers, "no gaps");
+    memcpy(numbers, score->factors, sizeof score->factors);
+    memset(numbers + FACTOR_NUMBERS, 0, sizeof numbers - sizeof score->factors);
+    for (int i = 0; i < score->reason_count; i++)
+        numbers[FACTOR_NUMBERS + i] = score->reasons[i].points_centi;
+    for (int i = 0; i < PARTS_LANES; i += LANES) {
+        memcpy(&raw, numbers + i, sizeof raw);
+        raw = (raw + raw) ^ raw >> 31;
+        const lanes two = raw > 0x7f, three = raw > 0x3fff; /* -1: it is */
+        const lanes size = 1 - (two + three);
+        /* what lies behind the first seven bits, twice; then what lies behind the second byte */
+        lanes bytes = raw + (raw & ~0x7f);
+        bytes += bytes & ~0x7fff;
+        bytes |= (two & 0x80) | (three & 0x8000);
+        memcpy(expected->bytes + i, &bytes, sizeof bytes);
+        memcpy(expected->size + i, &size, sizeof size);
+        all |= raw;
+    }
+    return (all[0] | all[1] | all[2] | all[3]) >> 21 == 0;
+}
+
+/* Bits that differ. Reads four bytes. */
+SS_WIRE_INLINE uint32_t differs(const uint8_t **at, const struct parts_numbers *expected, int i)
+{
+    static const uint32_t masks[] = {0, 0xff, 0xffff, 0xffffff};
+    const uint32_t size = (uint32_t)expected->size[i];
+    uint32_t found;
+    memcpy(&found, *at, sizeof found);
+    *at += size;
+    return (le32toh(found) ^ (uint32_t)expected->bytes[i]) & masks[size];
+}
+
+/* Nothing is read behind something that differs, except within ten bytes: behind what a score is
+ * made of, more than that has been skimmed. */
+static bool same_made_of(const uint8_t *at, const struct ss_score *score)
+{
+    struct parts_numbers expected;
+    if (!expect_numbers(score, &expected))
+        return false;
+    for (int i = 0; i < FACTOR_NUMBERS; i += 3)
+        if (differs(&at, &expected, i) | differs(&at, &expected, i + 1) |
+            differs(&at, &expected, i + 2))
+            return false;
+    const int count = score->reason_count;
+    if (count && *at++ != 2 * count)
+        return false;
+    for (int i = 0; i < count; i++) {
+        const struct ss_reason *reason = &score->reasons[i];
+        const uint32_t size = reason->code.size;
+        if (size > 0x3f || *at++ != 2 * size || !ss_same_short(at, reason->code.data, size))
+            return false;
+        at += size;
+        /* The symbols begin with NONE, and LISTED is of no factor. */
+        const unsigned factor = reason->factor == SS_FACTOR_COUNT ? 0 : 1 + reason->factor;
+        if (*at++ != 2 * factor || differs(&at, &expected, FACTOR_NUMBERS + i))
+            return false;
+    }
+    return *at == 0;
 }
 
 static bool same_parts(struct ss_bytes made_of, const struct ss_score_record *record)
 {
-    uint8_t bytes[PARTS_MAX];
-    struct ss_score_parts parts;
-    ss_score_parts_of(record, &parts);
-    if (!made_of.data || parts.size_max > sizeof bytes)
+    const uint8_t *at = made_of.data;
+    if (!at || at[0] != 2 * record->has_score)
         return false;
-    const size_t size = (size_t)(ss_put_score_parts(bytes, record, &parts) - bytes);
-    return ss_bytes_equal(made_of, (struct ss_bytes){bytes, size});
+    return record->has_score ? same_made_of(at + 1, &record->score) : at[1] == 0;
 }
 
 /* In the order of the schema. */
 bool ss_score_view_is(const struct ss_score_view *view, const struct ss_score_record *record)
 {
-    return same_text(view->user_id, record->user_id) && view->sequence == record->sequence &&
+    return ss_same_text(view->user_id, record->user_id) && view->sequence == record->sequence &&
            view->kind == record->kind && view->standing == record->standing &&
            view->has_score == record->has_score &&
            (!view->has_score || view->score == record->score.score) &&
            view->has_previous == record->has_previous &&
            (!view->has_previous || view->previous_score == record->previous_score) &&
            same_string(view->tier, record->tier_name) && same_parts(view->made_of, record) &&
-           same_text(view->case_id, record->case_id) && same_cause(&view->cause, record) &&
+           ss_same_text(view->case_id, record->case_id) && same_cause(&view->cause, record) &&
            memcmp(view->positions, record->positions, sizeof view->positions) == 0 &&
            view->consent_position == record->consent_position &&
            view->as_of_ms == record->as_of_ms && view->clock_ms == record->clock_ms &&

@@ -19,6 +19,9 @@ struct ss_cause_view {
     int64_t offset;
 };
 
+/* The input whose default topic it was; SS_INPUT_COUNT: none. */
+enum ss_input ss_cause_view_input(const struct ss_cause_view *cause);
+
 struct ss_reason_view {
     struct ss_text code;
     enum ss_factor factor; /* SS_FACTOR_COUNT: of none */
@@ -43,8 +46,8 @@ struct ss_score_view {
     bool has_rank; /* of the next two */
     int32_t percentile;
     int64_t ranks_offset;
-    /* What the score is made of. In a view that was skimmed: where it lies, and it is not set;
-     * data NULL: it is. */
+    /* What the score is made of. In a view that was skimmed: where it lies, and nothing behind this
+     * is set; data NULL: it is. */
     struct ss_bytes made_of;
     bool has_factors;
     struct ss_factor_result factors[SS_FACTOR_COUNT];
@@ -65,6 +68,11 @@ struct ss_entitlement_view {
     struct ss_text model_version;
 };
 
+static inline bool ss_same_text(struct ss_text a, struct ss_text b)
+{
+    return a.size == b.size && ss_same_short(a.data, b.data, a.size);
+}
+
 /* Both read a body: what ss_wire_open leaves of a record's value. */
 SS_MUST_USE enum ss_status ss_score_view_decode(struct ss_bytes body, struct ss_score_view *view,
                                                 struct ss_error *err);
@@ -83,11 +91,16 @@ SS_MUST_USE enum ss_status ss_score_view_skim_next(const uint8_t **cursor, const
                                                    struct ss_error *err);
 /* The view with all that was left out, as long as the body lives. */
 struct ss_score_view ss_score_view_whole(const struct ss_score_view *view);
+/* Another view of the same. */
+static inline void ss_score_view_copy(struct ss_score_view *to, const struct ss_score_view *skimmed)
+{
+    memcpy(to, skimmed, offsetof(struct ss_score_view, has_factors));
+}
 /* After the body, which was at `from`, has been copied to `to`: the view is of the copy. */
 void ss_score_view_move(struct ss_score_view *skimmed, const void *from, const void *to);
 /* Whether the record would be encoded as what the view was skimmed from, each field of it. It costs
- * a fraction of encoding it. false: it would not, or the bytes are not those that our encoder
- * chooses for the same. */
+ * a fraction of encoding it. false: it would not; or it may, but not to the bytes that our encoder
+ * chooses for the same, or it has numbers larger than a score is made of. */
 bool ss_score_view_is(const struct ss_score_view *skimmed, const struct ss_score_record *record);
 
 #endif

@@ -18,6 +18,14 @@ static inline int64_t ss_unzigzag(uint64_t raw)
     return (int64_t)(raw >> 1) ^ -(int64_t)(raw & 1);
 }
 
+/* Closes the gaps between the groups of 7, 14 and 28 bits of a number's bytes. */
+static inline uint64_t ss_varint_close(uint64_t word)
+{
+    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
 /* Any number byte by byte, up to the end. */
 __attribute__((noinline, unused)) static bool
 ss_varint_read_slow(const uint8_t **cursor, const uint8_t *end, int64_t *value)
@@ -54,14 +62,9 @@ static inline bool ss_varint_read(const uint8_t **cursor, const uint8_t *end, in
     last = ~word & UINT64_C(0x8080808080808080); /* the top bit of bytes that end a number */
     if (!last)
         goto slow;
-    /* Times and amounts, without a branch for each byte: cut behind the first last byte, then close
-     * the gaps between groups of 7, 14 and 28 bits. */
+    /* Times and amounts, without a branch for each byte: cut behind the first last byte. */
     word &= last ^ (last - 1);
-    word &= UINT64_C(0x7f7f7f7f7f7f7f7f);
-    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
-    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
-    word = (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
-    *value = ss_unzigzag(word);
+    *value = ss_unzigzag(ss_varint_close(word & UINT64_C(0x7f7f7f7f7f7f7f7f)));
     *cursor = p + __builtin_ctzll(last) / 8 + 1;
     return true;
 

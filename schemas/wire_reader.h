@@ -54,12 +54,12 @@ SS_WIRE_INLINE int64_t ss_wire_number(struct ss_wire_reader *r, int64_t min, int
     return ss_wire_within(r, value, min, max);
 }
 
-/* Of one to three bytes, most likely: an offset, a score. */
-SS_WIRE_INLINE int64_t ss_wire_long(struct ss_wire_reader *r)
+/* Of one to three bytes, most likely: an offset, a score. `room`: there are three bytes left. */
+SS_WIRE_INLINE int64_t ss_wire_long_in(struct ss_wire_reader *r, bool room)
 {
     const uint8_t *p = r->at;
     int64_t value = 0;
-    if (r->end - p >= 3) {
+    if (room) {
         uint32_t raw = p[0];
         r->at = p + 1;
         if (raw < 0x80)
@@ -78,10 +78,35 @@ SS_WIRE_INLINE int64_t ss_wire_long(struct ss_wire_reader *r)
     return value;
 }
 
-/* Of six bytes: a time of this century. */
+SS_WIRE_INLINE int64_t ss_wire_long(struct ss_wire_reader *r)
+{
+    return ss_wire_long_in(r, r->end - r->at >= 3);
+}
+
+/* `count` such numbers, which no end comes between, most likely. */
+SS_WIRE_INLINE void ss_wire_longs(struct ss_wire_reader *r, int64_t *values, int count)
+{
+    if (r->end - r->at >= SS_VARINT_MAX * count)
+        for (int i = 0; i < count; i++)
+            values[i] = ss_wire_long_in(r, true);
+    else
+        for (int i = 0; i < count; i++)
+            values[i] = ss_wire_long(r);
+}
+
+/* Of six bytes: a time of this century. Where that is foretold, nothing waits for its length. */
 SS_WIRE_INLINE int64_t ss_wire_time(struct ss_wire_reader *r)
 {
     int64_t value = 0;
+    uint64_t word;
+    if (r->end - r->at >= 8) {
+        memcpy(&word, r->at, sizeof word);
+        word = le64toh(word);
+        if ((word & UINT64_C(0x808080808080)) == UINT64_C(0x8080808080)) {
+            r->at += 6;
+            return ss_unzigzag(ss_varint_close(word & UINT64_C(0x7f7f7f7f7f7f)));
+        }
+    }
     r->bad |= !ss_varint_read(&r->at, r->end, &value);
     return value;
 }

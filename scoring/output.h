@@ -31,7 +31,7 @@ struct ss_factor_result {
 };
 
 struct ss_reason {
-    const char *code;      /* static: LISTED, LATE_BILLS, …: docs/model.md lists them */
+    struct ss_text code;   /* static: LISTED, LATE_BILLS, …: docs/model.md lists them */
     enum ss_factor factor; /* SS_FACTOR_COUNT for LISTED, which is of no factor */
     int32_t points_centi;  /* what the best value of this component would add */
 };

@@ -34,13 +34,16 @@ enum code {
 _Static_assert(CODE_COUNT <= 32, "a bit of a word for each");
 _Static_assert(CODE_COUNT * sizeof(uint32_t) % SS_CLEAR_STEP == 0, "their sums are cleared so");
 
-static const char *const code_names[CODE_COUNT] = {
-    "LATE_BILLS",       "DEFAULTED_BILLS",   "SHORT_TRACK_RECORD", "NO_BILL_HISTORY",
-    "HIGH_DEBT",        "NO_CREDIT_LINE",    "FEW_PAYMENTS",       "IRREGULAR_PAYMENTS",
-    "NARROW_SPENDING",  "REVERSED_PAYMENTS", "NO_PAYMENTS",        "LOW_SPENDING",
-    "LOW_REPAYMENT",    "LOW_CREDIT_LIMIT",  "BROKEN_BOOKINGS",    "NO_BOOKINGS",
-    "UNVERIFIED_FACTS", "NO_PROFILE",        "LOW_DEGREE",         "NO_DEGREE",
-    "SHORT_TENURE",     "NO_ACCOUNT_AGE",    "LOW_FRIENDS_BANDS",  "NO_SOCIAL_TIES",
+#define NAME(code) [code] = {#code, sizeof #code - 1}
+static const struct ss_text code_names[CODE_COUNT] = {
+    NAME(LATE_BILLS),        NAME(DEFAULTED_BILLS),    NAME(SHORT_TRACK_RECORD),
+    NAME(NO_BILL_HISTORY),   NAME(HIGH_DEBT),          NAME(NO_CREDIT_LINE),
+    NAME(FEW_PAYMENTS),      NAME(IRREGULAR_PAYMENTS), NAME(NARROW_SPENDING),
+    NAME(REVERSED_PAYMENTS), NAME(NO_PAYMENTS),        NAME(LOW_SPENDING),
+    NAME(LOW_REPAYMENT),     NAME(LOW_CREDIT_LIMIT),   NAME(BROKEN_BOOKINGS),
+    NAME(NO_BOOKINGS),       NAME(UNVERIFIED_FACTS),   NAME(NO_PROFILE),
+    NAME(LOW_DEGREE),        NAME(NO_DEGREE),          NAME(SHORT_TENURE),
+    NAME(NO_ACCOUNT_AGE),    NAME(LOW_FRIENDS_BANDS),  NAME(NO_SOCIAL_TIES),
 };
 
 /* The code of a variable: nothing is known of it; it is known and falls short; and both again of
@@ -136,8 +139,8 @@ void ss_reasons_rank(const struct ss_model *model, const struct ss_variables *va
 
     score->reason_count = 0;
     if (score->listed)
-        score->reasons[score->reason_count++] =
-            (struct ss_reason){"LISTED", SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
+        score->reasons[score->reason_count++] = (struct ss_reason){
+            {"LISTED", 6}, SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
     for (int i = 0; i < max && ranked[i]; i++) {
         const int code = CODE_COUNT - (int)(ranked[i] & 0xff);
         score->reasons[score->reason_count++] = (struct ss_reason){

@@ -355,7 +355,7 @@ static void make_published(const char *path, struct ss_buffer bodies[MADE])
             .kind = SS_KIND_AGED,
             .standing = SS_STANDING_SCORED,
             .has_score = true,
-            .score = {.score = 350 + i, .reason_count = 1, .reasons = {{"HIGH_DEBT", 0, i}}},
+            .score = {.score = 350 + i, .reason_count = 1, .reasons = {{{"HIGH_DEBT", 9}, 0, i}}},
             .tier_name = "poor",
             .as_of_ms = LOGS_BEGIN + i,
             .clock_ms = LOGS_BEGIN + i,

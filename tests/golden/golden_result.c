@@ -41,7 +41,7 @@ static json_t *reasons_of(const struct ss_score *score)
     json_t *reasons = json_array();
     for (int i = 0; i < score->reason_count; i++) {
         json_t *reason = json_object();
-        set(reason, "code", json_string(score->reasons[i].code));
+        set(reason, "code", json_stringn(score->reasons[i].code.data, score->reasons[i].code.size));
         set(reason, "factor", json_string(reason_factors[score->reasons[i].factor]));
         set(reason, "points", json_integer(score->reasons[i].points_centi));
         json_array_append_new(reasons, reason);

@@ -111,7 +111,7 @@ static struct ss_score_record sample_record(void)
     for (int i = 0; i < SS_FACTOR_COUNT; i++)
         r.score.factors[i] = (struct ss_factor_result){1000 + i, 10 * i, 2000 + i};
     for (int i = 0; i < SS_REASONS_MAX; i++)
-        r.score.reasons[i] = (struct ss_reason){codes[i], factors[i], 300 - i};
+        r.score.reasons[i] = (struct ss_reason){text(codes[i]), factors[i], 300 - i};
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         r.positions[i] = INT64_C(10000000000) * i + 7;
     return r;
@@ -128,7 +128,7 @@ static void check_reasons(const avro_value_t *record, const struct ss_score_reco
     cr_assert_eq(count, r->has_score ? (size_t)r->score.reason_count : 0);
     for (size_t i = 0; i < count; i++) {
         avro_value_get_by_index(&reasons, i, &reason, NULL);
-        expect_text(&reason, "code", r->score.reasons[i].code);
+        expect_text(&reason, "code", r->score.reasons[i].code.data);
         expect_text(&reason, "factor", symbols[r->score.reasons[i].factor]);
         expect_long(&reason, "points", r->score.reasons[i].points_centi);
     }

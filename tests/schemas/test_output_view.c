@@ -39,8 +39,8 @@ static struct ss_score_record full_record(void)
     };
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         record.score.factors[f] = (struct ss_factor_result){1000 * f, 10 + f, -100 * f};
-    record.score.reasons[0] = (struct ss_reason){"LISTED", SS_FACTOR_COUNT, 36200};
-    record.score.reasons[1] = (struct ss_reason){"HIGH_DEBT", SS_FACTOR_HISTORY, 815};
+    record.score.reasons[0] = (struct ss_reason){text("LISTED"), SS_FACTOR_COUNT, 36200};
+    record.score.reasons[1] = (struct ss_reason){text("HIGH_DEBT"), SS_FACTOR_HISTORY, 815};
     return record;
 }
 
@@ -146,8 +146,15 @@ static void is_itself(const struct ss_score_view *view, const struct ss_score_re
             DIFFERS(score.factors[f].weight++);
             DIFFERS(score.factors[f].points_centi++);
         }
+        for (int32_t bit = 1 << 6; bit <= 1 << 13; bit <<= 7) { /* of the second and third byte */
+            DIFFERS(score.factors[1].value ^= bit);
+            DIFFERS(score.factors[2].weight ^= bit);
+            DIFFERS(score.factors[3].points_centi ^= bit);
+            DIFFERS(score.factors[4].points_centi ^= bit);
+            DIFFERS(score.reasons[1].points_centi ^= bit);
+        }
         DIFFERS(score.reason_count--);
-        DIFFERS(score.reasons[1].code = "HIGH_DEBTS");
+        DIFFERS(score.reasons[1].code = text("HIGH_DEBTS"));
         DIFFERS(score.reasons[0].factor = SS_FACTOR_HISTORY);
         DIFFERS(score.reasons[1].factor = SS_FACTOR_COUNT);
         DIFFERS(score.reasons[1].points_centi--);
@@ -195,6 +202,61 @@ Test(output_view, knows_a_record_again)
         record.has_score = turn == 0;
         record.tier_name = record.has_score ? record.tier_name : NULL;
     }
+    ss_buffer_reset(&buffer);
+}
+
+/* Where its encoding grows by a byte, and on either side of 0. Longer ones are no score's: these
+ * are left to whoever compares the fields. */
+Test(output_view, knows_numbers_of_any_length_again)
+{
+    static const int32_t edges[] = {0, 63, 64, 8191, 8192, (1 << 20) - 1, 1 << 20, INT32_MAX};
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    for (size_t e = 0; e < 2 * sizeof edges / sizeof *edges; e++) {
+        const int32_t edge = e % 2 ? -1 - edges[e / 2] : edges[e / 2];
+        for (int n = 0; n <= 2 * SS_FACTOR_COUNT + 2; n++) {
+            record = full_record();
+            struct ss_factor_result *factor = &record.score.factors[n % SS_FACTOR_COUNT];
+            if (n == 2 * SS_FACTOR_COUNT + 2)
+                record.score.reasons[1].points_centi = edge;
+            else if (n < SS_FACTOR_COUNT)
+                factor->value = edge;
+            else
+                factor->points_centi = edge;
+            encode(&record, &buffer);
+            cr_assert_eq(ss_score_view_skim(body_of(&buffer), &view, &err), SS_OK);
+            if (e < 12)
+                is_itself(&view, &record);
+            else
+                cr_assert(!ss_score_view_is(&view, &record));
+        }
+    }
+    ss_buffer_reset(&buffer);
+}
+
+/* Whatever bit of it is altered: it is no record any more, or another one. */
+Test(output_view, knows_no_record_of_which_a_bit_was_altered)
+{
+    struct ss_score_record record = full_record();
+    struct ss_score_view view;
+    struct ss_buffer buffer;
+    struct ss_error err;
+    ss_buffer_init(&buffer, 4096);
+    encode(&record, &buffer);
+    uint8_t *bytes = buffer.data + SS_WIRE_HEADER_SIZE;
+    size_t others = 0;
+    for (size_t bit = 0; bit < 8 * body_of(&buffer).size; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        if (ss_score_view_skim(body_of(&buffer), &view, &err) == SS_OK) {
+            cr_expect(!ss_score_view_is(&view, &record), "bit %zu of byte %zu", bit % 8, bit / 8);
+            others++;
+        }
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    cr_assert_gt(others, 500);
     ss_buffer_reset(&buffer);
 }
 

@@ -50,7 +50,7 @@ static struct ss_score_record sample_record(void)
     };
     for (int i = 0; i < SS_FACTOR_COUNT; i++)
         r.score.factors[i] = (struct ss_factor_result){1000 + i, 10 * i, 2000 + i};
-    r.score.reasons[0] = (struct ss_reason){"LISTED", SS_FACTOR_COUNT, 300};
+    r.score.reasons[0] = (struct ss_reason){{"LISTED", 6}, SS_FACTOR_COUNT, 300};
     for (int i = 0; i < SS_INPUT_COUNT; i++)
         r.positions[i] = INT64_C(10000000000) * i + 7;
     return r;

@@ -257,7 +257,7 @@ Test(apply, the_record_is_what_the_state_says_at_as_of, .init = member)
         cr_assert_eq(record()->score.factors[f].points_centi, score.factors[f].points_centi);
     cr_assert_eq(record()->score.reason_count, score.reason_count);
     for (int i = 0; i < score.reason_count; i++)
-        cr_assert_str_eq(record()->score.reasons[i].code, score.reasons[i].code);
+        cr_assert_str_eq(record()->score.reasons[i].code.data, score.reasons[i].code.data);
 }
 
 /* --- the blacklist --- */
@@ -271,7 +271,7 @@ Test(apply, a_listed_user_drops_and_is_restored_with_the_last_case, .init = memb
     cr_assert_eq(record()->previous_score, 650);
     cr_assert_str_eq(record()->tier_name, "low");
     cr_assert(text_is(record()->case_id, "1"));
-    cr_assert_str_eq(record()->score.reasons[0].code, "LISTED");
+    cr_assert_str_eq(record()->score.reasons[0].code.data, "LISTED");
     expect_entitlement(0, "car", SS_ENTITLEMENT_REVOKED);
     cr_assert_eq(user.effects.entitlement_count, 1);
 

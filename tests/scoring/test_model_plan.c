@@ -138,7 +138,8 @@ static void rule_reasons(const struct ss_model *model, const struct ss_variables
     struct ss_reason found[CODE_COUNT];
     score->reason_count = 0;
     for (int c = 0; c < CODE_COUNT; c++) {
-        found[c] = (struct ss_reason){codes[c].name, SS_FACTOR_COUNT, 0};
+        found[c] = (struct ss_reason){
+            {codes[c].name, (uint32_t)strlen(codes[c].name)}, SS_FACTOR_COUNT, 0};
         for (int i = 0; i < codes[c].count; i++) {
             const enum ss_variable v = codes[c].variables[i];
             const int32_t share = (int32_t)rule_share(model, variables, v);
@@ -155,8 +156,8 @@ static void rule_reasons(const struct ss_model *model, const struct ss_variables
         found[3].points_centi = 0;
     }
     if (score->listed)
-        score->reasons[score->reason_count++] =
-            (struct ss_reason){"LISTED", SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
+        score->reasons[score->reason_count++] = (struct ss_reason){
+            {"LISTED", 6}, SS_FACTOR_COUNT, (score->full_score - score->score) * 100};
     while (score->reason_count < SS_REASONS_MAX) {
         int next = 0;
         for (int c = 1; c < CODE_COUNT; c++)
@@ -279,8 +280,9 @@ static void expect_same(const struct ss_score *got, const struct ss_score *rule,
     }
     cr_assert_eq(got->reason_count, rule->reason_count, "model %d, score %d", model, n);
     for (int r = 0; r < rule->reason_count; r++) {
-        cr_assert_str_eq(got->reasons[r].code, rule->reasons[r].code, "model %d, score %d", model,
-                         n);
+        cr_assert_str_eq(got->reasons[r].code.data, rule->reasons[r].code.data,
+                         "model %d, score %d", model, n);
+        cr_assert_eq(got->reasons[r].code.size, rule->reasons[r].code.size);
         cr_assert_eq(got->reasons[r].factor, rule->reasons[r].factor, "model %d, score %d", model,
                      n);
         cr_assert_eq(got->reasons[r].points_centi, rule->reasons[r].points_centi,

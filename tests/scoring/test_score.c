@@ -33,7 +33,8 @@ static void reset(void)
 static void expect_reason(int i, const char *code, enum ss_factor factor, int32_t points_centi)
 {
     cr_assert_gt(score.reason_count, i);
-    cr_assert_str_eq(score.reasons[i].code, code);
+    cr_assert_str_eq(score.reasons[i].code.data, code);
+    cr_assert_eq(score.reasons[i].code.size, strlen(code));
     cr_assert_eq(score.reasons[i].factor, factor);
     cr_assert_eq(score.reasons[i].points_centi, points_centi, "%s: %d", code,
                  score.reasons[i].points_centi);
