@@ -101,9 +101,10 @@ void ss_case_forget(struct proof_case *one)
         free(one->strays[--one->stray_count].bytes);
 }
 
-void ss_case_reset(struct proof_case *one)
+void ss_case_reset(struct proof *proof, struct proof_case *one)
 {
     ss_case_forget(one);
+    ss_skips_reset(proof, &one->skips);
     free(one->kept);
     free(one->strays);
     free(one->other);

@@ -25,6 +25,15 @@ static bool same_name(struct ss_text text, const char *name)
     return strlen(name) == text.size && memcmp(name, text.data, text.size) == 0;
 }
 
+const struct ss_model *ss_proof_model_named(const struct proof *proof,
+                                            const struct ss_score_view *view)
+{
+    const struct ss_models *models = &proof->models;
+    return models->business && same_name(view->model_version, models->business->version)
+               ? models->business
+               : models->person;
+}
+
 /* The score that the factors' values make, with what all of them lack. */
 static void sum_up(const struct ss_model *model, const struct ss_score_view *view,
                    struct ss_score *score, int64_t *lacking_centi)
@@ -47,6 +56,32 @@ static void sum_up(const struct ss_model *model, const struct ss_score_view *vie
     score->score = score->listed && score->full_score > model->listed_cap ? model->listed_cap
                                                                           : score->full_score;
     score->tier = ss_score_tier(model, score->score);
+}
+
+static bool adds_up(const struct ss_model *model, const struct ss_score_view *view,
+                    const struct ss_score *score)
+{
+    if (!view->has_score || !view->has_factors || view->score != score->score ||
+        !same_name(view->tier, model->tiers[score->tier].name))
+        return false;
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        if (view->factors[f].value < 0 || view->factors[f].value > SS_VALUE_MAX ||
+            view->factors[f].weight != score->factors[f].weight ||
+            view->factors[f].points_centi != score->factors[f].points_centi)
+            return false;
+    return true;
+}
+
+bool ss_proof_adds_up(const struct proof *proof, const struct ss_score_view *view)
+{
+    const struct ss_score_view whole = ss_score_view_whole(view);
+    const struct ss_model *model = ss_proof_model_named(proof, view);
+    struct ss_score score;
+    int64_t lacking_centi;
+    if (view->standing == SS_STANDING_OPTED_OUT)
+        return true;
+    sum_up(model, &whole, &score, &lacking_centi);
+    return adds_up(model, &whole, &score);
 }
 
 /* Of the same factors and codes they are the same; others must be such as there can be. */
@@ -83,22 +118,12 @@ static bool score_can_be(const struct proof *proof, const struct ss_user_state *
                          const struct ss_score_view *view, uint32_t *others)
 {
     struct ss_user_state befriended = *state;
-    const struct ss_models *models = &proof->models;
-    const struct ss_model *model =
-        models->business && same_name(view->model_version, models->business->version)
-            ? models->business
-            : models->person;
+    const struct ss_model *model = ss_proof_model_named(proof, view);
     struct ss_score score, folded;
     int64_t lacking_centi;
     sum_up(model, view, &score, &lacking_centi);
-    if (!view->has_score || !view->has_factors || view->score != score.score ||
-        !same_name(view->tier, model->tiers[score.tier].name))
+    if (!adds_up(model, view, &score))
         return false;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        if (view->factors[f].value < 0 || view->factors[f].value > SS_VALUE_MAX ||
-            view->factors[f].weight != score.factors[f].weight ||
-            view->factors[f].points_centi != score.factors[f].points_centi)
-            return false;
     befriended.friends.confirmed = view->friends_confirmed;
     befriended.friends.bands = view->friends_bands;
     ss_score_compute(model, &befriended, view->as_of_ms, view->clock_ms, &folded);
