@@ -163,6 +163,15 @@ static bool time_can_be(const struct settling *s, const struct ss_user_state *st
     return can;
 }
 
+/* Neither consent nor register has led to it. */
+static bool of_score_alone(const struct settling *s, const struct ss_user_state *state)
+{
+    const struct ss_score_view *view = &s->record->view;
+    return view->has_previous && (int)view->standing == s->before.standing &&
+           view->case_id.size == 0 && view->consent_position == state->consents.scoring_position &&
+           view->clock_ms >= s->before.horizon_ms;
+}
+
 /* Of time alone. */
 static bool step_can_be(const struct settling *s, const struct ss_user_state *state)
 {
@@ -173,9 +182,7 @@ static bool step_can_be(const struct settling *s, const struct ss_user_state *st
         kind = view->as_of_ms > before->as_of_ms && view->clock_ms == view->as_of_ms;
     if (view->kind == SS_KIND_RESCORE)
         kind = !ss_models_told(&s->proof->models, before->business, before->epoch);
-    return kind && view->has_previous && (int)view->standing == before->standing &&
-           view->case_id.size == 0 && view->consent_position == state->consents.scoring_position &&
-           view->clock_ms >= before->horizon_ms;
+    return kind && of_score_alone(s, state);
 }
 
 /* What its cause leads to, whatever the score. */
@@ -207,7 +214,10 @@ static bool event_can_be(const struct settling *s, const struct ss_user_state *f
     const enum ss_outcome outcome = ss_proof_apply(proof, &state, &s->cause->event, &context);
     if (outcome == SS_DUPLICATE || outcome == SS_REFUSED)
         return true; /* of what may not have counted, or for want of room that was taken by it */
-    if (outcome != SS_COUNTED || !proof->effects.has_record)
+    if (outcome == SS_COUNTED && !proof->effects.has_record) /* friends as they were already */
+        return view->kind == SS_KIND_NEIGHBOUR && s->cause->event.input == SS_NEIGHBOURS &&
+               of_score_alone(s, folded);
+    if (outcome != SS_COUNTED)
         return false;
     ss_proof_view(proof, &proof->effects.record, &made);
     made.previous_score = view->previous_score;
