@@ -11,7 +11,10 @@
  *    profiles those by which characteristics are.
  * 3. A record that does not follow from the folds is tried with all choices together that give its
  *    very score and reasons. None of them may lead to it: then it is wrong.
- * 4. Where there is no room for all of it, or it takes too long, nothing is said.
+ * 4. Whom a user lists is not among the choices: it follows from the order of three inputs. Of
+ *    somebody who lists friends the record before says what they come to, up to the next event that
+ *    may change it; then the record in hand is believed in this, and no ways to it are tried.
+ * 5. Where there is no room for all of it, or it takes too long, nothing is said.
  */
 #include "audit/proof_internal.h"
 #include "audit/room.h"
@@ -229,9 +232,12 @@ static void fold_kept(struct settling *s, struct proof_skips *skips,
 void ss_skips_move_on(struct settling *s, const struct ss_user_state *proven)
 {
     struct proof_skips *skips = &s->one->skips;
-    if (s->moved_on || skips->of[0].count == 0)
+    if (s->moved_on)
         return;
     s->moved_on = true;
+    s->one->strangers = false;
+    if (skips->of[0].count == 0)
+        return;
     if (!s->one->weak && !(s->user->flags & BLIND)) {
         ss_skips_reset(s->proof, skips);
         return;
@@ -256,6 +262,7 @@ struct trial {
     struct ss_user_state with; /* the state behind them, by the choices in hand */
     size_t chosen[SS_SKIP_INPUTS];
     int scores, ways;
+    bool believing; /* what the record says of friends */
     bool given_up;
 };
 
@@ -311,12 +318,8 @@ static bool leads(struct trial *trial)
 {
     struct settling *s = trial->s;
     struct proof *proof = s->proof;
-    for (int searching = 0; searching < 2; searching++) {
+    for (int searching = 0; searching < 2 && !trial->believing; searching++) {
         struct ss_user_state state = s->begin;
-        if (trial->with.friends.open) {
-            state.friends.confirmed = trial->with.friends.confirmed;
-            state.friends.bands = trial->with.friends.bands;
-        }
         for (int by = 0; by < SS_SKIP_INPUTS; by++)
             take_part(&state, by, &trial->begin[by][trial->chosen[by]]);
         ss_proof_friends_copy(&proof->friends->list, &s->begin_list);
@@ -325,25 +328,26 @@ static bool leads(struct trial *trial)
         trial->given_up |= searching && proof->budget < 0;
     }
     trial->given_up |= ++trial->ways >= WAYS_MAX;
-    return false;
+    return trial->believing;
 }
 
 /* In every combination, the factors of few inputs first. */
 static bool any_leads(struct trial *trial)
 {
     const struct ss_score_view *view = &trial->view;
+    const bool any = !view->has_score;
     struct ss_score score;
     for (size_t f = 0; f < trial->count[BY_PROFILES]; f++) {
         choose(trial, BY_PROFILES, f, &score);
         for (size_t b = 0; b < trial->count[BY_BILLS] && !trial->given_up; b++) {
             choose(trial, BY_BILLS, b, &score);
-            if (!same_value(&score, view, SS_FACTOR_HISTORY))
+            if (!any && !same_value(&score, view, SS_FACTOR_HISTORY))
                 continue;
             for (size_t p = 0; p < trial->count[BY_PAYMENTS] && !trial->given_up; p++) {
                 choose(trial, BY_PAYMENTS, p, &score);
                 for (size_t k = 0; k < trial->count[BY_BOOKINGS] && !trial->given_up; k++) {
                     choose(trial, BY_BOOKINGS, k, &score);
-                    if (same_score(&score, view) && leads(trial))
+                    if ((any || same_score(&score, view)) && leads(trial))
                         return true;
                 }
             }
@@ -352,39 +356,60 @@ static bool any_leads(struct trial *trial)
     return false;
 }
 
+/* Some event since the record before may have changed what friends come to. */
+static bool may_befriend(const struct settling *s, const struct ss_user_state *after)
+{
+    const struct ss_models *models = &s->proof->models;
+    bool reads = s->one->strangers;
+    if (!after->friends.open && !s->begin.friends.open)
+        return false;
+    for (size_t i = 0; i <= s->one->kept_count; i++) {
+        const struct ss_event *event = i < s->one->kept_count ? &s->one->kept[i]->event
+                                       : s->cause             ? &s->cause->event
+                                                              : NULL;
+        reads |= event && (ss_event_reads_friends(models, event) ||
+                           (event->input == SS_CONSENTS &&
+                            event->consent.purpose == SS_PURPOSE_SOCIAL));
+    }
+    return reads;
+}
+
+static bool try_choices(struct trial *trial)
+{
+    if (!open_trial(trial))
+        return true;
+    if (trial->view.has_score) {
+        keep_those_of(trial, BY_PAYMENTS, SS_FACTOR_BEHAVIOUR);
+        keep_those_of(trial, BY_PROFILES, SS_FACTOR_CHARACTERISTICS);
+    }
+    return any_leads(trial) || trial->given_up;
+}
+
 bool ss_skips_may_lead(struct settling *s, const struct ss_user_state *after)
 {
     const struct proof_skips *skips = &s->one->skips;
     struct proof *proof = s->proof;
-    bool reads = s->cause && ss_event_reads_friends(&proof->models, &s->cause->event);
-    for (size_t i = 0; i < s->one->kept_count; i++)
-        reads |= ss_event_reads_friends(&proof->models, &s->one->kept[i]->event);
-    if (skips->too_many || skips->of[0].count == 0 || s->one->guesses.count > 0 ||
-        s->one->other || !s->record->view.has_score || (reads && after->friends.open))
-        return true;
     const bool changed = proof->list_changed;
     const int long_searches = proof->long_searches;
     struct ss_friends list;
+    if (skips->too_many || skips->of[0].count == 0 || s->one->other)
+        return true;
+    struct trial *trial = calloc(1, sizeof *trial);
+    if (!trial)
+        return true;
     proof->long_searches = 0;
     ss_proof_friends_copy(&list, &proof->friends->list);
-    struct trial *trial = calloc(1, sizeof *trial);
-    bool lead = true;
-    if (trial) {
-        trial->s = s;
-        trial->view = ss_score_view_whole(&s->record->view);
-        trial->model = ss_proof_model_named(proof, &trial->view);
-        trial->with = *after;
-        if (after->friends.open) { /* whom the user lists is not among the choices */
-            trial->with.friends.confirmed = trial->view.friends_confirmed;
-            trial->with.friends.bands = trial->view.friends_bands;
-        }
+    trial->s = s;
+    trial->view = ss_score_view_whole(&s->record->view);
+    trial->model = ss_proof_model_named(proof, &trial->view);
+    trial->with = *after;
+    trial->believing = may_befriend(s, after);
+    if (trial->believing) {
+        trial->with.friends.confirmed = trial->view.friends_confirmed;
+        trial->with.friends.bands = trial->view.friends_bands;
     }
-    if (trial && open_trial(trial)) {
-        keep_those_of(trial, BY_PAYMENTS, SS_FACTOR_BEHAVIOUR);
-        keep_those_of(trial, BY_PROFILES, SS_FACTOR_CHARACTERISTICS);
-        lead = trial->given_up || any_leads(trial) || trial->given_up;
-    }
-    for (int by = 0; trial && by < SS_SKIP_INPUTS; by++)
+    const bool lead = try_choices(trial);
+    for (int by = 0; by < SS_SKIP_INPUTS; by++)
         free(trial->begin[by]);
     free(trial);
     ss_proof_friends_copy(&proof->friends->list, &list);
