@@ -104,7 +104,7 @@ struct proof_case {
     size_t other_size;
     struct proof_guesses guesses; /* none, or all that are likely, the state in the table first */
     struct proof_skips skips;     /* while BLIND or weak */
-    bool strangers; /* since the last record messages were left out */
+    bool strangers;               /* since the last record messages were left out */
     bool erased;                  /* until it opts out */
     bool unsure;                  /* until it opts in: in another order it may have been EXPIRED */
     bool weak, doubtful; /* its folds may be wrong; its last record did not follow from them */

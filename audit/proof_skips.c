@@ -6,9 +6,10 @@
  * each input there is a choice for each event up to which none counted, and the folds are one of
  * each.
  *
- * 1. The choices of an input are the parts that it may have led to; those that are the same are one.
- * 2. A record that is proven leaves of the payments those by which behaviour is of its value, of the
- *    profiles those by which characteristics are.
+ * 1. The choices of an input are the parts that it may have led to; those that are the same are
+ * one.
+ * 2. A record that is proven leaves of the payments those by which behaviour is of its value, of
+ * the profiles those by which characteristics are.
  * 3. A record that does not follow from the folds is tried with all choices together that give its
  *    very score and reasons. None of them may lead to it: then it is wrong.
  * 4. Whom a user lists is not among the choices: it follows from the order of three inputs. Of
@@ -367,9 +368,9 @@ static bool may_befriend(const struct settling *s, const struct ss_user_state *a
         const struct ss_event *event = i < s->one->kept_count ? &s->one->kept[i]->event
                                        : s->cause             ? &s->cause->event
                                                               : NULL;
-        reads |= event && (ss_event_reads_friends(models, event) ||
-                           (event->input == SS_CONSENTS &&
-                            event->consent.purpose == SS_PURPOSE_SOCIAL));
+        reads |=
+            event && (ss_event_reads_friends(models, event) ||
+                      (event->input == SS_CONSENTS && event->consent.purpose == SS_PURPOSE_SOCIAL));
     }
     return reads;
 }
