@@ -393,8 +393,10 @@ bool ss_skips_may_lead(struct settling *s, const struct ss_user_state *after)
     const bool changed = proof->list_changed;
     const int long_searches = proof->long_searches;
     struct ss_friends list;
-    if (skips->too_many || skips->of[0].count == 0 || s->one->other)
+    if (skips->too_many || s->one->other)
         return true;
+    if (skips->of[0].count == 0) /* there was nothing to skip */
+        return may_befriend(s, after);
     struct trial *trial = calloc(1, sizeof *trial);
     if (!trial)
         return true;
