@@ -266,7 +266,7 @@ static enum ss_status second_pass(struct proof *proof)
     if (status == SS_OK)
         status = ss_grants_end(proof);
     for (size_t i = 0; i < proof->case_count; i++)
-        ss_case_reset(&proof->cases[i]);
+        ss_case_reset(proof, &proof->cases[i]);
     free(proof->cases);
     free(proof->sights);
     free(proof->stack);

@@ -45,6 +45,7 @@ enum ss_status ss_case_keep(struct proof *proof, struct proof_case *one, const s
     enum ss_status status = SS_OK;
     if (event.input == SS_NEIGHBOURS)
         status = is_stranger(proof, one, ss_user_id(user), event.neighbour.from, &strange);
+    one->strangers |= strange;
     if (status != SS_OK || strange)
         return status;
     for (size_t i = 0; i < count; i++)
@@ -101,9 +102,10 @@ void ss_case_forget(struct proof_case *one)
         free(one->strays[--one->stray_count].bytes);
 }
 
-void ss_case_reset(struct proof_case *one)
+void ss_case_reset(struct proof *proof, struct proof_case *one)
 {
     ss_case_forget(one);
+    ss_skips_reset(proof, &one->skips);
     free(one->kept);
     free(one->strays);
     free(one->other);

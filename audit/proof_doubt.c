@@ -25,6 +25,15 @@ static bool same_name(struct ss_text text, const char *name)
     return strlen(name) == text.size && memcmp(name, text.data, text.size) == 0;
 }
 
+const struct ss_model *ss_proof_model_named(const struct proof *proof,
+                                            const struct ss_score_view *view)
+{
+    const struct ss_models *models = &proof->models;
+    return models->business && same_name(view->model_version, models->business->version)
+               ? models->business
+               : models->person;
+}
+
 /* The score that the factors' values make, with what all of them lack. */
 static void sum_up(const struct ss_model *model, const struct ss_score_view *view,
                    struct ss_score *score, int64_t *lacking_centi)
@@ -47,6 +56,32 @@ static void sum_up(const struct ss_model *model, const struct ss_score_view *vie
     score->score = score->listed && score->full_score > model->listed_cap ? model->listed_cap
                                                                           : score->full_score;
     score->tier = ss_score_tier(model, score->score);
+}
+
+static bool adds_up(const struct ss_model *model, const struct ss_score_view *view,
+                    const struct ss_score *score)
+{
+    if (!view->has_score || !view->has_factors || view->score != score->score ||
+        !same_name(view->tier, model->tiers[score->tier].name))
+        return false;
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        if (view->factors[f].value < 0 || view->factors[f].value > SS_VALUE_MAX ||
+            view->factors[f].weight != score->factors[f].weight ||
+            view->factors[f].points_centi != score->factors[f].points_centi)
+            return false;
+    return true;
+}
+
+bool ss_proof_adds_up(const struct proof *proof, const struct ss_score_view *view)
+{
+    const struct ss_score_view whole = ss_score_view_whole(view);
+    const struct ss_model *model = ss_proof_model_named(proof, view);
+    struct ss_score score;
+    int64_t lacking_centi;
+    if (view->standing == SS_STANDING_OPTED_OUT)
+        return true;
+    sum_up(model, &whole, &score, &lacking_centi);
+    return adds_up(model, &whole, &score);
 }
 
 /* Of the same factors and codes they are the same; others must be such as there can be. */
@@ -83,22 +118,12 @@ static bool score_can_be(const struct proof *proof, const struct ss_user_state *
                          const struct ss_score_view *view, uint32_t *others)
 {
     struct ss_user_state befriended = *state;
-    const struct ss_models *models = &proof->models;
-    const struct ss_model *model =
-        models->business && same_name(view->model_version, models->business->version)
-            ? models->business
-            : models->person;
+    const struct ss_model *model = ss_proof_model_named(proof, view);
     struct ss_score score, folded;
     int64_t lacking_centi;
     sum_up(model, view, &score, &lacking_centi);
-    if (!view->has_score || !view->has_factors || view->score != score.score ||
-        !same_name(view->tier, model->tiers[score.tier].name))
+    if (!adds_up(model, view, &score))
         return false;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        if (view->factors[f].value < 0 || view->factors[f].value > SS_VALUE_MAX ||
-            view->factors[f].weight != score.factors[f].weight ||
-            view->factors[f].points_centi != score.factors[f].points_centi)
-            return false;
     befriended.friends.confirmed = view->friends_confirmed;
     befriended.friends.bands = view->friends_bands;
     ss_score_compute(model, &befriended, view->as_of_ms, view->clock_ms, &folded);
@@ -138,6 +163,15 @@ static bool time_can_be(const struct settling *s, const struct ss_user_state *st
     return can;
 }
 
+/* Neither consent nor register has led to it. */
+static bool of_score_alone(const struct settling *s, const struct ss_user_state *state)
+{
+    const struct ss_score_view *view = &s->record->view;
+    return view->has_previous && (int)view->standing == s->before.standing &&
+           view->case_id.size == 0 && view->consent_position == state->consents.scoring_position &&
+           view->clock_ms >= s->before.horizon_ms;
+}
+
 /* Of time alone. */
 static bool step_can_be(const struct settling *s, const struct ss_user_state *state)
 {
@@ -148,9 +182,7 @@ static bool step_can_be(const struct settling *s, const struct ss_user_state *st
         kind = view->as_of_ms > before->as_of_ms && view->clock_ms == view->as_of_ms;
     if (view->kind == SS_KIND_RESCORE)
         kind = !ss_models_told(&s->proof->models, before->business, before->epoch);
-    return kind && view->has_previous && (int)view->standing == before->standing &&
-           view->case_id.size == 0 && view->consent_position == state->consents.scoring_position &&
-           view->clock_ms >= before->horizon_ms;
+    return kind && of_score_alone(s, state);
 }
 
 /* What its cause leads to, whatever the score. */
@@ -182,7 +214,10 @@ static bool event_can_be(const struct settling *s, const struct ss_user_state *f
     const enum ss_outcome outcome = ss_proof_apply(proof, &state, &s->cause->event, &context);
     if (outcome == SS_DUPLICATE || outcome == SS_REFUSED)
         return true; /* of what may not have counted, or for want of room that was taken by it */
-    if (outcome != SS_COUNTED || !proof->effects.has_record)
+    if (outcome == SS_COUNTED && !proof->effects.has_record) /* friends as they were already */
+        return view->kind == SS_KIND_NEIGHBOUR && s->cause->event.input == SS_NEIGHBOURS &&
+               of_score_alone(s, folded);
+    if (outcome != SS_COUNTED)
         return false;
     ss_proof_view(proof, &proof->effects.record, &made);
     made.previous_score = view->previous_score;

@@ -9,6 +9,7 @@
  *   proof_settle.c   … and whether anything is wrong with it
  *   proof_owed.c     … and what
  *   proof_doubt.c    … or whether the folds may be
+ *   proof_skips.c    … and which others there can be
  *   proof_grants.c   the entitlements of a record
  *   proof_friends.c  lists of friends
  *   proof_ranks.c    percentiles, and the histograms that they are of
@@ -74,6 +75,24 @@ struct proof_guesses {
     int count;
 };
 
+/* What an input may have led to, by which of its first events did not count: proof_skips.c. */
+struct proof_choice {
+    uint8_t *held;
+    size_t size;
+};
+
+struct proof_skip {
+    struct proof_choice *at;
+    size_t count, capacity;
+};
+
+enum { SS_SKIP_INPUTS = 4 };
+
+struct proof_skips {
+    struct proof_skip of[SS_SKIP_INPUTS]; /* none: all events have counted */
+    bool too_many;
+};
+
 /* A user of the second pass. Its state is in the table. */
 struct proof_case {
     struct proof_kept **kept;
@@ -84,6 +103,8 @@ struct proof_case {
                        computed */
     size_t other_size;
     struct proof_guesses guesses; /* none, or all that are likely, the state in the table first */
+    struct proof_skips skips;     /* while BLIND or weak */
+    bool strangers;               /* since the last record messages were left out */
     bool erased;                  /* until it opts out */
     bool unsure;                  /* until it opts in: in another order it may have been EXPIRED */
     bool weak, doubtful; /* its folds may be wrong; its last record did not follow from them */
@@ -104,6 +125,7 @@ struct settling {
     int from;                  /* … or another of those states */
     struct proof_guesses ends; /* those of the ways to the record, if there is more than one */
     bool cut_short;            /* the search was */
+    bool moved_on;             /* the events up to the record are in one->skips */
 };
 
 /* From this offset on an input is at this day (ss_input_day). */
@@ -202,6 +224,7 @@ struct proof {
     struct ss_friends *lists;    /* … where it reads them */
     uint64_t *seen;              /* … where it has been */
     int budget, long_searches;
+    int64_t skip_bytes;
 };
 
 /* --- proof_judge.c --- */
@@ -314,7 +337,7 @@ SS_MUST_USE enum ss_status ss_case_keep_stray(struct proof *proof, struct proof_
                                               const struct ss_walk_record *record);
 void ss_case_forget_events(struct proof_case *one);
 void ss_case_forget(struct proof_case *one); /* strays too */
-void ss_case_reset(struct proof_case *one);
+void ss_case_reset(struct proof *proof, struct proof_case *one);
 
 /* --- proof_settle.c --- */
 
@@ -323,7 +346,28 @@ SS_MUST_USE enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *
                                            const struct ss_walk_record *record,
                                            const struct ss_source_event *cause);
 
+/* A way from *state, with the list in hand, to the record in hand; searching: not the plain one. */
+bool ss_proof_way_from(struct settling *s, struct ss_user_state *state, bool searching);
+
+/* --- proof_skips.c --- */
+
+/* The event in hand, of somebody who is BLIND, about to be folded into the state. */
+void ss_skips_add(struct proof *proof, struct proof_skips *skips, const struct ss_user_state *state,
+                  const struct ss_source_event *event);
+/* All up to the record in hand. `proven`: the state behind it, if it says what that gives. */
+void ss_skips_move_on(struct settling *s, const struct ss_user_state *proven);
+/* Some choice of what did not count leads to the record in hand, or that is not known. *after: all
+ * that leads to it has been folded, the cause too. */
+bool ss_skips_may_lead(struct settling *s, const struct ss_user_state *after);
+void ss_skips_reset(struct proof *proof, struct proof_skips *skips);
+
 /* --- proof_doubt.c --- */
+
+/* The model in charge by which a record says it is. */
+const struct ss_model *ss_proof_model_named(const struct proof *proof,
+                                            const struct ss_score_view *view);
+/* Score and tier are what the factors' values make. */
+bool ss_proof_adds_up(const struct proof *proof, const struct ss_score_view *view);
 
 /* Some folds lead to the record in hand, if these do not: all before its cause has been folded,
  * and s->before is as the record before says.

@@ -43,6 +43,11 @@ static bool find_way(struct settling *s, struct ss_user_state *state, bool searc
     return found;
 }
 
+bool ss_proof_way_from(struct settling *s, struct ss_user_state *state, bool searching)
+{
+    return find_way(s, state, searching);
+}
+
 enum { AS_COMPUTED, AS_BELIEVED, AS_GUESSED };
 
 /* The states that it may have begun with, by number; false: there is none by this one. */
@@ -125,6 +130,19 @@ static bool is_gone(struct settling *s)
     return s->one->erased;
 }
 
+/* What led to the record; `proven`: of ss_skips_move_on. */
+static void forget(struct settling *s, const struct ss_user_state *proven)
+{
+    ss_skips_move_on(s, proven);
+    ss_case_forget(s->one);
+}
+
+static void forget_events(struct settling *s)
+{
+    ss_skips_move_on(s, NULL);
+    ss_case_forget_events(s->one);
+}
+
 /* It is not judged, nor are its entitlements. */
 static void pass_stray(struct settling *s, const struct proof_stray *stray, int64_t *count)
 {
@@ -173,7 +191,7 @@ static enum ss_status differs(struct settling *s, struct ss_user_state *state)
         s->proof->models = *s->proof->models.before;
     enum ss_status status = ss_settle_forced(s, state);
     tell_strays(s);
-    ss_case_forget(s->one);
+    forget(s, NULL);
     if (status != SS_OK || !s->record)
         return status == SS_OK ? remember(s, state, NULL) : status;
     other = *state;
@@ -192,7 +210,7 @@ static enum ss_status out_of_retention(struct settling *s, const struct ss_user_
     s->proof->result->out_of_retention++;
     pass_strays(s, &s->proof->result->out_of_retention);
     ss_proof_rank_alone(s->proof, s->record);
-    ss_case_forget(s->one);
+    forget(s, NULL);
     enum ss_status status = remember(s, state, NULL);
     return status == SS_OK ? ss_grants_pass(s->proof, &s->record->view) : status;
 }
@@ -226,6 +244,7 @@ static enum ss_status begin_blind(struct settling *s, struct ss_user_state *stat
         s->one->weak = true;
         s->proof->result->proven++;
         enum ss_status status = ss_grants_judge(s->proof, s->user, &same);
+        ss_skips_move_on(s, &tried);
         return status == SS_OK ? remember(s, &tried, NULL) : status;
     }
     if (s->cause)
@@ -234,6 +253,13 @@ static enum ss_status begin_blind(struct settling *s, struct ss_user_state *stat
     s->one->lost = !s->one->weak;
     if (s->one->weak)
         ss_proof_adopt(s->proof, state, &s->record->view);
+    if (s->proof->model_known && !ss_proof_adds_up(s->proof, &s->record->view)) {
+        ss_settle_tell(s, SS_PROOF_DIFFERENT, s->record, NULL, 0,
+                       "its score or tier is not what its factors make");
+        forget(s, NULL);
+        enum ss_status status = remember(s, state, NULL);
+        return status == SS_OK ? ss_grants_pass(s->proof, &s->record->view) : status;
+    }
     return out_of_retention(s, state);
 }
 
@@ -266,10 +292,11 @@ static enum ss_status doubt(struct settling *s, struct ss_user_state *state)
         fold_one(s, state, i, ss_proof_fold_blind);
     if (s->record && !one->doubtful) {
         uint32_t others;
-        const bool can_be = ss_proof_can_be(s, state, &others);
+        bool can_be = ss_proof_can_be(s, state, &others);
         if (s->cause)
             ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
-        ss_case_forget_events(one);
+        can_be = can_be && ss_skips_may_lead(s, state);
+        forget_events(s);
         status = ss_case_keep_stray(s->proof, one, s->record);
         one->doubtful = true;
         if (status == SS_OK) {
@@ -281,13 +308,13 @@ static enum ss_status doubt(struct settling *s, struct ss_user_state *state)
     }
     if (s->cause)
         ss_proof_fold_blind(s->proof, state, s->cause, s->proof->day);
-    ss_case_forget_events(one);
     one->weak = one->doubtful = false;
     one->lost = true;
+    forget_events(s);
     if (s->record)
         return out_of_retention(s, state);
     pass_strays(s, &s->proof->result->out_of_retention);
-    ss_case_forget(one);
+    forget(s, NULL);
     return SS_OK;
 }
 
@@ -308,7 +335,7 @@ static enum ss_status pass_erased(struct settling *s, struct ss_user_state *stat
         ss_proof_adopt(s->proof, state, view);
     }
     pass_strays(s, &result->erased);
-    ss_case_forget(s->one);
+    forget(s, NULL);
     enum ss_status status = remember(s, state, NULL);
     return status == SS_OK ? ss_grants_pass(s->proof, view) : status;
 }
@@ -347,7 +374,7 @@ static enum ss_status pass_expired(struct settling *s, struct ss_user_state *sta
     s->one->weak = s->one->doubtful = false;
     if (!s->record) {
         pass_strays(s, &proof->result->out_of_retention);
-        ss_case_forget(s->one);
+        forget(s, NULL);
         return SS_OK;
     }
     fold_all(s, state, ss_proof_friends_fold);
@@ -399,7 +426,7 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
                            "its model is neither in sesame-models nor given");
             fold_all(&s, &state, ss_proof_fold_blind);
             ss_proof_adopt(proof, &state, &record->view);
-            ss_case_forget_events(s.one);
+            forget_events(&s);
             status = remember(&s, &state, NULL);
             return status == SS_OK ? ss_grants_pass(proof, &record->view) : status;
         }
@@ -425,10 +452,10 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
             ss_proof_begin_known(&state);
             ss_proof_friends_clear(proof);
             user->flags &= (uint8_t)~EXPIRED;
-            ss_case_forget(s.one);
+            forget(&s, NULL);
         }
     } else if (user->flags & BLIND || s.one->lost) {
-        ss_case_forget(s.one);
+        forget(&s, NULL);
         return SS_OK;
     }
     bool found = any_way(&s, &state);
@@ -443,13 +470,13 @@ enum ss_status ss_proof_settle(struct proof *proof, struct ss_user *user,
         s.one->unsure = s.one->weak = false;
     tell_strays(&s);
     if (!record) {
-        ss_case_forget(s.one);
+        forget(&s, NULL);
         return remember(&s, &state, NULL);
     }
     proof->result->proven++;
     status = ss_grants_judge(proof, user, &same);
     if (status == SS_OK)
         guess(&s, &state);
-    ss_case_forget(s.one);
+    forget(&s, &state);
     return status == SS_OK ? remember(&s, &state, NULL) : status;
 }

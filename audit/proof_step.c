@@ -66,6 +66,8 @@ static enum ss_status fold_event(struct proof *proof, struct ss_user *user,
     if (status != SS_OK)
         return status;
     if (user->flags & BLIND) {
+        if (proof->careful)
+            ss_skips_add(proof, &proof->cases[user->count].skips, state, event);
         ss_proof_fold_blind(proof, state, event, proof->day);
     } else if (user->flags & EXPIRED && ss_proof_friends_lost(proof)) {
         ss_proof_friends_fold(proof, state, event, proof->day);

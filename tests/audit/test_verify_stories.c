@@ -5,6 +5,8 @@
  */
 #include "helper_story.h"
 
+#include "scoring/score.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,4 +255,62 @@ Test(verify_stories, where_scores_begin_late_what_cannot_be_is_caught)
     }
     cr_assert_gt(altered, 80);
     cr_assert_gt(caught, altered * 6 / 10, "%d of %d", caught, altered);
+}
+
+/* Another value of a factor, and what follows from it: points, score, tier. */
+static void forge(const struct ss_model *model, struct ss_score_record *record, int factor)
+{
+    struct ss_score *score = &record->score;
+    const int64_t most_centi = (SS_SCORE_MAX - SS_SCORE_MIN) * INT64_C(100);
+    int64_t weights = 0, centi = 0;
+    score->factors[factor].value += score->factors[factor].value > SS_VALUE_MAX / 2 ? -300 : 300;
+    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+        weights += model->weights[f];
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+        struct ss_factor_result *at = &score->factors[f];
+        at->points_centi =
+            (int32_t)(most_centi * at->weight * at->value / (weights * SS_VALUE_MAX));
+        centi += at->points_centi;
+    }
+    score->score = score->full_score = (int32_t)(SS_SCORE_MIN + centi / 100);
+    score->tier = ss_score_tier(model, score->score);
+    record->tier_name = model->tiers[score->tier].name;
+}
+
+/* What is right in itself is caught too, if no choice of what did not count leads to it. */
+Test(verify_stories, where_scores_begin_late_what_no_choice_leads_to_is_caught)
+{
+    int altered[5] = {0}, caught[5] = {0};
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct story *story = tell(0, seed);
+        const struct ss_proof_options more = cut(story, SCORES);
+        for (int way = 0; way < 5; way++) {
+            const size_t span = story->score_count - story->drop_scores;
+            const size_t i = story->drop_scores + story_random(story, span);
+            struct ss_score_record *record = &story->scores[i].record, before = *record;
+            if (!record->has_score || record->standing == SS_STANDING_LISTED ||
+                record->score.reason_count == 0)
+                continue;
+            if (way == 0)
+                forge(story->model, record, (int)(seed % SS_FACTOR_COUNT));
+            else if (way == 1)
+                record->score.reasons[0].code = "OTHER";
+            else if (way == 2)
+                record->score.reason_count--;
+            else if (way == 3)
+                record->clock_ms--;
+            else
+                record->friends_confirmed++;
+            const struct ss_proof_result result = story_prove(story, &more);
+            caught[way] += !ss_proof_holds(&result);
+            altered[way]++;
+            *record = before;
+        }
+        story_close(story);
+    }
+    for (int way = 0; way < 5; way++) {
+        static const int least[5] = {40, 39, 39, 20, 39}; /* the rest is out of retention */
+        cr_assert_gt(altered[way], 50);
+        cr_assert_geq(caught[way], least[way], "way %d: %d of %d", way, caught[way], altered[way]);
+    }
 }
