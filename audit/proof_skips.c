@@ -186,12 +186,9 @@ static bool same_score(const struct ss_score *score, const struct ss_score_view 
     bool same = score->score == view->score && score->reason_count == view->reason_count;
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
         same = same && same_value(score, view, f);
-    for (int i = 0; same && i < score->reason_count; i++) {
-        const struct ss_text code = view->reasons[i].code;
+    for (int i = 0; same && i < score->reason_count; i++)
         same = score->reasons[i].points_centi == view->reasons[i].points_centi &&
-               strlen(score->reasons[i].code) == code.size &&
-               memcmp(score->reasons[i].code, code.data, code.size) == 0;
-    }
+               ss_same_text(score->reasons[i].code, view->reasons[i].code);
     return same;
 }
 

@@ -294,7 +294,7 @@ Test(verify_stories, where_scores_begin_late_what_no_choice_leads_to_is_caught)
             if (way == 0)
                 forge(story->model, record, (int)(seed % SS_FACTOR_COUNT));
             else if (way == 1)
-                record->score.reasons[0].code = "OTHER";
+                record->score.reasons[0].code = (struct ss_text){"OTHER", 5};
             else if (way == 2)
                 record->score.reason_count--;
             else if (way == 3)
