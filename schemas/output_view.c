@@ -197,7 +197,9 @@ static bool same_cause(const struct ss_cause_view *view, const struct ss_score_r
            ss_same_text(view->topic, (struct ss_text){topic->name, (uint32_t)topic->name_size});
 }
 
-typedef int32_t lanes __attribute__((vector_size(16))); /* gcc's and clang's on any machine */
+/* gcc's and clang's, on any machine; unsigned where a number may be too great to be doubled */
+typedef int32_t lanes __attribute__((vector_size(16)));
+typedef uint32_t bits __attribute__((vector_size(16)));
 
 enum {
     LANES = sizeof(lanes) / sizeof(int32_t),
@@ -215,21 +217,22 @@ struct parts_numbers {
 static bool expect_numbers(const struct ss_score *score, struct parts_numbers *expected)
 {
     int32_t numbers[PARTS_LANES];
-    lanes raw, all = {0};
+    lanes given;
+    bits all = {0};
     _Static_assert(sizeof score->factors == FACTOR_NUMBERS * sizeof *numbers, "no gaps");
     memcpy(numbers, score->factors, sizeof score->factors);
     memset(numbers + FACTOR_NUMBERS, 0, sizeof numbers - sizeof score->factors);
     for (int i = 0; i < score->reason_count; i++)
         numbers[FACTOR_NUMBERS + i] = score->reasons[i].points_centi;
     for (int i = 0; i < PARTS_LANES; i += LANES) {
-        memcpy(&raw, numbers + i, sizeof raw);
-        raw = (raw + raw) ^ raw >> 31;
-        const lanes two = raw > 0x7f, three = raw > 0x3fff; /* -1: it is */
+        memcpy(&given, numbers + i, sizeof given);
+        const bits raw = ((bits)given + (bits)given) ^ (bits)(given >> 31);
+        const lanes two = (lanes)raw > 0x7f, three = (lanes)raw > 0x3fff; /* -1: it is */
         const lanes size = 1 - (two + three);
         /* what lies behind the first seven bits, twice; then what lies behind the second byte */
-        lanes bytes = raw + (raw & ~0x7f);
-        bytes += bytes & ~0x7fff;
-        bytes |= (two & 0x80) | (three & 0x8000);
+        bits bytes = raw + (raw & ~0x7fU);
+        bytes += bytes & ~0x7fffU;
+        bytes |= ((bits)two & 0x80) | ((bits)three & 0x8000);
         memcpy(expected->bytes + i, &bytes, sizeof bytes);
         memcpy(expected->size + i, &size, sizeof size);
         all |= raw;
