@@ -192,15 +192,8 @@ static bool event_can_be(const struct settling *s, const struct ss_user_state *f
     const struct ss_score_view whole = ss_score_view_whole(&s->record->view), *view = &whole;
     struct ss_user_state state = *folded;
     struct ss_score_view made;
-    struct ss_context context = {
-        .partition = proof->options->partition,
-        .future_tolerance_ms = proof->options->future_tolerance_ms,
-        .clock_ms = ss_proof_clock(view, proof->low_ms),
-        .day = proof->day,
-        .offset = s->cause->offset,
-        .record_time_ms =
-            s->cause->timestamp_ms >= 0 ? s->cause->timestamp_ms : s->cause->event.occurred_at_ms,
-    };
+    struct ss_context context =
+        ss_proof_context(proof, s->cause, proof->day, ss_proof_clock(view, proof->low_ms));
     memcpy(context.positions, view->positions, sizeof context.positions);
     if (view->clock_ms < s->before.horizon_ms ||
         !ss_proof_passes(proof, &s->cause->event, &context))

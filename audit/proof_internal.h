@@ -234,6 +234,9 @@ struct proof {
 bool ss_proof_silent(struct proof *proof, struct ss_user_state *state, const struct ss_event *event,
                      int64_t offset, int64_t timestamp_ms, int32_t day, int64_t clock_ms,
                      bool *changed);
+/* What an event of the logs is applied with, whatever the record shows of its positions. */
+struct ss_context ss_proof_context(const struct proof *proof, const struct ss_source_event *event,
+                                   int32_t day, int64_t clock_ms);
 /* ss_event_check, unless the first pass has asked already: context->checked. */
 bool ss_proof_passes(const struct proof *proof, const struct ss_event *event,
                      struct ss_context *context);

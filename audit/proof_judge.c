@@ -10,6 +10,20 @@ static void hush(struct ss_user_state *state)
     state->friends.tell_from = 0;
 }
 
+struct ss_context ss_proof_context(const struct proof *proof, const struct ss_source_event *event,
+                                   int32_t day, int64_t clock_ms)
+{
+    return (struct ss_context){
+        .partition = proof->options->partition,
+        .offset = event->offset,
+        .record_time_ms =
+            event->timestamp_ms >= 0 ? event->timestamp_ms : event->event.occurred_at_ms,
+        .future_tolerance_ms = proof->options->future_tolerance_ms,
+        .clock_ms = clock_ms,
+        .day = day,
+    };
+}
+
 bool ss_proof_passes(const struct proof *proof, const struct ss_event *event,
                      struct ss_context *context)
 {

@@ -105,15 +105,7 @@ static bool put(struct proof *proof, struct proof_skip *skip, int by,
 static void fold_into(struct proof *proof, struct ss_user_state *state,
                       const struct ss_source_event *event, int32_t day)
 {
-    struct ss_context context = {
-        .partition = proof->options->partition,
-        .offset = event->offset,
-        .record_time_ms =
-            event->timestamp_ms >= 0 ? event->timestamp_ms : event->event.occurred_at_ms,
-        .future_tolerance_ms = proof->options->future_tolerance_ms,
-        .clock_ms = proof->low_ms,
-        .day = day,
-    };
+    struct ss_context context = ss_proof_context(proof, event, day, proof->low_ms);
     if (ss_proof_passes(proof, &event->event, &context))
         (void)ss_proof_apply(proof, state, &event->event, &context);
 }

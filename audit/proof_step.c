@@ -5,15 +5,7 @@
 void ss_proof_fold_blind(struct proof *proof, struct ss_user_state *state,
                          const struct ss_source_event *event, int32_t day)
 {
-    struct ss_context context = {
-        .partition = proof->options->partition,
-        .offset = event->offset,
-        .record_time_ms =
-            event->timestamp_ms >= 0 ? event->timestamp_ms : event->event.occurred_at_ms,
-        .future_tolerance_ms = proof->options->future_tolerance_ms,
-        .clock_ms = proof->low_ms,
-        .day = day,
-    };
+    struct ss_context context = ss_proof_context(proof, event, day, proof->low_ms);
     if (!ss_proof_passes(proof, &event->event, &context))
         return;
     while (ss_proof_wake(proof, state, event->event.user_id, &context))
