@@ -34,42 +34,23 @@ const struct ss_model *ss_proof_model_named(const struct proof *proof,
                : models->person;
 }
 
-/* The score that the factors' values make, with what all of them lack. */
-static void sum_up(const struct ss_model *model, const struct ss_score_view *view,
-                   struct ss_score *score, int64_t *lacking_centi)
-{
-    const int64_t most_centi = (SS_SCORE_MAX - SS_SCORE_MIN) * INT64_C(100);
-    int64_t weights = 0, centi = 0;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        weights += model->weights[f];
-    *score = (struct ss_score){.listed = view->standing == SS_STANDING_LISTED};
-    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
-        struct ss_factor_result *factor = &score->factors[f];
-        factor->value = view->factors[f].value;
-        factor->weight = model->weights[f];
-        factor->points_centi =
-            (int32_t)(most_centi * factor->weight * factor->value / (weights * SS_VALUE_MAX));
-        centi += factor->points_centi;
-    }
-    *lacking_centi = most_centi - centi;
-    score->full_score = (int32_t)(SS_SCORE_MIN + centi / 100);
-    score->score = score->listed && score->full_score > model->listed_cap ? model->listed_cap
-                                                                          : score->full_score;
-    score->tier = ss_score_tier(model, score->score);
-}
-
+/* Whether it is the score that its factors' values make: *score, without reasons. */
 static bool adds_up(const struct ss_model *model, const struct ss_score_view *view,
-                    const struct ss_score *score)
+                    struct ss_score *score)
 {
-    if (!view->has_score || !view->has_factors || view->score != score->score ||
-        !same_name(view->tier, model->tiers[score->tier].name))
+    if (!view->has_score || !view->has_factors)
         return false;
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+        score->factors[f].value = view->factors[f].value;
+        if (view->factors[f].value < 0 || view->factors[f].value > SS_VALUE_MAX)
+            return false;
+    }
+    ss_score_add_up(model, view->standing == SS_STANDING_LISTED, score);
     for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        if (view->factors[f].value < 0 || view->factors[f].value > SS_VALUE_MAX ||
-            view->factors[f].weight != score->factors[f].weight ||
+        if (view->factors[f].weight != score->factors[f].weight ||
             view->factors[f].points_centi != score->factors[f].points_centi)
             return false;
-    return true;
+    return view->score == score->score && same_name(view->tier, model->tiers[score->tier].name);
 }
 
 bool ss_proof_adds_up(const struct proof *proof, const struct ss_score_view *view)
@@ -77,20 +58,19 @@ bool ss_proof_adds_up(const struct proof *proof, const struct ss_score_view *vie
     const struct ss_score_view whole = ss_score_view_whole(view);
     const struct ss_model *model = ss_proof_model_named(proof, view);
     struct ss_score score;
-    int64_t lacking_centi;
-    if (view->standing == SS_STANDING_OPTED_OUT)
-        return true;
-    sum_up(model, &whole, &score, &lacking_centi);
-    return adds_up(model, &whole, &score);
+    return view->standing == SS_STANDING_OPTED_OUT || adds_up(model, &whole, &score);
 }
 
 /* Of the same factors and codes they are the same; others must be such as there can be. */
 static bool reasons_can_be(const struct ss_score_view *view, const struct ss_score *score,
-                           const struct ss_score *folded, int64_t lacking_centi)
+                           const struct ss_score *folded)
 {
+    int64_t lacking_centi = (SS_SCORE_MAX - SS_SCORE_MIN) * INT64_C(100);
     bool same = view->reason_count == folded->reason_count;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
         same &= view->factors[f].value == folded->factors[f].value;
+        lacking_centi -= score->factors[f].points_centi;
+    }
     for (int i = 0; i < view->reason_count; i++)
         same = same && ss_same_text(view->reasons[i].code, folded->reasons[i].code);
     for (int i = 0; i < view->reason_count; i++) {
@@ -120,8 +100,6 @@ static bool score_can_be(const struct proof *proof, const struct ss_user_state *
     struct ss_user_state befriended = *state;
     const struct ss_model *model = ss_proof_model_named(proof, view);
     struct ss_score score, folded;
-    int64_t lacking_centi;
-    sum_up(model, view, &score, &lacking_centi);
     if (!adds_up(model, view, &score))
         return false;
     befriended.friends.confirmed = view->friends_confirmed;
@@ -135,7 +113,7 @@ static bool score_can_be(const struct proof *proof, const struct ss_user_state *
     return view->friends_confirmed >= 0 && view->friends_bands >= 0 &&
            folded.factors[SS_FACTOR_RELATIONSHIPS].value ==
                view->factors[SS_FACTOR_RELATIONSHIPS].value &&
-           reasons_can_be(view, &score, &folded, lacking_centi);
+           reasons_can_be(view, &score, &folded);
 }
 
 /* --- its place --- */

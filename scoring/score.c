@@ -18,26 +18,13 @@ static void find_worth(const struct ss_model_plan *plan, struct ss_variables *va
         *lateness = plan->neutrals[SS_VAR_LATENESS];
 }
 
-int ss_score_tier(const struct ss_model *model, int32_t score)
-{
-    return ss_tier_of(ss_model_plan_of(model), score);
-}
-
-void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
-                  struct ss_score *score)
+void ss_score_add_up(const struct ss_model *model, bool listed, struct ss_score *score)
 {
     const struct ss_model_plan *plan = ss_model_plan_of(model);
-    int32_t sums[SS_VAR_COUNT + 1], points_centi = 0;
-    find_worth(plan, variables);
-    /* Of all components before each, times their weights: at most 16 * 1000 * SS_VALUE_MAX. */
-    sums[0] = 0;
-    for (int v = 0; v < SS_VAR_COUNT; v++)
-        sums[v + 1] = sums[v] + plan->weights[v] * variables->worth[v];
+    int32_t points_centi = 0;
     for (int f = 0; f < SS_FACTOR_COUNT; f++) {
-        const int32_t weighted = sums[ss_factor_first(f + 1)] - sums[ss_factor_first(f)];
         struct ss_factor_result *result = &score->factors[f];
         result->weight = model->weights[f];
-        result->value = ss_share_of(plan->means[f], weighted);
         result->points_centi = ss_share_of(plan->points[f], result->value);
         points_centi += result->points_centi;
     }
@@ -46,6 +33,23 @@ void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, 
     score->score =
         listed && score->full_score > model->listed_cap ? model->listed_cap : score->full_score;
     score->tier = ss_tier_of(plan, score->score);
+}
+
+void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
+                  struct ss_score *score)
+{
+    const struct ss_model_plan *plan = ss_model_plan_of(model);
+    int32_t sums[SS_VAR_COUNT + 1];
+    find_worth(plan, variables);
+    /* Of all components before each, times their weights: at most 16 * 1000 * SS_VALUE_MAX. */
+    sums[0] = 0;
+    for (int v = 0; v < SS_VAR_COUNT; v++)
+        sums[v + 1] = sums[v] + plan->weights[v] * variables->worth[v];
+    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
+        const int32_t weighted = sums[ss_factor_first(f + 1)] - sums[ss_factor_first(f)];
+        score->factors[f].value = ss_share_of(plan->means[f], weighted);
+    }
+    ss_score_add_up(model, listed, score);
     score->reason_count = 0;
 }
 

@@ -8,7 +8,8 @@
 void ss_score_sum(const struct ss_model *model, struct ss_variables *variables, bool listed,
                   struct ss_score *score);
 
-/* The tier of a score, an index into the model's tiers. */
-int ss_score_tier(const struct ss_model *model, int32_t score);
+/* What follows from the factors' values, each of 0 to SS_VALUE_MAX: everything else of *score but
+ * the reasons. */
+void ss_score_add_up(const struct ss_model *model, bool listed, struct ss_score *score);
 
 #endif

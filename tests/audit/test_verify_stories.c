@@ -261,19 +261,8 @@ Test(verify_stories, where_scores_begin_late_what_cannot_be_is_caught)
 static void forge(const struct ss_model *model, struct ss_score_record *record, int factor)
 {
     struct ss_score *score = &record->score;
-    const int64_t most_centi = (SS_SCORE_MAX - SS_SCORE_MIN) * INT64_C(100);
-    int64_t weights = 0, centi = 0;
     score->factors[factor].value += score->factors[factor].value > SS_VALUE_MAX / 2 ? -300 : 300;
-    for (int f = 0; f < SS_FACTOR_COUNT; f++)
-        weights += model->weights[f];
-    for (int f = 0; f < SS_FACTOR_COUNT; f++) {
-        struct ss_factor_result *at = &score->factors[f];
-        at->points_centi =
-            (int32_t)(most_centi * at->weight * at->value / (weights * SS_VALUE_MAX));
-        centi += at->points_centi;
-    }
-    score->score = score->full_score = (int32_t)(SS_SCORE_MIN + centi / 100);
-    score->tier = ss_score_tier(model, score->score);
+    ss_score_add_up(model, false, score);
     record->tier_name = model->tiers[score->tier].name;
 }
 

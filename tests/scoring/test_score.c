@@ -141,7 +141,7 @@ Test(score, tiers_begin_at_their_least_score)
         int tier;
     } cases[] = {{350, 0}, {599, 0}, {600, 1}, {699, 1}, {700, 2}, {950, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        cr_assert_eq(ss_score_tier(helper_model(), cases[i].score), cases[i].tier);
+        cr_assert_eq(ss_tier_of(&helper_model()->plan, cases[i].score), cases[i].tier);
 }
 
 Test(score, reasons_rank_by_what_the_best_value_would_add, .init = reset)
